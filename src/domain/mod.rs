@@ -1,0 +1,11 @@
+//! The words of the field: ids, names parsed at the edge, states as enums that carry their data.
+//!
+//! In: value types and the rules that need nothing but their own data. Out: I/O, clocks, SQL, commands.
+//! Everything else may import this module; this module imports nothing of the house.
+
+pub mod argv;
+pub mod dataset;
+pub mod ids;
+pub mod job;
+pub mod names;
+pub mod retention;

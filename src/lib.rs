@@ -1,0 +1,29 @@
+//! Zerfaux: disaster recovery for VMware vSphere with OpenZFS as the transport.
+//!
+//! ```text
+//!            cli            draw and parse; no rules
+//!             │
+//!            app            one use case = permission + audit line + one transaction; returns at once
+//!             │
+//!           engine          claims jobs, runs their steps, records every event, schedules, recovers
+//!             │
+//!            jobs ── asks ─► plan     pure functions: facts + wish → steps, or a typed conflict
+//!             │
+//!   ┌─────────┴─────────┐
+//!  zfs ─► host ─► ssh   store (SQLite) · vault (sealed secrets)
+//! ```
+//!
+//! Arrows only run downward; `tests/architecture.rs` reads the imports and fails on a wrong one.
+//! `boot` is the composition root and the only place that knows every type.
+
+pub mod app;
+pub mod cli;
+pub mod domain;
+pub mod engine;
+pub mod host;
+pub mod jobs;
+pub mod plan;
+pub mod ssh;
+pub mod store;
+pub mod vault;
+pub mod zfs;

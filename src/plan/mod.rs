@@ -1,0 +1,1 @@
+//! Pure planning: facts and a wish in, steps or a typed conflict out. No I/O, no clock, no randomness.

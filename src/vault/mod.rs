@@ -1,0 +1,1 @@
+//! Secrets sealed at rest, the key file, the recovery key.
