@@ -8,4 +8,6 @@ pub mod dataset;
 pub mod ids;
 pub mod job;
 pub mod names;
+pub mod nearest;
 pub mod retention;
+pub mod size;
