@@ -1,0 +1,97 @@
+//! The hosts that jobs work on: one long-lived connection each, whatever the number of jobs.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, OnceCell};
+
+use crate::domain::endpoint::Endpoint;
+use crate::domain::job::Failure;
+use crate::domain::location::{HostKeysRef, HostRef, IdentityRef};
+use crate::host::Host;
+use crate::ssh::{ConnectOptions, HostKeys, Identity, KeyPair, KnownHosts, Link, PinnedFingerprint};
+use crate::store::Store;
+use crate::vault::Vault;
+use crate::zfs::Zfs;
+
+/// Finds keys, opens connections, keeps them.
+pub struct Hosts {
+    /// Where keys are sealed; none on a plain command line.
+    vault: Option<(Store, Arc<Vault>)>,
+    known: Mutex<HashMap<HostRef, Arc<OnceCell<Zfs>>>>,
+    /// Passphrase of the key files, asked for by the command line before anything is started.
+    passphrase: Option<secrecy::SecretString>,
+}
+
+impl Hosts {
+    /// Hosts whose keys lie in files or with an agent, and in the vault if there is one.
+    pub fn new(vault: Option<(Store, Arc<Vault>)>, passphrase: Option<secrecy::SecretString>) -> Self {
+        Self { vault, known: Mutex::new(HashMap::new()), passphrase }
+    }
+
+    /// OpenZFS on that host, connected and looked at once.
+    ///
+    /// # Errors
+    /// If the key cannot be read, the host not be reached, or there is no OpenZFS on it. The next call
+    /// tries anew.
+    pub async fn zfs(&self, host: &HostRef) -> Result<Zfs, Failure> {
+        let cell = Arc::clone(self.known.lock().await.entry(host.clone()).or_default());
+        let zfs = cell
+            .get_or_try_init(|| async {
+                let host = match host {
+                    HostRef::Local => Host::local(),
+                    HostRef::Ssh { endpoint, identities, host_keys } => {
+                        Host::remote(self.link(endpoint, identities, host_keys).await?)
+                    }
+                };
+                Zfs::detect(host).await.map_err(Failure::from)
+            })
+            .await?;
+        Ok(zfs.clone())
+    }
+
+    async fn link(
+        &self,
+        endpoint: &Endpoint,
+        identities: &[IdentityRef],
+        host_keys: &HostKeysRef,
+    ) -> Result<Link, Failure> {
+        let mut found = Vec::with_capacity(identities.len());
+        for identity in identities {
+            found.push(self.identity(identity).await?);
+        }
+        let host_keys: Arc<dyn HostKeys> = match host_keys {
+            HostKeysRef::KnownHosts { path, accept_new } => Arc::new(KnownHosts::new(path.clone(), *accept_new)),
+            HostKeysRef::Pinned(fingerprint) => Arc::new(PinnedFingerprint::new(fingerprint.clone())),
+        };
+        Ok(Link::new(endpoint.clone(), ConnectOptions::new(found, host_keys)))
+    }
+
+    async fn identity(&self, identity: &IdentityRef) -> Result<Identity, Failure> {
+        match identity {
+            IdentityRef::Agent(socket) => Ok(Identity::Agent(socket.clone())),
+            IdentityRef::File(path) => self.key_file(path),
+            IdentityRef::Vault(secret) => {
+                let (store, vault) = self.vault.as_ref().ok_or_else(|| {
+                    Failure::permanent("This job uses a key from the vault, and there is no vault here.")
+                        .advise("Run it with --data-dir, naming the directory that holds the vault.")
+                })?;
+                let text = crate::vault::read_secret(store, vault, *secret).await.map_err(|error| {
+                    Failure::permanent(format!("The SSH key could not be read from the vault: {error}."))
+                })?;
+                let text = String::from_utf8_lossy(&text);
+                KeyPair::from_text(&text, None)
+                    .map(Identity::Key)
+                    .map_err(|error| Failure::permanent(format!("The SSH key in the vault cannot be used: {error}.")))
+            }
+        }
+    }
+
+    fn key_file(&self, path: &Path) -> Result<Identity, Failure> {
+        KeyPair::from_file(path, self.passphrase.as_ref()).map(Identity::Key).map_err(|error| {
+            Failure::permanent(format!("The SSH key {} cannot be used: {error}.", path.display()))
+                .advise("Name a key with --identity FILE, or load it into your ssh-agent.")
+        })
+    }
+}

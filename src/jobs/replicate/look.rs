@@ -1,0 +1,188 @@
+//! Look at both ends and stop at a conflict, before anything is changed. The dry run is this look, printed.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::run::{Pair, Run, View};
+use super::transfer::send_args;
+use super::{OnConflict, ReplicateInput};
+use crate::domain::dataset::Encryption;
+use crate::domain::ids::GroupId;
+use crate::domain::job::Failure;
+use crate::domain::names::DatasetName;
+use crate::domain::size::format_bytes;
+use crate::engine::{Step, StepContext, UndoKind};
+use crate::jobs::hosts::Hosts;
+use crate::plan::conflict::{Choice, Conflict};
+use crate::plan::replication::{Action, Plan, Stream};
+
+pub(super) struct Look(pub(super) Arc<Hosts>);
+
+/// What the look leaves for the steps after it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Looked {
+    pub(super) group: GroupId,
+    pub(super) datasets: usize,
+}
+
+#[async_trait]
+impl Step for Look {
+    fn name(&self) -> &'static str {
+        "look"
+    }
+
+    fn percent(&self) -> (u8, u8) {
+        (0, 4)
+    }
+
+    fn retry(&self) -> crate::engine::Retry {
+        super::transfer::RETRY
+    }
+
+    async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
+        let run = Run::open(cx.input()?, &self.0).await?;
+        for end in [&run.source, &run.destination] {
+            cx.info(format!("{}: {}", end.host().label(), end.describe()));
+        }
+        let view = run.look().await?;
+        let mut conflicts = Vec::new();
+        for pair in &view.pairs {
+            let plan = pair.plan(&view.group, run.input.history);
+            for note in &plan.notes {
+                cx.warn(note.clone());
+            }
+            if let Action::Conflict(conflict) = plan.action {
+                conflicts.push((pair, conflict));
+            }
+        }
+        for (pair, conflict) in &conflicts {
+            if !can_be_resolved(conflict, is_encrypted(pair), run.input.on_conflict) {
+                return Err(refused(conflict, is_encrypted(pair)));
+            }
+        }
+        let looked = Looked { group: view.group, datasets: view.pairs.len() };
+        Ok(serde_json::to_value(looked).unwrap_or_default())
+    }
+
+    fn undo_kind(&self) -> UndoKind {
+        UndoKind::Nothing("it only looks")
+    }
+}
+
+/// Whether what stands at the destination is encrypted.
+pub(super) fn is_encrypted(pair: &Pair) -> bool {
+    pair.destination.as_ref().is_some_and(|there| matches!(there.encryption, Encryption::On { .. }))
+}
+
+/// Whether what was asked for on the command line or in the group's settings solves this conflict.
+pub(super) fn can_be_resolved(conflict: &Conflict, encrypted: bool, wish: OnConflict) -> bool {
+    let choice = match wish {
+        OnConflict::Stop => return false,
+        OnConflict::KeepAndContinue => Choice::KeepAndContinue,
+        OnConflict::KeepAndSeed => Choice::KeepAndSeed,
+    };
+    conflict.choices(encrypted).contains(&choice)
+}
+
+/// A conflict as the reason why a job stopped.
+pub(super) fn refused(conflict: &Conflict, encrypted: bool) -> Failure {
+    Failure::refused(format!("Stopped to protect data: {conflict}.")).advise(conflict.advice(encrypted))
+}
+
+/// What a run would do, without doing any of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Preview {
+    /// The group it would be done for.
+    pub group: GroupId,
+    /// Whether a snapshot would be taken first; what is written until then is not in the sizes.
+    pub snapshot_first: bool,
+    /// Dataset by dataset, parents first.
+    pub datasets: Vec<PreviewedDataset>,
+}
+
+/// One dataset of a [`Preview`].
+#[derive(Debug, Clone, Serialize)]
+pub struct PreviewedDataset {
+    /// What is sent.
+    pub source: DatasetName,
+    /// What is received into.
+    pub destination: DatasetName,
+    /// What would be done.
+    #[serde(flatten)]
+    pub plan: Plan,
+    /// Bytes of each stream, by `zfs send -nvP`.
+    pub estimates: Vec<u64>,
+    /// Bytes written at the source since its newest snapshot: they would be in the snapshot taken first.
+    pub written: u64,
+    /// What a person may choose, if it is a conflict.
+    pub choices: Vec<Choice>,
+}
+
+/// Looks at both ends and says what a run would do. Changes nothing.
+///
+/// # Errors
+/// If an end cannot be reached or read.
+pub async fn preview(input: ReplicateInput, hosts: &Hosts) -> Result<Preview, Failure> {
+    let run = Run::open(input, hosts).await?;
+    let View { group, pairs } = run.look().await?;
+    let mut datasets = Vec::with_capacity(pairs.len());
+    for pair in pairs {
+        let plan = pair.plan(&group, run.input.history);
+        let mut estimates = Vec::new();
+        if let Action::Send { streams } = &plan.action {
+            for stream in streams {
+                estimates.push(run.source.estimate(&send_args(&pair.source, stream, &run)?).await?);
+            }
+        }
+        let choices = match &plan.action {
+            Action::Conflict(conflict) => conflict.choices(is_encrypted(&pair)),
+            _ => Vec::new(),
+        };
+        let (source, destination) = (pair.source.name.clone(), pair.place.clone());
+        let written = pair.source.written;
+        datasets.push(PreviewedDataset { source, destination, plan, estimates, written, choices });
+    }
+    Ok(Preview { group, snapshot_first: run.input.snapshot, datasets })
+}
+
+/// One stream in words, such as `@b since @a, with the snapshots between`.
+pub(super) fn describe(stream: &Stream) -> String {
+    use crate::domain::dataset::Base;
+    match stream {
+        Stream::Resume { to, received, .. } => {
+            format!("the rest of the interrupted stream up to @{to} ({} are there)", format_bytes(*received))
+        }
+        Stream::Full { to } => format!("everything up to @{to}"),
+        Stream::Incremental { from, to, intermediates } => {
+            let from = match from {
+                Base::Snapshot(tag) => format!("@{tag}"),
+                Base::Bookmark(tag) => format!("bookmark #{tag}"),
+            };
+            let between = if *intermediates { ", with the snapshots between" } else { "" };
+            format!("@{to} since {from}{between}")
+        }
+    }
+}
+
+impl std::fmt::Display for PreviewedDataset {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} → {}", self.source, self.destination)?;
+        if let Some(dead) = self.plan.discard {
+            write!(f, "\n  drop the partly received stream: {}", dead.reason())?;
+        }
+        match &self.plan.action {
+            Action::NoSnapshot => write!(f, "\n  the source has no snapshot yet")?,
+            Action::UpToDate { at } => write!(f, "\n  up to date at @{at}")?,
+            Action::Conflict(conflict) => write!(f, "\n  CONFLICT: {conflict}")?,
+            Action::Send { streams } => {
+                for (stream, bytes) in streams.iter().zip(&self.estimates) {
+                    write!(f, "\n  send {}: about {}", describe(stream), format_bytes(*bytes))?;
+                }
+            }
+        }
+        self.plan.notes.iter().try_for_each(|note| write!(f, "\n  note: {note}"))
+    }
+}

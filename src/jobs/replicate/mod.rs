@@ -1,0 +1,119 @@
+//! `replicate`: bring a dataset (or a tree of them) at the destination up to the source's newest snapshot.
+//!
+//! look → set aside → parents → snapshot → protect → transfer → verify → settle → retain. Each step looks
+//! at both ends for itself, so what happened before a crash, or by somebody else's hand, is always part
+//! of the facts. Nothing is forced and nothing is rolled back; what cannot be continued by appending is
+//! a conflict that stops the job before anything is changed.
+
+mod look;
+mod parents;
+mod protect;
+mod retain;
+mod run;
+mod set_aside;
+mod settle;
+mod snapshot;
+mod stream;
+mod transfer;
+mod verify;
+
+use std::num::NonZeroU64;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::hosts::Hosts;
+use crate::domain::ids::GroupId;
+use crate::domain::job::Failure;
+use crate::domain::location::Location;
+use crate::domain::retention::Retention;
+use crate::engine::{Definition, LockName};
+use crate::plan::replication::History;
+
+pub use look::{Preview, PreviewedDataset, preview};
+
+/// The name of this kind of job.
+pub const KIND: &str = "replicate";
+
+/// What a replication is given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplicateInput {
+    /// What is sent.
+    pub source: Location,
+    /// What is received into.
+    pub destination: Location,
+    /// The group on whose behalf; none: derived from the two datasets, the same at every run.
+    #[serde(default)]
+    pub group: Option<GroupId>,
+    /// With all datasets below.
+    #[serde(default)]
+    pub recursive: bool,
+    /// Take a snapshot first. Without, what is there is sent.
+    #[serde(default = "yes")]
+    pub snapshot: bool,
+    /// Which snapshots are to arrive.
+    #[serde(default)]
+    pub history: History,
+    /// Which of our snapshots stay at the source.
+    #[serde(default)]
+    pub keep_source: Retention,
+    /// Which of our snapshots stay at the destination.
+    #[serde(default)]
+    pub keep_destination: Retention,
+    /// Bytes a second at most.
+    #[serde(default)]
+    pub bandwidth_limit: Option<NonZeroU64>,
+    /// What to do when the destination has gone its own way.
+    #[serde(default)]
+    pub on_conflict: OnConflict,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What to do when the destination cannot be continued by appending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnConflict {
+    /// Stop and explain.
+    #[default]
+    Stop,
+    /// Rename the destination aside and go on from the common snapshot in a clone of it.
+    KeepAndContinue,
+    /// Rename the destination aside and send everything anew.
+    KeepAndSeed,
+}
+
+/// The definition of the job, working on hosts that `hosts` knows how to reach.
+pub fn definition(hosts: Arc<Hosts>) -> Definition {
+    let hosts = || Arc::clone(&hosts);
+    Definition::new(
+        KIND,
+        vec![
+            Box::new(look::Look(hosts())),
+            Box::new(set_aside::SetAside(hosts())),
+            Box::new(parents::Parents(hosts())),
+            Box::new(snapshot::TakeSnapshot(hosts())),
+            Box::new(protect::Protect(hosts())),
+            Box::new(transfer::Transfer(hosts())),
+            Box::new(verify::Verify(hosts())),
+            Box::new(settle::Settle(hosts())),
+            Box::new(retain::Retain(hosts())),
+        ],
+    )
+    .with_locks(locks)
+}
+
+/// Two replications into one place would tread on each other, whoever asked for them: the lock is the
+/// group's, or else the destination's.
+fn locks(input: &serde_json::Value) -> Result<Vec<LockName>, Failure> {
+    let input = ReplicateInput::deserialize(input).map_err(|error| {
+        Failure::permanent(format!("The input of this replication could not be read: {error}."))
+    })?;
+    let what = match input.group {
+        Some(group) => group.to_string(),
+        None => input.destination.to_string(),
+    };
+    Ok(vec![LockName::replica(&what)])
+}

@@ -1,0 +1,86 @@
+//! Create what is missing above the destination: file systems that are never mounted and hold no data.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::run::Run;
+use crate::domain::job::Failure;
+use crate::domain::names::DatasetName;
+use crate::engine::{Step, StepContext, UndoKind};
+use crate::jobs::hosts::Hosts;
+
+pub(super) struct Parents(pub(super) Arc<Hosts>);
+
+#[async_trait]
+impl Step for Parents {
+    fn name(&self) -> &'static str {
+        "parents"
+    }
+
+    fn percent(&self) -> (u8, u8) {
+        (6, 8)
+    }
+
+    fn retry(&self) -> crate::engine::Retry {
+        super::transfer::RETRY
+    }
+
+    /// Which ones are missing, outermost first: what an undo may take away again.
+    async fn intent(&self, cx: &StepContext) -> Result<Value, Failure> {
+        let run = Run::open(cx.input()?, &self.0).await?;
+        let above = ancestors(&run.input.destination.dataset);
+        let there = run.destination.existing(&above).await?;
+        let missing: Vec<DatasetName> = above.into_iter().filter(|name| !there.contains(name)).collect();
+        if missing.iter().any(|name| name.parent().is_none()) {
+            let pool = run.input.destination.dataset.pool();
+            let host = run.destination.host().label();
+            return Err(Failure::permanent(format!("There is no pool {pool} on {host}."))
+                .advise("List the pools there with: zpool list. A pool that is missing there may have to be imported."));
+        }
+        Ok(serde_json::to_value(missing).unwrap_or_default())
+    }
+
+    async fn run(&self, cx: &StepContext, intent: &Value) -> Result<Value, Failure> {
+        let missing = read(intent)?;
+        if missing.is_empty() {
+            return Ok(Value::Null);
+        }
+        let run = Run::open(cx.input()?, &self.0).await?;
+        for name in &missing {
+            run.destination.create_parent(name).await?;
+            cx.info(format!("Created {name} on {}, never mounted.", run.destination.host().label()));
+        }
+        Ok(Value::Null)
+    }
+
+    fn undo_kind(&self) -> UndoKind {
+        UndoKind::Undoes
+    }
+
+    async fn undo(&self, cx: &StepContext, intent: &Value) -> Result<(), Failure> {
+        let missing = read(intent)?;
+        let run = Run::open(cx.input()?, &self.0).await?;
+        for name in missing.iter().rev() {
+            if !run.destination.destroy_if_empty(name).await? {
+                cx.info(format!("{name} stays: there is something in it."));
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read(intent: &Value) -> Result<Vec<DatasetName>, Failure> {
+    Vec::deserialize(intent)
+        .map_err(|error| Failure::permanent(format!("The recorded list of parents could not be read: {error}.")))
+}
+
+/// All datasets above this one, the pool's root first.
+fn ancestors(name: &DatasetName) -> Vec<DatasetName> {
+    let mut above: Vec<DatasetName> = std::iter::successors(name.parent(), DatasetName::parent).collect();
+    above.reverse();
+    above
+}

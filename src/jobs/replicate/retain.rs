@@ -1,0 +1,100 @@
+//! Let go of what the retention no longer wants, on both sides: only of the group's own snapshots, never
+//! of the common base, never of what a hold or a clone keeps.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::run::Run;
+use super::transfer::Sent;
+use crate::domain::dataset::{Dataset, Guid, Snapshot};
+use crate::domain::job::Failure;
+use crate::domain::retention::Retention;
+use crate::engine::{Step, StepContext, UndoKind};
+use crate::jobs::hosts::Hosts;
+use crate::plan::retention::decide;
+use crate::zfs::Zfs;
+
+pub(super) struct Retain(pub(super) Arc<Hosts>);
+
+/// The job's result.
+#[derive(Debug, Serialize)]
+struct Outcome {
+    #[serde(flatten)]
+    sent: Sent,
+    destroyed_at_source: usize,
+    destroyed_at_destination: usize,
+}
+
+#[async_trait]
+impl Step for Retain {
+    fn name(&self) -> &'static str {
+        "retain"
+    }
+
+    fn percent(&self) -> (u8, u8) {
+        (97, 100)
+    }
+
+    fn retry(&self) -> crate::engine::Retry {
+        super::transfer::RETRY
+    }
+
+    async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
+        let sent = cx.need::<Sent>("transfer")?;
+        let run = Run::open(cx.input()?, &self.0).await?;
+        let mut outcome = Outcome { sent, destroyed_at_source: 0, destroyed_at_destination: 0 };
+        if run.input.keep_source.keeps_all() && run.input.keep_destination.keeps_all() {
+            return Ok(serde_json::to_value(outcome).unwrap_or_default());
+        }
+        let view = run.look().await?;
+        let group = view.group.to_string();
+        for pair in &view.pairs {
+            let protected: HashSet<Guid> = pair.common().into_iter().collect();
+            let side = Side { cx, group: &group, protected: &protected };
+            outcome.destroyed_at_source += side.thin(&run.source, &pair.source, &run.input.keep_source).await?;
+            if let Some(there) = &pair.destination {
+                outcome.destroyed_at_destination +=
+                    side.thin(&run.destination, there, &run.input.keep_destination).await?;
+            }
+        }
+        Ok(serde_json::to_value(outcome).unwrap_or_default())
+    }
+
+    fn undo_kind(&self) -> UndoKind {
+        UndoKind::Nothing("a destroyed snapshot does not come back; what was destroyed, the retention no longer wanted")
+    }
+}
+
+struct Side<'a> {
+    cx: &'a StepContext,
+    group: &'a str,
+    protected: &'a HashSet<Guid>,
+}
+
+impl Side<'_> {
+    /// Destroys what the policy lets go of in one dataset. How many were destroyed.
+    async fn thin(&self, zfs: &Zfs, dataset: &Dataset, policy: &Retention) -> Result<usize, Failure> {
+        let verdicts = decide(&dataset.snapshots, self.group, policy, self.protected, self.cx.now());
+        for verdict in verdicts.iter().filter(|verdict| verdict.kept_against_policy()) {
+            self.cx.info(format!("{}@{} stays although the retention would let it go: {verdict}.", dataset.name, verdict.tag));
+        }
+        let doomed: Vec<&Snapshot> = verdicts
+            .iter()
+            .filter(|verdict| verdict.destroys())
+            .filter_map(|verdict| dataset.snapshot_by_guid(verdict.guid))
+            .collect();
+        if doomed.is_empty() {
+            return Ok(0);
+        }
+        let destroyed = zfs.destroy_snapshots(&dataset.name, &doomed, self.group).await?;
+        for kept in &destroyed.kept {
+            self.cx.info(format!("{} stays: {}.", kept.name, kept.because));
+        }
+        self.cx.info(format!("Retention let go of {} of {} on {}.", destroyed.destroyed.len(), dataset.name, zfs.host().label()));
+        Ok(destroyed.destroyed.len())
+    }
+}

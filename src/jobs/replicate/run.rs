@@ -1,0 +1,164 @@
+//! What every step of a replication begins with: both hosts, and a look at both trees.
+
+use std::collections::BTreeSet;
+
+use sha2::{Digest, Sha256};
+
+use super::ReplicateInput;
+use crate::domain::dataset::{Dataset, Guid, HOLD_PREFIX};
+use crate::domain::ids::GroupId;
+use crate::domain::job::Failure;
+use crate::domain::names::{DatasetName, SnapTag, SnapshotName};
+use crate::jobs::hosts::Hosts;
+use crate::plan::replication::{Facts, History, Plan, counterpart, plan, unsure_since};
+use crate::zfs::{HoldTag, Zfs};
+
+/// One replication with its two ends.
+pub(super) struct Run {
+    pub(super) input: ReplicateInput,
+    pub(super) source: Zfs,
+    pub(super) destination: Zfs,
+}
+
+/// One dataset of the source's tree, and what stands in its place at the destination.
+#[derive(Debug, Clone)]
+pub(super) struct Pair {
+    pub(super) source: Dataset,
+    /// Where it belongs, whether there is something or not.
+    pub(super) place: DatasetName,
+    pub(super) destination: Option<Dataset>,
+    pub(super) written_since_base: Option<u64>,
+}
+
+/// Both trees at one moment, parents first.
+#[derive(Debug, Clone)]
+pub(super) struct View {
+    pub(super) group: GroupId,
+    pub(super) pairs: Vec<Pair>,
+}
+
+impl Run {
+    pub(super) async fn open(input: ReplicateInput, hosts: &Hosts) -> Result<Self, Failure> {
+        let (source, destination) =
+            tokio::join!(hosts.zfs(&input.source.host), hosts.zfs(&input.destination.host));
+        Ok(Self { source: source?, destination: destination?, input })
+    }
+
+    /// Looks at both trees: one command each, however many datasets there are.
+    pub(super) async fn look(&self) -> Result<View, Failure> {
+        let (from, into) = (&self.input.source.dataset, &self.input.destination.dataset);
+        let recursive = self.input.recursive;
+        let (here, there) = tokio::join!(
+            self.source.datasets(std::slice::from_ref(from), recursive),
+            self.destination.datasets(std::slice::from_ref(into), recursive),
+        );
+        let (here, there) = (here?, there?);
+        if !here.iter().any(|dataset| &dataset.name == from) {
+            return Err(Failure::permanent(format!("There is no dataset {from} on {}.", self.source.host().label()))
+                .advise(format!("List what is there with: zfs list -r {}", from.pool())));
+        }
+        let mut pairs = Vec::with_capacity(here.len());
+        for source in here {
+            let place = counterpart(&source.name, from, into).map_err(|error| {
+                Failure::permanent(format!("{} has no place at the destination: {error}.", source.name))
+                    .advise("Choose a shorter destination.")
+            })?;
+            let destination = there.iter().find(|dataset| dataset.name == place).cloned();
+            pairs.push(Pair { source, place, destination, written_since_base: None });
+        }
+        pairs.sort_by(|a, b| a.source.name.cmp(&b.source.name));
+        for pair in &mut pairs {
+            pair.written_since_base = self.written_since_base(&pair.source, pair.destination.as_ref()).await?;
+        }
+        Ok(View { group: self.group(&pairs), pairs })
+    }
+
+    async fn written_since_base(
+        &self,
+        source: &Dataset,
+        destination: Option<&Dataset>,
+    ) -> Result<Option<u64>, Failure> {
+        let Some(destination) = destination else { return Ok(None) };
+        match unsure_since(source, destination) {
+            Some(tag) => Ok(Some(self.destination.written_since(&destination.name, &tag).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// The group's id: the one asked for; else the one that the replica carries, if it descends from this
+    /// source; else one derived from the two, so that every later run comes to the same.
+    fn group(&self, pairs: &[Pair]) -> GroupId {
+        if let Some(group) = self.input.group {
+            return group;
+        }
+        let root = pairs.iter().find(|pair| pair.source.name == self.input.source.dataset);
+        let carried = root.and_then(|root| {
+            let there = root.destination.as_ref()?;
+            let known: BTreeSet<Guid> = known_guids(&root.source);
+            let related = there.snapshots.iter().any(|snapshot| known.contains(&snapshot.guid));
+            there.group.as_deref().filter(|_| related)?.parse().ok()
+        });
+        let guid = root.map_or(Guid(0), |root| root.source.guid);
+        carried.unwrap_or_else(|| derived_group(&[&guid.to_string(), &self.input.destination.dataset.to_string()]))
+    }
+}
+
+/// The GUIDs of a dataset's snapshots and bookmarks.
+fn known_guids(dataset: &Dataset) -> BTreeSet<Guid> {
+    let snapshots = dataset.snapshots.iter().map(|snapshot| snapshot.guid);
+    snapshots.chain(dataset.bookmarks.iter().map(|bookmark| bookmark.guid)).collect()
+}
+
+/// An id made of these words: the same words, the same id.
+pub(super) fn derived_group(words: &[&str]) -> GroupId {
+    let mut hash = Sha256::new();
+    hash.update(b"zerfaux replication");
+    for word in words {
+        hash.update([0]);
+        hash.update(word.as_bytes());
+    }
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash.finalize()[..16]);
+    GroupId::from_bytes(bytes)
+}
+
+impl View {
+    /// The pair of that source dataset.
+    pub(super) fn pair(&self, source: &DatasetName) -> Option<&Pair> {
+        self.pairs.iter().find(|pair| &pair.source.name == source)
+    }
+
+    /// The tag of the group's holds on both sides.
+    pub(super) fn hold(&self) -> Result<HoldTag, Failure> {
+        HoldTag::new(&format!("{HOLD_PREFIX}{}", self.group))
+            .map_err(|error| Failure::permanent(format!("The group's hold tag is not valid: {error}.")))
+    }
+}
+
+impl Pair {
+    /// What is to be done about it.
+    pub(super) fn plan(&self, group: &GroupId, history: History) -> Plan {
+        let group = group.to_string();
+        let facts = Facts {
+            source: &self.source,
+            destination: self.destination.as_ref(),
+            group: &group,
+            written_since_base: self.written_since_base,
+        };
+        plan(&facts, history)
+    }
+
+    /// The GUID of the newest snapshot that both have.
+    pub(super) fn common(&self) -> Option<Guid> {
+        let there = self.destination.as_ref()?;
+        crate::plan::replication::newest_common_snapshot(&self.source, there).map(|snapshot| snapshot.guid)
+    }
+}
+
+/// `dataset@tag`, for a tag that was read from that very dataset.
+pub(super) fn full_name(dataset: &DatasetName, tag: &SnapTag) -> Result<SnapshotName, Failure> {
+    dataset.snapshot(tag).map_err(|error| {
+        Failure::permanent(format!("A snapshot of {dataset} cannot be named: {error}."))
+            .advise("Choose a shorter dataset name.")
+    })
+}

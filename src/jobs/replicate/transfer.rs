@@ -1,0 +1,194 @@
+//! Send what is missing, dataset by dataset, parents first: look, plan, one stream, look again, until the
+//! plan says that nothing is missing. There is no other memory of how far it got than the destination
+//! itself, so a run that was killed in mid-stream goes on like any other.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::look::{describe, is_encrypted, refused};
+use super::run::{Pair, Run, View};
+use super::stream;
+use crate::domain::dataset::{Dataset, Guid};
+use crate::domain::job::{Failure, Level};
+use crate::domain::names::{DatasetName, SnapTag};
+use crate::domain::size::format_bytes;
+use crate::engine::{Retry, Step, StepContext, UndoKind};
+use crate::jobs::hosts::Hosts;
+use crate::plan::replication::{Action, Stream};
+use crate::zfs::{SendArgs, SendFlags};
+
+pub(super) struct Transfer(pub(super) Arc<Hosts>);
+
+/// A connection that breaks, or a receive that still holds the dataset after one did, is tried again.
+pub(super) const RETRY: Retry = Retry { attempts: 5, pause: Duration::from_secs(5) };
+
+/// A dataset needs at most this many streams in one run: a resumed one, a full one, an increment, and as
+/// many again if a dead token was found. More means that something does not converge.
+const STREAMS_AT_MOST: usize = 12;
+
+/// What arrived.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Sent {
+    pub(super) bytes: u64,
+    pub(super) streams: usize,
+    pub(super) resumed: usize,
+    pub(super) arrivals: Vec<Arrival>,
+}
+
+/// The newest snapshot of one dataset, now at the destination.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Arrival {
+    pub(super) source: DatasetName,
+    pub(super) destination: DatasetName,
+    pub(super) tag: SnapTag,
+    pub(super) guid: Guid,
+}
+
+#[async_trait]
+impl Step for Transfer {
+    fn name(&self) -> &'static str {
+        "transfer"
+    }
+
+    fn percent(&self) -> (u8, u8) {
+        (16, 90)
+    }
+
+    fn retry(&self) -> Retry {
+        RETRY
+    }
+
+    async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
+        let run = Run::open(cx.input()?, &self.0).await?;
+        let mut view = run.look().await?;
+        // What earlier attempts of this step sent counts too.
+        let mut sent: Sent = cx.last_note()?.unwrap_or_default();
+        sent.arrivals.clear();
+        let total = view.pairs.len();
+        let names: Vec<DatasetName> = view.pairs.iter().map(|pair| pair.source.name.clone()).collect();
+        for (index, name) in names.iter().enumerate() {
+            let part = Part { index, total };
+            if let Some(arrival) = bring(cx, &run, &mut view, name, &part, &mut sent).await? {
+                sent.arrivals.push(arrival);
+            }
+        }
+        Ok(serde_json::to_value(sent).unwrap_or_default())
+    }
+
+    fn undo_kind(&self) -> UndoKind {
+        UndoKind::Nothing("what arrived is complete, or can be resumed; the next run goes on from it")
+    }
+}
+
+/// Which of how many datasets this is.
+pub(super) struct Part {
+    pub(super) index: usize,
+    pub(super) total: usize,
+}
+
+/// Sends one dataset until its plan is empty.
+async fn bring(
+    cx: &StepContext,
+    run: &Run,
+    view: &mut View,
+    name: &DatasetName,
+    part: &Part,
+    sent: &mut Sent,
+) -> Result<Option<Arrival>, Failure> {
+    for _ in 0..STREAMS_AT_MOST {
+        let Some(pair) = view.pair(name) else { return Ok(None) };
+        let plan = pair.plan(&view.group, run.input.history);
+        if let Some(dead) = plan.discard {
+            cx.warn(format!("The partly received stream in {} is dropped: {}.", pair.place, dead.reason()));
+            run.destination.abort_receive(&pair.place).await?;
+            *view = run.look().await?;
+            continue;
+        }
+        match plan.action {
+            Action::NoSnapshot => {
+                cx.warn(format!("{name} has no snapshot, so nothing of it was sent."));
+                return Ok(None);
+            }
+            Action::UpToDate { at } => return Ok(arrival(pair, &at)),
+            Action::Conflict(conflict) => return Err(refused(&conflict, is_encrypted(pair))),
+            Action::Send { streams } => {
+                let Some(first) = streams.first() else { return Ok(None) };
+                send(cx, run, pair, first, part, sent).await?;
+                cx.note(&*sent).await?;
+            }
+        }
+        *view = run.look().await?;
+    }
+    Err(Failure::permanent(format!(
+        "{name}: {STREAMS_AT_MOST} streams did not bring the destination up to date."
+    ))
+    .advise("Somebody may be changing snapshots on one side at the same time. Look at both, then run this again."))
+}
+
+fn arrival(pair: &Pair, at: &SnapTag) -> Option<Arrival> {
+    let newest = pair.source.snapshot_by_tag(at)?;
+    let there = pair.destination.as_ref()?;
+    // The destination may be ahead of the source; then there is nothing to verify.
+    there.snapshot_by_guid(newest.guid)?;
+    Some(Arrival {
+        source: pair.source.name.clone(),
+        destination: pair.place.clone(),
+        tag: at.clone(),
+        guid: newest.guid,
+    })
+}
+
+async fn send(
+    cx: &StepContext,
+    run: &Run,
+    pair: &Pair,
+    stream: &Stream,
+    part: &Part,
+    sent: &mut Sent,
+) -> Result<(), Failure> {
+    let args = send_args(&pair.source, stream, run)?;
+    let estimate = run.source.estimate(&args).await?;
+    cx.info(format!("{}: sending {}, about {}.", pair.source.name, describe(stream), format_bytes(estimate)));
+    let outcome = stream::relay(cx, run, pair, &args, estimate, part).await;
+    match outcome {
+        Ok(relayed) => {
+            sent.bytes += relayed.bytes;
+            sent.streams += 1;
+            sent.resumed += usize::from(matches!(stream, Stream::Resume { .. }));
+            cx.console(
+                Level::Success,
+                format!("{}@{} arrived: {}.", pair.place, stream.to(), format_bytes(relayed.bytes)),
+            );
+            Ok(())
+        }
+        // The plan thought the token alive and zfs did not: drop it, and the next round sends afresh.
+        Err(stream::Trouble::DeadToken(why)) if matches!(stream, Stream::Resume { .. }) => {
+            cx.warn(format!("The partly received stream in {} is dropped: {why}.", pair.place));
+            run.destination.abort_receive(&pair.place).await?;
+            Ok(())
+        }
+        Err(trouble) => Err(trouble.into_failure()),
+    }
+}
+
+/// The `zfs send` for one planned stream.
+pub(super) fn send_args(source: &Dataset, stream: &Stream, run: &Run) -> Result<SendArgs, Failure> {
+    let wrong = |error: &dyn std::fmt::Display| {
+        Failure::permanent(format!("The stream of {} cannot be made: {error}.", source.name))
+    };
+    let modern = run.source.is_modern() && run.destination.is_modern();
+    let flags = if modern { SendFlags::MODERN } else { SendFlags::default() };
+    let flags = if source.encryption.is_on() { flags.with_raw() } else { flags };
+    let name = |tag: &SnapTag| super::run::full_name(&source.name, tag);
+    match stream {
+        Stream::Resume { token, .. } => Ok(SendArgs::resume(token.parse().map_err(|error| wrong(&error))?)),
+        Stream::Full { to } => Ok(SendArgs::full(name(to)?, flags)),
+        Stream::Incremental { from, to, intermediates } => {
+            SendArgs::incremental(from.clone(), name(to)?, *intermediates, flags).map_err(|error| wrong(&error))
+        }
+    }
+}
