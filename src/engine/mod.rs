@@ -1,3 +1,14 @@
 //! Runs jobs durably: claims them, runs their steps, records every event, resumes after a crash, schedules.
 //!
 //! In: what is true of every job. Out: HTTP, vSphere, ZFS; those are for the jobs themselves.
+
+pub mod clock;
+pub mod context;
+pub mod definition;
+mod journal;
+pub mod locks;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use context::StepContext;
+pub use definition::{AfterFailure, AfterSuccess, Definition, Retry, Step, UndoKind};
+pub use locks::LockName;
