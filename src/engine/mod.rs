@@ -7,6 +7,7 @@ pub mod context;
 pub mod definition;
 mod journal;
 pub mod locks;
+pub mod log;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use context::StepContext;
