@@ -5,6 +5,7 @@
 pub mod clock;
 pub mod context;
 pub mod definition;
+pub mod due;
 mod journal;
 pub mod locks;
 pub mod log;
