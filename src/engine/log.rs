@@ -181,7 +181,7 @@ impl Standing {
             StepEvent::Started { intent } => self.start(seq, place, intent)?,
             StepEvent::Noted { note } => self.note(step, note),
             StepEvent::Succeeded { output } => self.succeed(step, output),
-            StepEvent::Failed { failure } => self.fail(step, failure),
+            StepEvent::Failed { failure } => self.fail(place, failure),
             StepEvent::UndoStarted => self.start_undo(step),
             StepEvent::Undone => self.finish_undo(step),
             StepEvent::UndoFailed { failure } => self.fail_undo(step, failure),
@@ -238,15 +238,16 @@ impl Standing {
         }
     }
 
-    fn fail(&mut self, step: &str, failure: &Failure) -> bool {
+    /// A step may fail before it is started, while it decides what to do: then nothing is put on the stack.
+    fn fail(&mut self, place: usize, failure: &Failure) -> bool {
         match &mut self.top {
-            Some((entry, state @ TopState::Running)) if entry.step == step => {
-                *state = TopState::Failed(failure.clone());
-                self.failure = Some((step.to_owned(), failure.clone()));
-                true
-            }
-            _ => false,
+            _ if place != self.done.len() => return false,
+            None => {}
+            Some((_, state @ TopState::Running)) => *state = TopState::Failed(failure.clone()),
+            Some(_) => return false,
         }
+        self.failure = Some((self.steps[place].clone(), failure.clone()));
+        true
     }
 
     fn start_undo(&mut self, step: &str) -> bool {

@@ -90,6 +90,13 @@ fn a_log_taken_back_completely_begins_anew_with_a_new_intent() {
 }
 
 #[test]
+fn a_step_that_fails_before_it_acts_leaves_nothing_to_take_back() {
+    let standing = fold(&log(&[("first", failed())]), &STEPS).unwrap();
+    assert!(standing.is_clean());
+    assert_eq!(standing.failure().unwrap().0, "first");
+}
+
+#[test]
 fn the_output_of_a_step_is_there_while_it_is_taken_back() {
     let events = [("first", started(1)), ("first", succeeded()), ("first", StepEvent::UndoStarted)];
     let standing = fold(&log(&events), &STEPS).unwrap();
@@ -143,6 +150,7 @@ fn walk(choices: &[u8]) -> Vec<(&'static str, StepEvent)> {
     let (mut done, mut top) = (0_usize, None::<&str>);
     for choice in choices {
         let next = match (top, choice % 4) {
+            (None, 0) if done < 3 && choice % 8 == 4 => (STEPS[done], failed(), None),
             (None, 0..=2) if done < 3 => (STEPS[done], started(done as u64), Some("running")),
             (None, _) if done > 0 => {
                 done -= 1;
