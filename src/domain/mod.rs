@@ -5,6 +5,8 @@
 
 pub mod argv;
 pub mod dataset;
+pub mod endpoint;
+pub mod exit;
 pub mod ids;
 pub mod job;
 pub mod names;
