@@ -18,6 +18,7 @@
 
 pub mod app;
 pub mod cli;
+pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod host;
@@ -25,5 +26,6 @@ pub mod jobs;
 pub mod plan;
 pub mod ssh;
 pub mod store;
+pub mod telemetry;
 pub mod vault;
 pub mod zfs;

@@ -73,6 +73,17 @@ pub struct Bookmark {
     pub created_at: Timestamp,
 }
 
+/// What an incremental stream starts from, at the source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Base {
+    /// A snapshot.
+    Snapshot(SnapTag),
+    /// A bookmark: the snapshot itself is gone at the source. No intermediates from here: `zfs send -I`
+    /// refuses a bookmark.
+    Bookmark(SnapTag),
+}
+
 /// Filesystem or volume.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,1 +1,6 @@
 //! Pure planning: facts and a wish in, steps or a typed conflict out. No I/O, no clock, no randomness.
+
+pub mod conflict;
+pub mod replication;
+pub mod retention;
+pub mod rpo;

@@ -1,0 +1,427 @@
+//! How one dataset gets from what the destination has to what the source has.
+//!
+//! In: what both ends say ([`Dataset`]), and a wish. Out: resume · incremental from the newest common
+//! snapshot or bookmark · full · nothing to do · a conflict. Nothing here destroys, forces or guesses:
+//! what cannot be continued by appending is a [`Conflict`].
+
+use serde::{Deserialize, Serialize};
+
+use super::conflict::{Conflict, tags};
+use crate::domain::dataset::{
+    Base, Bookmark, Dataset, DatasetKind, Encryption, Guid, PartialReceive, Role, Snapshot,
+};
+use crate::domain::names::{DatasetName, SnapTag};
+
+/// Which snapshots are to arrive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum History {
+    /// The newest one, and every one between it and what the destination has.
+    #[default]
+    All,
+    /// The newest one alone.
+    NewestOnly,
+}
+
+/// What both ends say about one dataset.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    /// The dataset that is sent.
+    pub source: &'a Dataset,
+    /// The dataset that is received into, if it is there.
+    pub destination: Option<&'a Dataset>,
+    /// The group on whose behalf this is done.
+    pub group: &'a str,
+    /// Bytes that the destination says were written since the snapshot that [`unsure_since`] asked for
+    /// (property `written@…`), where it had to be asked.
+    pub written_since_base: Option<u64>,
+}
+
+/// What to do about one dataset.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// A partly received stream that cannot be resumed has to be dropped first.
+    pub discard: Option<DeadPartial>,
+    /// Then this.
+    pub action: Action,
+    /// Worth telling, though it does not stop anything.
+    pub notes: Vec<String>,
+}
+
+/// What is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
+pub enum Action {
+    /// The source has no snapshot, so there is nothing that could be sent.
+    NoSnapshot,
+    /// The destination has the source's newest snapshot, or one that is newer still and of which the
+    /// source has only the bookmark left.
+    UpToDate {
+        /// Its tag at the source.
+        at: SnapTag,
+    },
+    /// These streams, one after the other.
+    Send {
+        /// Never empty.
+        streams: Vec<Stream>,
+    },
+    /// A person has to choose.
+    Conflict(Conflict),
+}
+
+/// One `zfs send`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "stream", rename_all = "snake_case")]
+pub enum Stream {
+    /// The rest of an interrupted stream.
+    Resume {
+        /// The token that the destination gave.
+        token: String,
+        /// The snapshot that will then be complete.
+        to: SnapTag,
+        /// Bytes that are there already.
+        received: u64,
+    },
+    /// Everything up to one snapshot.
+    Full {
+        /// The snapshot.
+        to: SnapTag,
+    },
+    /// The difference between a base that both have and a later snapshot.
+    Incremental {
+        /// The base.
+        from: Base,
+        /// The snapshot.
+        to: SnapTag,
+        /// With every snapshot between the two (`-I`).
+        intermediates: bool,
+    },
+}
+
+impl Stream {
+    /// The snapshot that is complete when the stream has arrived.
+    pub fn to(&self) -> &SnapTag {
+        match self {
+            Self::Resume { to, .. } | Self::Full { to } | Self::Incremental { to, .. } => to,
+        }
+    }
+}
+
+/// Why a partly received stream cannot be resumed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeadPartial {
+    /// Its token could not be read.
+    Unreadable,
+    /// The snapshot that was being sent is gone, or the source was renamed since.
+    SnapshotGone,
+    /// The base of the increment is gone at the source.
+    BaseGone,
+    /// It was sent raw and would now be sent in clear, or the other way round.
+    RawDiffers,
+    /// Something else arrived in the meantime, so it would not fit any more.
+    Overtaken,
+}
+
+impl DeadPartial {
+    /// The reason in words.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Unreadable => "its resume token could not be read",
+            Self::SnapshotGone => "the snapshot it was made from is gone at the source",
+            Self::BaseGone => "the base it builds on is gone",
+            Self::RawDiffers => "the source's encryption is not what it was",
+            Self::Overtaken => "the destination has received something else since",
+        }
+    }
+}
+
+/// The destination's snapshot of which has to be asked how much was written since (`written@TAG`)
+/// before [`plan`] can decide: there are newer snapshots than the common base, which is harmless only
+/// as long as they hold no change.
+pub fn unsure_since(source: &Dataset, destination: &Dataset) -> Option<SnapTag> {
+    let base = common_base(source, destination)?;
+    let newest = destination.newest()?;
+    (base.there.guid != newest.guid).then(|| base.there.tag.clone())
+}
+
+/// Decides what to do about one dataset.
+pub fn plan(facts: &Facts<'_>, history: History) -> Plan {
+    let Some(target) = facts.source.newest() else {
+        return Plan { discard: None, action: Action::NoSnapshot, notes: Vec::new() };
+    };
+    let Some(destination) = facts.destination else {
+        let streams = from_nothing(facts.source, target, history);
+        return Plan { discard: None, action: Action::Send { streams }, notes: Vec::new() };
+    };
+    if let Some(conflict) = unfit(facts, destination) {
+        return Plan { discard: None, action: Action::Conflict(conflict), notes: Vec::new() };
+    }
+    let mut notes = Vec::new();
+    if destination.mounted && destination.kind == DatasetKind::Filesystem {
+        notes.push(format!("{} is mounted; a replica is best left unmounted", destination.name));
+    }
+    let (discard, resumable) = match &destination.partial {
+        None => (None, None),
+        Some(partial) => match judge_partial(facts.source, destination, partial) {
+            Ok(resumable) => (None, Some(resumable)),
+            Err(dead) => (Some(dead), None),
+        },
+    };
+    let action = match resumable {
+        Some((to, received)) => {
+            let mut streams =
+                vec![Stream::Resume { token: token_of(destination), to: to.tag.clone(), received }];
+            streams.extend(from_snapshot(facts.source, to, target, history));
+            Action::Send { streams }
+        }
+        None => without_partial(facts, destination, target, history, discard.is_some()),
+    };
+    Plan { discard, action, notes }
+}
+
+/// Reasons to keep away from this destination whatever snapshots it has.
+fn unfit(facts: &Facts<'_>, destination: &Dataset) -> Option<Conflict> {
+    let name = || destination.name.clone();
+    let source = facts.source;
+    if source.guid == destination.guid && source.name == destination.name {
+        return Some(Conflict::SameDataset { destination: name() });
+    }
+    if source.kind != destination.kind {
+        return Some(Conflict::KindDiffers { destination: name(), source: source.kind });
+    }
+    if let Some(group) = destination.group.as_deref().filter(|group| *group != facts.group) {
+        return Some(Conflict::OtherGroup { destination: name(), group: group.to_owned() });
+    }
+    if let Some(role) = destination.role.filter(|role| *role != Role::Replica) {
+        return Some(Conflict::InUse { destination: name(), role: role.as_str().to_owned() });
+    }
+    match (&source.encryption, &destination.encryption) {
+        (Encryption::On { .. }, Encryption::Off) if !destination.snapshots.is_empty() => {
+            Some(Conflict::ReplicaNotEncrypted { destination: name() })
+        }
+        (Encryption::Off, Encryption::On { root, key_loaded: false }) => {
+            Some(Conflict::DestinationKeyNotLoaded { destination: name(), root: root.clone() })
+        }
+        _ => None,
+    }
+}
+
+/// Whether a partly received stream can go on: the snapshot it completes and the bytes that are there.
+fn judge_partial<'a>(
+    source: &'a Dataset,
+    destination: &Dataset,
+    partial: &PartialReceive,
+) -> Result<(&'a Snapshot, u64), DeadPartial> {
+    let contents = partial.contents.as_ref().ok_or(DeadPartial::Unreadable)?;
+    // `zfs send -t` finds the snapshot by the name in the token, so a renamed source has lost it.
+    let dataset = contents.to_name.split('@').next().unwrap_or_default();
+    let to = source.snapshot_by_guid(contents.to_guid).filter(|_| dataset == source.name.as_str());
+    let to = to.ok_or(DeadPartial::SnapshotGone)?;
+    if contents.raw != source.encryption.is_on() {
+        return Err(DeadPartial::RawDiffers);
+    }
+    if destination.snapshot_by_guid(contents.to_guid).is_some() {
+        return Err(DeadPartial::Overtaken);
+    }
+    match contents.from_guid {
+        None if destination.snapshots.is_empty() => Ok((to, contents.bytes)),
+        None => Err(DeadPartial::Overtaken),
+        Some(base) => {
+            let known = source.snapshot_by_guid(base).is_some()
+                || source.bookmarks.iter().any(|bookmark| bookmark.guid == base);
+            if !known || destination.snapshot_by_guid(base).is_none() {
+                return Err(DeadPartial::BaseGone);
+            }
+            Ok((to, contents.bytes))
+        }
+    }
+}
+
+fn token_of(destination: &Dataset) -> String {
+    destination.partial.as_ref().map(|partial| partial.token.clone()).unwrap_or_default()
+}
+
+/// What to do if there is no partly received stream, or once it is dropped.
+fn without_partial(
+    facts: &Facts<'_>,
+    destination: &Dataset,
+    target: &Snapshot,
+    history: History,
+    discarding: bool,
+) -> Action {
+    let source = facts.source;
+    let name = || destination.name.clone();
+    if destination.snapshots.is_empty() {
+        // A first receive that was interrupted leaves a dataset without a snapshot; dropping its
+        // partial state takes the dataset away as well, and then everything is sent.
+        if discarding {
+            return Action::Send { streams: from_nothing(source, target, history) };
+        }
+        return Action::Conflict(Conflict::DestinationNotAReplica {
+            destination: name(),
+            used: destination.used,
+        });
+    }
+    let Some(base) = common_base(source, destination) else {
+        let newest = destination.newest().map_or_else(|| target.tag.clone(), |snapshot| snapshot.tag.clone());
+        let snapshots = destination.snapshots.len();
+        return Action::Conflict(Conflict::NoCommonBase {
+            destination: name(),
+            snapshots,
+            newest,
+            used: destination.used,
+        });
+    };
+    if let Some(conflict) = diverged(facts, destination, &base) {
+        return Action::Conflict(conflict);
+    }
+    // A bookmark can remember a newer snapshot than the source still has: the destination is ahead.
+    if base.here.createtxg() >= target.createtxg {
+        return Action::UpToDate { at: target.tag.clone() };
+    }
+    let streams = match &base.here {
+        Here::Snapshot(snapshot) => from_snapshot(source, snapshot, target, history),
+        Here::Bookmark(bookmark) => from_bookmark(source, bookmark, target, history),
+    };
+    let taken = taken_tags(source, destination, base.here.createtxg(), target, history);
+    if !taken.is_empty() {
+        return Action::Conflict(Conflict::TagTaken { destination: name(), tags: taken });
+    }
+    Action::Send { streams }
+}
+
+/// The newest point that both sides have.
+struct CommonBase<'a> {
+    here: Here<'a>,
+    there: &'a Snapshot,
+}
+
+enum Here<'a> {
+    Snapshot(&'a Snapshot),
+    Bookmark(&'a Bookmark),
+}
+
+impl Here<'_> {
+    fn createtxg(&self) -> u64 {
+        match self {
+            Self::Snapshot(snapshot) => snapshot.createtxg,
+            Self::Bookmark(bookmark) => bookmark.createtxg,
+        }
+    }
+}
+
+/// The newest source snapshot or bookmark whose GUID the destination has as a snapshot; where both a
+/// snapshot and a bookmark would do, the snapshot, because only it allows intermediates.
+fn common_base<'a>(source: &'a Dataset, destination: &'a Dataset) -> Option<CommonBase<'a>> {
+    let snapshots = source.snapshots.iter().filter_map(|snapshot| {
+        let there = destination.snapshot_by_guid(snapshot.guid)?;
+        Some((snapshot.createtxg, true, CommonBase { here: Here::Snapshot(snapshot), there }))
+    });
+    let bookmarks = source.bookmarks.iter().filter_map(|bookmark| {
+        let there = destination.snapshot_by_guid(bookmark.guid)?;
+        Some((bookmark.createtxg, false, CommonBase { here: Here::Bookmark(bookmark), there }))
+    });
+    let newest = snapshots.chain(bookmarks).max_by_key(|(txg, snapshot, _)| (*txg, *snapshot));
+    newest.map(|(_, _, base)| base)
+}
+
+/// Whether the destination has gone its own way since the base.
+fn diverged(facts: &Facts<'_>, destination: &Dataset, base: &CommonBase<'_>) -> Option<Conflict> {
+    let newer: Vec<&Snapshot> =
+        destination.snapshots.iter().filter(|snapshot| snapshot.createtxg > base.there.createtxg).collect();
+    let written = if newer.is_empty() { Some(destination.written) } else { facts.written_since_base };
+    if written == Some(0) {
+        // Snapshots somebody took of an unchanged replica do no harm, and zfs receive agrees.
+        return None;
+    }
+    Some(Conflict::DestinationModified {
+        destination: destination.name.clone(),
+        base: base.there.tag.clone(),
+        written,
+        newer: tags(newer),
+    })
+}
+
+fn between(source: &Dataset, after_txg: u64, target: &Snapshot) -> Vec<SnapTag> {
+    let inside =
+        |snapshot: &&Snapshot| snapshot.createtxg > after_txg && snapshot.createtxg < target.createtxg;
+    tags(source.snapshots.iter().filter(inside))
+}
+
+fn from_nothing(source: &Dataset, target: &Snapshot, history: History) -> Vec<Stream> {
+    match source.snapshots.first() {
+        Some(oldest) if history == History::All && oldest.guid != target.guid => {
+            let mut streams = vec![Stream::Full { to: oldest.tag.clone() }];
+            streams.extend(from_snapshot(source, oldest, target, history));
+            streams
+        }
+        _ => vec![Stream::Full { to: target.tag.clone() }],
+    }
+}
+
+fn from_snapshot(source: &Dataset, base: &Snapshot, target: &Snapshot, history: History) -> Vec<Stream> {
+    if base.guid == target.guid || base.createtxg >= target.createtxg {
+        return Vec::new();
+    }
+    let intermediates = history == History::All && !between(source, base.createtxg, target).is_empty();
+    let from = Base::Snapshot(base.tag.clone());
+    vec![Stream::Incremental { from, to: target.tag.clone(), intermediates }]
+}
+
+fn from_bookmark(source: &Dataset, base: &Bookmark, target: &Snapshot, history: History) -> Vec<Stream> {
+    let from = Base::Bookmark(base.tag.clone());
+    let first = match history {
+        History::All => source.snapshots.iter().find(|snapshot| snapshot.createtxg > base.createtxg),
+        History::NewestOnly => None,
+    };
+    let first = first.unwrap_or(target);
+    let mut streams = vec![Stream::Incremental { from, to: first.tag.clone(), intermediates: false }];
+    streams.extend(from_snapshot(source, first, target, history));
+    streams
+}
+
+/// Names that would arrive and are taken at the destination by a snapshot with other contents.
+fn taken_tags(
+    source: &Dataset,
+    destination: &Dataset,
+    after_txg: u64,
+    target: &Snapshot,
+    history: History,
+) -> Vec<SnapTag> {
+    let mut arriving = match history {
+        History::All => between(source, after_txg, target),
+        History::NewestOnly => Vec::new(),
+    };
+    arriving.push(target.tag.clone());
+    arriving.retain(|tag| destination.snapshot_by_tag(tag).is_some());
+    arriving
+}
+
+/// Where a dataset of the source's tree belongs at the destination: the same path below its root.
+///
+/// # Errors
+/// If the name there would be longer than OpenZFS allows.
+pub fn counterpart(
+    dataset: &DatasetName,
+    source_root: &DatasetName,
+    destination_root: &DatasetName,
+) -> Result<DatasetName, crate::domain::names::NameError> {
+    match dataset.below(source_root) {
+        None | Some("") => Ok(destination_root.clone()),
+        Some(path) => destination_root.child(path),
+    }
+}
+
+/// The newest snapshot that both sides have as a snapshot: what the next run will build on.
+pub fn newest_common_snapshot<'a>(source: &'a Dataset, destination: &Dataset) -> Option<&'a Snapshot> {
+    source.snapshots.iter().rev().find(|snapshot: &&Snapshot| has(destination, snapshot.guid))
+}
+
+fn has(dataset: &Dataset, guid: Guid) -> bool {
+    dataset.snapshot_by_guid(guid).is_some()
+}
+
+#[cfg(test)]
+#[path = "replication_tests.rs"]
+mod tests;
