@@ -5,9 +5,12 @@
 
 pub mod argv;
 pub mod dataset;
+pub mod endpoint;
+pub mod exit;
 pub mod ids;
 pub mod job;
 pub mod names;
 pub mod nearest;
+pub mod rate;
 pub mod retention;
 pub mod size;

@@ -1,1 +1,287 @@
 //! OpenZFS commands: typed arguments to argv, output to types, standard error to typed errors.
+//!
+//! In: every `zfs` and `zpool` command that Zerfaux runs ([`verbs`]), what their output means, what
+//! their complaints mean ([`complaint`]), and operations that may be repeated ([`Zfs`]). Out: what to do
+//! when (that is `plan` and `jobs`), and how a command gets to its host (that is `host`).
+//!
+//! Nothing here destroys recursively, rolls back or receives with `-F`: there are no words for it.
+
+pub mod args;
+pub mod command;
+pub mod complaint;
+pub mod error;
+pub mod property;
+pub mod verbs;
+
+mod bookmark;
+mod dataset;
+mod detect;
+mod estimate;
+mod hold;
+mod list;
+mod parse;
+mod pool;
+mod snapshot;
+mod stub;
+mod token;
+
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod golden;
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::domain::argv::Argv;
+use crate::domain::names::DatasetName;
+
+pub use args::{ArgsError, Base, ReceiveArgs, SendArgs, SendFlags};
+pub use complaint::{Complaint, classify, properties_not_received};
+pub use detect::{Privilege, Release, System, common_flags};
+pub use error::{Attempt, Grant, ZfsError};
+pub use hold::Hold;
+pub use list::Listing;
+pub use pool::{PoolState, PoolStatus};
+pub use property::{HoldTag, Property, PropertyName, ResumeToken, WordError};
+pub use snapshot::{Destroyed, KeptBecause, Outcome};
+
+use command::{Command, Tool};
+use detect::Tools;
+use stub::{Exit, Host, HostError, Output};
+
+/// What runs a command: a host, or in tests a script of answers.
+#[async_trait]
+trait Runner: Send + Sync {
+    async fn run(
+        &self,
+        argv: &Argv,
+        input: Option<&[u8]>,
+        deadline: std::time::Duration,
+    ) -> Result<Output, HostError>;
+}
+
+#[async_trait]
+impl Runner for Host {
+    async fn run(
+        &self,
+        argv: &Argv,
+        input: Option<&[u8]>,
+        deadline: std::time::Duration,
+    ) -> Result<Output, HostError> {
+        Host::run(self, argv, input, deadline).await
+    }
+}
+
+/// OpenZFS on one host.
+#[derive(Clone)]
+pub struct Zfs {
+    host: Host,
+    runner: Arc<dyn Runner>,
+    tools: Arc<Tools>,
+}
+
+impl fmt::Debug for Zfs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Zfs").field("host", &self.host.label()).field("tools", &self.tools).finish()
+    }
+}
+
+/// A command's output, both streams as text. What is not UTF-8 is replaced: ZFS names are ASCII.
+struct Answer {
+    exit: Exit,
+    stdout: String,
+    stderr: String,
+}
+
+impl Answer {
+    fn succeeded(&self) -> bool {
+        self.exit == Exit::Code(0)
+    }
+}
+
+impl Zfs {
+    /// Looks for OpenZFS on `host` and for the way to use it: as root, through `sudo -n`, or as a user
+    /// with delegated permissions (zfs-allow(8)). One command.
+    ///
+    /// # Errors
+    /// If the host cannot be reached, or has no `zfs` command.
+    pub async fn detect(host: Host) -> Result<Self, ZfsError> {
+        let runner: Arc<dyn Runner> = Arc::new(host.clone());
+        Self::detect_through(host, runner).await
+    }
+
+    async fn detect_through(host: Host, runner: Arc<dyn Runner>) -> Result<Self, ZfsError> {
+        let tools = detect::look(&*runner, host.label()).await?;
+        Ok(Self { host, runner, tools: Arc::new(tools) })
+    }
+
+    /// The host.
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// How commands are run there.
+    pub fn privilege(&self) -> Privilege {
+        self.tools.privilege
+    }
+
+    /// The release of its user-land; none if it does not say (before 0.8).
+    pub fn version(&self) -> Option<&Release> {
+        self.tools.release.as_ref()
+    }
+
+    /// The release of its kernel module, where it is loaded.
+    pub fn kernel_version(&self) -> Option<&Release> {
+        self.tools.kernel.as_ref()
+    }
+
+    /// Its operating system.
+    pub fn system(&self) -> System {
+        self.tools.system
+    }
+
+    /// The command line for a stream to standard output.
+    ///
+    /// # Errors
+    /// If a word holds a NUL byte, which no validated argument does.
+    pub fn send_argv(&self, stream: &SendArgs) -> Result<Argv, ZfsError> {
+        self.argv(&verbs::send(stream))
+    }
+
+    /// The command line that receives a stream from standard input.
+    ///
+    /// # Errors
+    /// If a word holds a NUL byte, which no validated argument does.
+    pub fn receive_argv(&self, how: &ReceiveArgs) -> Result<Argv, ZfsError> {
+        self.argv(&verbs::receive(how))
+    }
+
+    /// The error that the standard error of a stream's side means, for the transfer that ran
+    /// [`Self::send_argv`] or [`Self::receive_argv`] itself.
+    pub fn judge_send(&self, stream: &SendArgs, exit: Exit, stderr: &str) -> ZfsError {
+        self.refused(&verbs::send(stream), exit, stderr)
+    }
+
+    /// See [`Self::judge_send`].
+    pub fn judge_receive(&self, how: &ReceiveArgs, exit: Exit, stderr: &str) -> ZfsError {
+        self.refused(&verbs::receive(how), exit, stderr)
+    }
+
+    /// The whole command line of `command` on this host.
+    ///
+    /// `env LC_ALL=C` stands in front because OpenZFS prints the system's own error texts in the
+    /// login's language (it calls `setlocale`), and so does sudo, whose default rules hand `LC_*` on. It
+    /// stands before `sudo`, so that a rule in sudoers that only allows `zfs` still matches.
+    pub fn argv(&self, command: &Command) -> Result<Argv, ZfsError> {
+        let program = match command.tool() {
+            Tool::Zfs => &self.tools.zfs,
+            Tool::Zpool => &self.tools.zpool,
+        };
+        let mut words = vec!["env".to_owned(), "LC_ALL=C".to_owned()];
+        if self.tools.through_sudo(command.tool()) {
+            words.extend(["sudo".to_owned(), "-n".to_owned()]);
+        }
+        words.push(program.clone());
+        words.extend(command.words().iter().cloned());
+        Argv::new(words)
+            .map_err(|error| ZfsError::Arguments { attempt: self.attempt(command), why: error.to_string() })
+    }
+
+    fn attempt(&self, command: &Command) -> Attempt {
+        let needs = command.needs().map(|(permissions, dataset)| Grant {
+            user: self.tools.user.clone(),
+            permissions,
+            dataset: dataset.to_string(),
+        });
+        Attempt { what: command.what().to_owned(), host: self.host.label().to_owned(), needs }
+    }
+
+    fn refused(&self, command: &Command, exit: Exit, stderr: &str) -> ZfsError {
+        let complaint = classify(stderr);
+        ZfsError::Refused { attempt: self.attempt(command), complaint, exit, stderr: stderr.to_owned() }
+    }
+
+    fn guarded(&self, command: &Command, why: impl Into<String>) -> ZfsError {
+        ZfsError::Guarded { attempt: self.attempt(command), why: why.into() }
+    }
+
+    /// Runs `command`, whatever its exit.
+    async fn ask_with(&self, command: &Command, input: Option<&[u8]>) -> Result<Answer, ZfsError> {
+        let argv = self.argv(command)?;
+        let output = self
+            .runner
+            .run(&argv, input, command.deadline())
+            .await
+            .map_err(|source| ZfsError::Host { attempt: self.attempt(command), source })?;
+        Ok(Answer {
+            exit: output.exit,
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        })
+    }
+
+    async fn ask(&self, command: &Command) -> Result<Answer, ZfsError> {
+        self.ask_with(command, None).await
+    }
+
+    /// Runs `command` and takes any exit but 0 for an error.
+    async fn run(&self, command: &Command) -> Result<String, ZfsError> {
+        let answer = self.ask(command).await?;
+        if answer.succeeded() {
+            return Ok(answer.stdout);
+        }
+        Err(self.refused(command, answer.exit, &answer.stderr))
+    }
+
+    /// Runs `command`, where a complaint that `already` accepts means that it was done before. True if
+    /// it was done now.
+    ///
+    /// Every line of the complaint has to be accepted: a command on several names prints one for each.
+    async fn run_unless(
+        &self,
+        command: &Command,
+        already: impl Fn(&Complaint) -> bool,
+    ) -> Result<bool, ZfsError> {
+        let answer = self.ask(command).await?;
+        if answer.succeeded() {
+            return Ok(true);
+        }
+        let complaints = complaint::each_line(&answer.stderr);
+        if !complaints.is_empty() && complaints.iter().all(already) {
+            return Ok(false);
+        }
+        Err(self.refused(command, answer.exit, &answer.stderr))
+    }
+}
+
+/// As much of a command line as one argument of `sh -c` may hold (Linux: `MAX_ARG_STRLEN`, 128 KiB),
+/// with room for quotes and the words before it.
+const NAMES_PER_COMMAND: usize = 64 * 1024;
+
+/// Names in pieces that fit on a command line each.
+fn pieces<T: fmt::Display>(names: &[T]) -> Vec<&[T]> {
+    let mut pieces = Vec::new();
+    let (mut start, mut bytes) = (0, 0);
+    for (index, name) in names.iter().enumerate() {
+        let length = name.to_string().len() + 3;
+        if bytes + length > NAMES_PER_COMMAND && index > start {
+            pieces.push(&names[start..index]);
+            (start, bytes) = (index, 0);
+        }
+        bytes += length;
+    }
+    if start < names.len() {
+        pieces.push(&names[start..]);
+    }
+    pieces
+}
+
+/// Datasets above `name`, the pool's root first, without `name` itself.
+fn ancestors(name: &DatasetName) -> Vec<DatasetName> {
+    let mut above: Vec<DatasetName> = std::iter::successors(name.parent(), DatasetName::parent).collect();
+    above.reverse();
+    above
+}

@@ -1,0 +1,1 @@
+//! Tests against real and simulated SSH servers.

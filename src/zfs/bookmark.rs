@@ -1,0 +1,39 @@
+//! Bookmarks: what is left of a snapshot that is enough to send from (zfs-bookmark(8)).
+
+use std::collections::HashMap;
+
+use crate::domain::names::{BookmarkName, SnapshotName};
+
+use super::complaint::Complaint;
+use super::error::ZfsError;
+use super::{Zfs, verbs};
+
+impl Zfs {
+    /// Bookmarks `snapshot`. A bookmark of that name with the snapshot's GUID is taken for it.
+    ///
+    /// # Errors
+    /// If the snapshot does not exist, or the bookmark is of another snapshot.
+    pub async fn bookmark(&self, snapshot: &SnapshotName, bookmark: &BookmarkName) -> Result<(), ZfsError> {
+        let command = verbs::bookmark(snapshot, bookmark);
+        let exists = |complaint: &Complaint| *complaint == Complaint::AlreadyExists;
+        if self.run_unless(&command, exists).await? {
+            return Ok(());
+        }
+        let text = self.run(&verbs::guids(snapshot, bookmark)).await?;
+        let guids: HashMap<&str, &str> = text.lines().filter_map(|line| line.split_once('\t')).collect();
+        let of = |name: &str| guids.get(name).copied();
+        match (of(&snapshot.to_string()), of(&bookmark.to_string())) {
+            (Some(one), Some(other)) if one == other => Ok(()),
+            _ => Err(self.guarded(&command, format!("{bookmark} exists and is of another snapshot"))),
+        }
+    }
+
+    /// Destroys a bookmark. One that is gone is passed over.
+    ///
+    /// # Errors
+    /// If it cannot be destroyed.
+    pub async fn destroy_bookmark(&self, bookmark: &BookmarkName) -> Result<(), ZfsError> {
+        let gone = |complaint: &Complaint| matches!(complaint, Complaint::DatasetMissing(_));
+        self.run_unless(&verbs::destroy_bookmark(bookmark), gone).await.map(|_| ())
+    }
+}

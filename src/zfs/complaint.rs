@@ -1,0 +1,321 @@
+//! What `zfs` and `zpool` say on standard error, told apart.
+//!
+//! The texts are those of OpenZFS 2.3.2, recorded in `tests/golden`; where an older release words it
+//! differently and that is known, both are matched. The commands run with `LC_ALL=C`.
+
+use super::property::ResumeToken;
+
+/// What `zfs`, `zpool`, `sudo` or the shell complained of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Complaint {
+    /// The dataset is mounted and in use, or another operation holds it.
+    Busy,
+    /// There is no such dataset, snapshot or bookmark; its name if it was given.
+    DatasetMissing(Option<String>),
+    /// There is no such pool, or it is not imported; its name if it was given.
+    PoolMissing(Option<String>),
+    /// Something of that name is there already.
+    AlreadyExists,
+    /// A full stream was sent to a dataset that is there already.
+    DestinationExists,
+    /// The destination was written to after the base of the stream.
+    DestinationModified,
+    /// The newest snapshot of the destination is not the base of the stream.
+    NotTheBase,
+    /// The base of an increment is not there (any more).
+    IncrementalSourceMissing(Option<String>),
+    /// The base is not an earlier snapshot of the same dataset.
+    NotAnEarlierSnapshot,
+    /// The pool is full.
+    NoSpace,
+    /// A quota is used up.
+    QuotaExceeded,
+    /// A hold keeps the snapshot.
+    HasHolds,
+    /// Clones keep the snapshot; their names.
+    HasClones(Vec<String>),
+    /// Datasets or snapshots below keep the dataset.
+    HasChildren,
+    /// The hold is there already.
+    HoldExists,
+    /// There is no such hold.
+    HoldMissing,
+    /// The stream broke off and what came is kept: it can be resumed with this token.
+    ResumeStateLeft(Option<ResumeToken>),
+    /// The stream broke off and nothing is kept.
+    StreamIncomplete,
+    /// What came was no stream.
+    NotAStream,
+    /// A partial receive stands in the way of another stream.
+    PartialInTheWay,
+    /// There is no partial receive to abort.
+    NothingToAbort,
+    /// What the token speaks of is no longer there.
+    TokenStale,
+    /// The token does not go with the partial receive.
+    TokenMismatch,
+    /// The token cannot be read.
+    TokenCorrupt,
+    /// A key is not loaded.
+    KeyUnavailable,
+    /// The key is not the right one.
+    KeyWrong,
+    /// The key is loaded already.
+    KeyLoaded,
+    /// The key is not loaded (when unloading).
+    KeyNotLoaded,
+    /// The dataset is not encrypted, or is not the root of its encryption.
+    NotAnEncryptionRoot,
+    /// Raw and plain streams, or encrypted and plain datasets, were mixed.
+    EncryptionMismatch,
+    /// The pool has stopped I/O.
+    PoolSuspended,
+    /// Data could not be read or written.
+    IoError,
+    /// The user may not do that.
+    PermissionDenied,
+    /// `sudo` asks for a password.
+    SudoPassword,
+    /// `sudo` does not let the user run this command.
+    SudoRefused,
+    /// There is no such command.
+    CommandNotFound,
+    /// The kernel module is not loaded.
+    ModuleNotLoaded,
+    /// A snapshot of the clone has the name of one that it would take over.
+    PromoteConflict(Option<String>),
+    /// It is not a clone.
+    NotAClone,
+    /// It is mounted already.
+    AlreadyMounted,
+    /// It is not mounted.
+    NotMounted,
+    /// It does not apply to this kind of dataset.
+    WrongKind,
+    /// A property or its value is not accepted.
+    BadProperty,
+    /// The receiving OpenZFS is too old for what is in the stream, or the pool lacks a feature.
+    Unsupported,
+    /// Something else; see the text.
+    Unrecognised,
+}
+
+/// Tells what `stderr` complains of. Of several complaints in one text the one that explains most
+/// counts: the order of the rules below.
+pub fn classify(stderr: &str) -> Complaint {
+    from_the_stream(stderr)
+        .or_else(|| from_the_system(stderr))
+        .or_else(|| from_encryption(stderr))
+        .or_else(|| from_what_is_there(stderr))
+        .or_else(|| from_what_is_missing(stderr))
+        .unwrap_or(Complaint::Unrecognised)
+}
+
+/// The complaints of a command on several names, which prints a line for each. The help that `zfs`
+/// prints after some of them (`usage: …`) is left out.
+pub(super) fn each_line(stderr: &str) -> Vec<Complaint> {
+    stderr
+        .lines()
+        .take_while(|line| !line.starts_with("usage:"))
+        .filter(|line| !line.trim().is_empty())
+        .map(classify)
+        .collect()
+}
+
+/// The properties that a receive which succeeded could not set (`cannot receive readonly property on
+/// tank/r: permission denied`): OpenZFS then exits 0 all the same.
+pub fn properties_not_received(stderr: &str) -> Vec<String> {
+    let property = |line: &str| {
+        let rest = line.trim().strip_prefix("cannot receive ")?;
+        let (name, _) = rest.split_once(" property on ")?;
+        Some(name.to_owned())
+    };
+    stderr.lines().filter_map(property).collect()
+}
+
+fn has(text: &str, needles: &[&str]) -> bool {
+    needles.iter().any(|needle| text.contains(needle))
+}
+
+/// The first text in single quotes after `before`.
+fn quoted_after(text: &str, before: &str) -> Option<String> {
+    let (_, rest) = text.split_once(before)?;
+    let (_, rest) = rest.split_once('\'')?;
+    rest.split_once('\'').map(|(name, _)| name.to_owned())
+}
+
+/// What only `send` and `receive` say.
+fn from_the_stream(text: &str) -> Option<Complaint> {
+    let found = if has(text, &["Partially received snapshot is saved", "A resuming stream can be generated"])
+    {
+        Complaint::ResumeStateLeft(token_in(text))
+    } else if has(
+        text,
+        &["used in the initial send no longer exists", "cannot resume send: Invalid cross-device"],
+    ) || text.contains("cannot resume send") && text.contains("does not exist")
+    {
+        Complaint::TokenStale
+    } else if has(text, &["resume token is corrupt", "unable to read resume token"]) {
+        Complaint::TokenCorrupt
+    } else if text.contains("contains partially-complete state") {
+        Complaint::PartialInTheWay
+    } else if has(text, &["does not have any resumable receive state"]) {
+        Complaint::NothingToAbort
+    } else if has(text, &["cannot receive resume stream: kernel modules must be upgraded"]) {
+        // On 2.3.2 this is what a resumed stream meets whose token is another dataset's.
+        Complaint::TokenMismatch
+    } else if text.contains("cannot resume send") {
+        Complaint::TokenStale
+    } else if text.contains("has been modified") {
+        Complaint::DestinationModified
+    } else if has(text, &["match incremental source"]) {
+        Complaint::NotTheBase
+    } else if has(text, &["not an earlier snapshot from the same fs"]) {
+        Complaint::NotAnEarlierSnapshot
+    } else if text.contains("incremental source") && text.contains("does not exist") {
+        Complaint::IncrementalSourceMissing(in_parentheses_after(text, "incremental source"))
+    } else if has(text, &["must specify -F to overwrite it"]) {
+        Complaint::DestinationExists
+    } else if has(text, &["failed to read from stream", "invalid stream", "invalid backup stream"]) {
+        Complaint::NotAStream
+    } else {
+        return None;
+    };
+    Some(found)
+}
+
+fn in_parentheses_after(text: &str, before: &str) -> Option<String> {
+    let (_, rest) = text.split_once(before)?;
+    let (_, rest) = rest.split_once('(')?;
+    rest.split_once(')').map(|(name, _)| name.to_owned())
+}
+
+fn token_in(text: &str) -> Option<ResumeToken> {
+    let (_, rest) = text.split_once("zfs send -t")?;
+    rest.split_whitespace().next()?.parse().ok()
+}
+
+/// What the machine says, whatever was asked of it.
+fn from_the_system(text: &str) -> Option<Complaint> {
+    let found = if has(text, &["a password is required", "a terminal is required to read the password"]) {
+        Complaint::SudoPassword
+    } else if text.contains("sudo:") && has(text, &["not allowed to", "may not run", "not in the sudoers"]) {
+        Complaint::SudoRefused
+    } else if has(text, &["/dev/zfs and /proc/self/mounts", "ZFS modules", "Failed to load ZFS module"])
+        || text.contains("/dev/zfs") && has(text, &["No such file", "does not exist"])
+        || text.contains("The ZFS modules cannot be auto-loaded")
+    {
+        Complaint::ModuleNotLoaded
+    } else if has(text, &["command not found", ": not found"])
+        || text.lines().any(|line| line.starts_with("env: ") && line.contains("No such file"))
+    {
+        Complaint::CommandNotFound
+    } else if has(text, &["is suspended", "currently suspended", "pool I/O is currently suspended"]) {
+        Complaint::PoolSuspended
+    } else if has(text, &["I/O error", "Input/output error"]) {
+        Complaint::IoError
+    } else if has(text, &["out of space", "No space left on device"]) {
+        Complaint::NoSpace
+    } else if has(text, &["quota exceeded", "Disk quota exceeded", "Disc quota exceeded"]) {
+        Complaint::QuotaExceeded
+    } else if has(text, &["ermission denied", "must be run as root"]) {
+        Complaint::PermissionDenied
+    } else {
+        return None;
+    };
+    Some(found)
+}
+
+fn from_encryption(text: &str) -> Option<Complaint> {
+    let found = if has(text, &["Key already loaded"]) {
+        Complaint::KeyLoaded
+    } else if has(text, &["Key already unloaded"]) {
+        Complaint::KeyNotLoaded
+    } else if has(text, &["Incorrect key provided"]) {
+        Complaint::KeyWrong
+    } else if has(text, &["is not encrypted.", "Keys must be loaded for encryption root"]) {
+        Complaint::NotAnEncryptionRoot
+    } else if has(text, &["key must be loaded", "encryption key not loaded", "Key load error"]) {
+        Complaint::KeyUnavailable
+    } else if has(
+        text,
+        &[
+            "IV set guid m",
+            "on top of existing unencrypted",
+            "top of existing encrypted",
+            "does not have encryption",
+            "zfs receive -F cannot be used to destroy an encrypted",
+            "raw receive",
+        ],
+    ) {
+        Complaint::EncryptionMismatch
+    } else {
+        return None;
+    };
+    Some(found)
+}
+
+fn from_what_is_there(text: &str) -> Option<Complaint> {
+    let found = if has(text, &["tag already exists"]) {
+        Complaint::HoldExists
+    } else if has(text, &["no such tag on this dataset"]) {
+        Complaint::HoldMissing
+    } else if has(text, &["it's being held", "snapshot is held"]) {
+        Complaint::HasHolds
+    } else if has(text, &["has dependent clones"]) {
+        Complaint::HasClones(listed_after_hint(text))
+    } else if has(text, &["has children", "has snapshots"]) {
+        Complaint::HasChildren
+    } else if has(text, &["conflicting snapshot"]) {
+        Complaint::PromoteConflict(quoted_after(text, "conflicting snapshot"))
+    } else if has(text, &["not a cloned filesystem"]) {
+        Complaint::NotAClone
+    } else if has(text, &["already mounted"]) {
+        Complaint::AlreadyMounted
+    } else if has(text, &["not currently mounted"]) {
+        Complaint::NotMounted
+    } else if has(text, &["is busy"]) {
+        Complaint::Busy
+    } else if has(text, &["already exists", "bookmark exists"]) {
+        Complaint::AlreadyExists
+    } else if has(text, &["not apply to datasets of this type", "not applicable to datasets of this type"]) {
+        Complaint::WrongKind
+    } else {
+        return None;
+    };
+    Some(found)
+}
+
+/// After `use '-R' to destroy the following datasets:` comes one name per line.
+fn listed_after_hint(text: &str) -> Vec<String> {
+    text.lines()
+        .skip_while(|line| !line.contains("to destroy the following datasets"))
+        .skip(1)
+        .map(|line| line.trim().to_owned())
+        .filter(|line| !line.is_empty())
+        .collect()
+}
+
+fn from_what_is_missing(text: &str) -> Option<Complaint> {
+    let found = if has(text, &["no such pool"]) {
+        let pool = quoted_after(text, "no such pool").or_else(|| quoted_after(text, "cannot open"));
+        Complaint::PoolMissing(pool)
+    } else if has(text, &["could not find any snapshots to destroy", "parent does not exist"]) {
+        Complaint::DatasetMissing(None)
+    } else if has(text, &["does not exist", "no longer exists"]) {
+        let name = quoted_after(text, "cannot open").or_else(|| quoted_after(text, "cannot"));
+        Complaint::DatasetMissing(name.or_else(|| quoted_after(text, "bookmark")))
+    } else if has(
+        text,
+        &["must be one of", "invalid property", "bad property", "is readonly", "cannot be set"],
+    ) {
+        Complaint::BadProperty
+    } else if has(text, &["must be upgraded", "has unsupported feature", "feature is not", "not supported"]) {
+        Complaint::Unsupported
+    } else if has(text, &["incomplete stream", "checksum mismatch"]) {
+        Complaint::StreamIncomplete
+    } else {
+        return None;
+    };
+    Some(found)
+}

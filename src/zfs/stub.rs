@@ -1,0 +1,45 @@
+//! Stands in for `crate::host` until that module has landed; same signatures.
+#![allow(missing_docs)]
+use crate::domain::argv::Argv;
+use std::time::Duration;
+
+#[derive(Debug, Clone)]
+pub struct Host(String);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Exit {
+    Code(u32),
+    Signal(String),
+}
+
+#[derive(Debug, Clone)]
+pub struct Output {
+    pub exit: Exit,
+    pub stdout: Vec<u8>,
+    pub stderr: Vec<u8>,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("not built yet")]
+pub struct HostError;
+
+impl HostError {
+    pub fn is_transient(&self) -> bool {
+        true
+    }
+    pub fn advice(&self) -> String {
+        String::new()
+    }
+}
+
+impl Host {
+    pub fn local() -> Self {
+        Self("this machine".to_owned())
+    }
+    pub fn label(&self) -> &str {
+        &self.0
+    }
+    pub async fn run(&self, _: &Argv, _: Option<&[u8]>, _: Duration) -> Result<Output, HostError> {
+        Err(HostError)
+    }
+}
