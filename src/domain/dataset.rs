@@ -84,6 +84,16 @@ pub enum Base {
     Bookmark(SnapTag),
 }
 
+impl Base {
+    /// As `zfs send -i` takes it: `@tag` or `#tag`.
+    pub fn word(&self) -> String {
+        match self {
+            Self::Snapshot(tag) => format!("@{tag}"),
+            Self::Bookmark(tag) => format!("#{tag}"),
+        }
+    }
+}
+
 /// Filesystem or volume.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -162,7 +162,9 @@ mod tests {
 
     #[test]
     fn what_names_no_dataset_is_refused() {
-        for text in ["ssh://root@nas", "ssh://root@nas/", "root@nas:", "root@nas:/tank", "", "root@nas:tank@snap"] {
+        for text in
+            ["ssh://root@nas", "ssh://root@nas/", "root@nas:", "root@nas:/tank", "", "root@nas:tank@snap"]
+        {
             assert!(Address::parse(text, "me").is_err(), "{text:?} was accepted");
         }
     }

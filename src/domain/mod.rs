@@ -9,6 +9,7 @@ pub mod endpoint;
 pub mod exit;
 pub mod ids;
 pub mod job;
+pub mod location;
 pub mod names;
 pub mod nearest;
 pub mod rate;

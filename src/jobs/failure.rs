@@ -1,7 +1,7 @@
 //! How the errors of the rooms below become what an operator reads.
 
 use crate::domain::job::Failure;
-use crate::host::HostError;
+use crate::host::{HostError, RelayError};
 use crate::zfs::{Complaint, ZfsError};
 
 /// The message with its causes, one sentence.
@@ -19,25 +19,26 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// Whether `zfs` stopped in front of data that it would have had to overwrite or mix up.
+pub(super) fn refuses_to_overwrite(complaint: &Complaint) -> bool {
+    matches!(
+        complaint,
+        Complaint::DestinationModified
+            | Complaint::NotTheBase
+            | Complaint::DestinationExists
+            | Complaint::EncryptionMismatch
+    )
+}
+
 impl From<ZfsError> for Failure {
     fn from(error: ZfsError) -> Self {
-        let protects_data = matches!(error, ZfsError::Guarded { .. })
-            || matches!(
-                error.complaint(),
-                Some(
-                    Complaint::DestinationModified
-                        | Complaint::NotTheBase
-                        | Complaint::DestinationExists
-                        | Complaint::EncryptionMismatch
-                )
-            );
+        let protects_data =
+            matches!(error, ZfsError::Guarded { .. }) || error.complaint().is_some_and(refuses_to_overwrite);
         let message = chain(&error);
         let failure = if protects_data {
             Failure::refused(message)
-        } else if error.is_transient() {
-            Failure::transient(message)
         } else {
-            Failure::permanent(message)
+            passing_or_not(error.is_transient(), message)
         };
         failure.advise(error.advice())
     }
@@ -45,9 +46,16 @@ impl From<ZfsError> for Failure {
 
 impl From<HostError> for Failure {
     fn from(error: HostError) -> Self {
-        let message = chain(&error);
-        let failure =
-            if error.is_transient() { Failure::transient(message) } else { Failure::permanent(message) };
-        failure.advise(error.advice())
+        passing_or_not(error.is_transient(), chain(&error)).advise(error.advice())
     }
+}
+
+impl From<&RelayError> for Failure {
+    fn from(error: &RelayError) -> Self {
+        passing_or_not(error.is_transient(), chain(error)).advise(error.advice())
+    }
+}
+
+fn passing_or_not(transient: bool, message: String) -> Failure {
+    if transient { Failure::transient(message) } else { Failure::permanent(message) }
 }

@@ -4,29 +4,40 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use async_trait::async_trait;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{Mutex, OnceCell};
 
 use crate::domain::endpoint::Endpoint;
+use crate::domain::ids::SecretId;
 use crate::domain::job::Failure;
 use crate::domain::location::{HostKeysRef, HostRef, IdentityRef};
 use crate::host::Host;
 use crate::ssh::{ConnectOptions, HostKeys, Identity, KeyPair, KnownHosts, Link, PinnedFingerprint};
-use crate::store::Store;
-use crate::vault::Vault;
 use crate::zfs::Zfs;
+
+/// Where private keys are kept sealed.
+#[async_trait]
+pub trait SealedKeys: Send + Sync {
+    /// The text of the private key with this id.
+    ///
+    /// # Errors
+    /// If there is none, or it cannot be opened.
+    async fn key_text(&self, id: SecretId) -> Result<SecretString, Failure>;
+}
 
 /// Finds keys, opens connections, keeps them.
 pub struct Hosts {
     /// Where keys are sealed; none on a plain command line.
-    vault: Option<(Store, Arc<Vault>)>,
+    vault: Option<Arc<dyn SealedKeys>>,
     known: Mutex<HashMap<HostRef, Arc<OnceCell<Zfs>>>>,
     /// Passphrase of the key files, asked for by the command line before anything is started.
-    passphrase: Option<secrecy::SecretString>,
+    passphrase: Option<SecretString>,
 }
 
 impl Hosts {
     /// Hosts whose keys lie in files or with an agent, and in the vault if there is one.
-    pub fn new(vault: Option<(Store, Arc<Vault>)>, passphrase: Option<secrecy::SecretString>) -> Self {
+    pub fn new(vault: Option<Arc<dyn SealedKeys>>, passphrase: Option<SecretString>) -> Self {
         Self { vault, known: Mutex::new(HashMap::new()), passphrase }
     }
 
@@ -62,8 +73,10 @@ impl Hosts {
             found.push(self.identity(identity).await?);
         }
         let host_keys: Arc<dyn HostKeys> = match host_keys {
-            HostKeysRef::KnownHosts { path, accept_new } => Arc::new(KnownHosts::new(path.clone(), *accept_new)),
-            HostKeysRef::Pinned(fingerprint) => Arc::new(PinnedFingerprint::new(fingerprint.clone())),
+            HostKeysRef::KnownHosts { path, accept_new } => {
+                Arc::new(KnownHosts::new(vec![path.clone()], *accept_new))
+            }
+            HostKeysRef::Pinned(fingerprint) => Arc::new(PinnedFingerprint::new(fingerprint)),
         };
         Ok(Link::new(endpoint.clone(), ConnectOptions::new(found, host_keys)))
     }
@@ -73,17 +86,14 @@ impl Hosts {
             IdentityRef::Agent(socket) => Ok(Identity::Agent(socket.clone())),
             IdentityRef::File(path) => self.key_file(path),
             IdentityRef::Vault(secret) => {
-                let (store, vault) = self.vault.as_ref().ok_or_else(|| {
+                let vault = self.vault.as_ref().ok_or_else(|| {
                     Failure::permanent("This job uses a key from the vault, and there is no vault here.")
                         .advise("Run it with --data-dir, naming the directory that holds the vault.")
                 })?;
-                let text = crate::vault::read_secret(store, vault, *secret).await.map_err(|error| {
-                    Failure::permanent(format!("The SSH key could not be read from the vault: {error}."))
-                })?;
-                let text = String::from_utf8_lossy(&text);
-                KeyPair::from_text(&text, None)
-                    .map(Identity::Key)
-                    .map_err(|error| Failure::permanent(format!("The SSH key in the vault cannot be used: {error}.")))
+                let text = vault.key_text(*secret).await?;
+                KeyPair::from_text(text.expose_secret(), None).map(Identity::Key).map_err(|error| {
+                    Failure::permanent(format!("The SSH key in the vault cannot be used: {error}."))
+                })
             }
         }
     }

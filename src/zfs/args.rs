@@ -3,29 +3,10 @@
 //!
 //! There is no way to say `-F` (zfs-receive(8): roll back and destroy what is newer).
 
-use crate::domain::dataset::DatasetKind;
+use crate::domain::dataset::{Base, DatasetKind};
 use crate::domain::names::{DatasetName, SnapTag, SnapshotName};
 
 use super::property::{Property, PropertyName, ResumeToken};
-
-/// What an incremental stream builds on; it lies in the dataset that is sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Base {
-    /// A snapshot.
-    Snapshot(SnapTag),
-    /// The memory of one (zfs-bookmark(8)).
-    Bookmark(SnapTag),
-}
-
-impl Base {
-    /// As `zfs send -i` takes it: `@tag` or `#tag`.
-    pub fn word(&self) -> String {
-        match self {
-            Self::Snapshot(tag) => format!("@{tag}"),
-            Self::Bookmark(tag) => format!("#{tag}"),
-        }
-    }
-}
 
 /// How blocks travel (zfs-send(8)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

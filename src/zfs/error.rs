@@ -4,7 +4,8 @@
 use std::fmt;
 
 use super::complaint::Complaint;
-use super::stub::{Exit, HostError};
+use crate::domain::exit::Exit;
+use crate::host::HostError;
 
 /// What was being done.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -75,7 +75,10 @@ impl Zfs {
     }
 
     /// Those of `names` that exist.
-    pub(super) async fn existing(&self, names: &[DatasetName]) -> Result<BTreeSet<DatasetName>, ZfsError> {
+    ///
+    /// # Errors
+    /// If the host cannot be reached, or says something else than "does not exist".
+    pub async fn existing(&self, names: &[DatasetName]) -> Result<BTreeSet<DatasetName>, ZfsError> {
         let text = self.table(&verbs::exists(names)).await?;
         let found: BTreeSet<&str> = text.lines().collect();
         Ok(names.iter().filter(|name| found.contains(name.as_str())).cloned().collect())

@@ -22,8 +22,8 @@ mod list;
 mod parse;
 mod pool;
 mod snapshot;
-mod stub;
 mod token;
+mod written;
 
 #[cfg(test)]
 mod fake;
@@ -38,7 +38,7 @@ use async_trait::async_trait;
 use crate::domain::argv::Argv;
 use crate::domain::names::DatasetName;
 
-pub use args::{ArgsError, Base, ReceiveArgs, SendArgs, SendFlags};
+pub use args::{ArgsError, ReceiveArgs, SendArgs, SendFlags};
 pub use complaint::{Complaint, classify, properties_not_received};
 pub use detect::{Privilege, Release, System, common_flags};
 pub use error::{Attempt, Grant, ZfsError};
@@ -48,9 +48,10 @@ pub use pool::{PoolState, PoolStatus};
 pub use property::{HoldTag, Property, PropertyName, ResumeToken, WordError};
 pub use snapshot::{Destroyed, KeptBecause, Outcome};
 
+use crate::domain::exit::{Exit, Output};
+use crate::host::{Host, HostError};
 use command::{Command, Tool};
 use detect::Tools;
-use stub::{Exit, Host, HostError, Output};
 
 /// What runs a command: a host, or in tests a script of answers.
 #[async_trait]

@@ -1,6 +1,7 @@
 //! Taking snapshots, marking received ones, and destroying our own.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use crate::domain::dataset::{Guid, Owner, PROPERTY_GROUP, Snapshot};
 use crate::domain::names::{DatasetName, SnapTag, SnapshotName};
@@ -47,6 +48,23 @@ pub enum KeptBecause {
     NotOurs,
     /// Another snapshot has its name now: the GUID differs.
     Replaced(Guid),
+}
+
+impl fmt::Display for KeptBecause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Holds(1) => f.write_str("a hold is on it"),
+            Self::Holds(count) => write!(f, "{count} holds are on it"),
+            Self::Clones(names) => {
+                let names: Vec<&str> = names.iter().map(DatasetName::as_str).collect();
+                write!(f, "it is the origin of {}", names.join(", "))
+            }
+            Self::PartialReceive => f.write_str("an interrupted receive builds on it"),
+            Self::Busy => f.write_str("it is in use"),
+            Self::NotOurs => f.write_str("it does not belong to this group"),
+            Self::Replaced(guid) => write!(f, "another snapshot (GUID {guid}) has its name now"),
+        }
+    }
 }
 
 /// What a snapshot is, at the moment before it is destroyed.

@@ -69,6 +69,13 @@ pub fn get(name: &DatasetName, properties: &[PropertyName]) -> Command {
     .on([wanted.join(","), name.to_string()])
 }
 
+/// How much was written since a snapshot; `property` is `written@TAG`.
+pub fn written_since(name: &DatasetName, property: &str) -> Command {
+    let what = format!("read {property} of {name}");
+    Command::reads(Tool::Zfs, &["get", "-Hp", "-o", "value"], what)
+        .on([property.to_owned(), name.to_string()])
+}
+
 /// Which of these datasets there are.
 pub fn exists(names: &[DatasetName]) -> Command {
     let what = format!("look for {}", a_few(names));

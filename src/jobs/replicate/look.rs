@@ -18,6 +18,7 @@ use crate::engine::{Step, StepContext, UndoKind};
 use crate::jobs::hosts::Hosts;
 use crate::plan::conflict::{Choice, Conflict};
 use crate::plan::replication::{Action, Plan, Stream};
+use crate::zfs::{Privilege, Zfs};
 
 pub(super) struct Look(pub(super) Arc<Hosts>);
 
@@ -45,7 +46,7 @@ impl Step for Look {
     async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
         let run = Run::open(cx.input()?, &self.0).await?;
         for end in [&run.source, &run.destination] {
-            cx.info(format!("{}: {}", end.host().label(), end.describe()));
+            cx.info(format!("{}: {}.", end.host().label(), describe_end(end)));
         }
         let view = run.look().await?;
         let mut conflicts = Vec::new();
@@ -70,6 +71,17 @@ impl Step for Look {
     fn undo_kind(&self) -> UndoKind {
         UndoKind::Nothing("it only looks")
     }
+}
+
+/// What answers on a host, such as `OpenZFS 2.3.2, as root`.
+fn describe_end(zfs: &Zfs) -> String {
+    let release = zfs.version().map_or_else(|| "OpenZFS before 0.8".to_owned(), |v| format!("OpenZFS {v}"));
+    let how = match zfs.privilege() {
+        Privilege::Root => "as root",
+        Privilege::Sudo => "through sudo",
+        Privilege::Delegated => "with delegated permissions",
+    };
+    format!("{release}, {how}")
 }
 
 /// Whether what stands at the destination is encrypted.

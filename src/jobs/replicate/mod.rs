@@ -111,9 +111,6 @@ fn locks(input: &serde_json::Value) -> Result<Vec<LockName>, Failure> {
     let input = ReplicateInput::deserialize(input).map_err(|error| {
         Failure::permanent(format!("The input of this replication could not be read: {error}."))
     })?;
-    let what = match input.group {
-        Some(group) => group.to_string(),
-        None => input.destination.to_string(),
-    };
-    Ok(vec![LockName::replica(&what)])
+    let group = input.group.unwrap_or_else(|| run::derived_group(&[&input.destination.to_string()]));
+    Ok(vec![LockName::replica(&group)])
 }

@@ -11,6 +11,7 @@ use crate::domain::job::Failure;
 use crate::domain::names::DatasetName;
 use crate::engine::{Step, StepContext, UndoKind};
 use crate::jobs::hosts::Hosts;
+use crate::zfs::Complaint;
 
 pub(super) struct Parents(pub(super) Arc<Hosts>);
 
@@ -49,8 +50,8 @@ impl Step for Parents {
             return Ok(Value::Null);
         }
         let run = Run::open(cx.input()?, &self.0).await?;
+        run.destination.create_parents(&run.input.destination.dataset).await?;
         for name in &missing {
-            run.destination.create_parent(name).await?;
             cx.info(format!("Created {name} on {}, never mounted.", run.destination.host().label()));
         }
         Ok(Value::Null)
@@ -63,10 +64,16 @@ impl Step for Parents {
     async fn undo(&self, cx: &StepContext, intent: &Value) -> Result<(), Failure> {
         let missing = read(intent)?;
         let run = Run::open(cx.input()?, &self.0).await?;
+        let there = run.destination.datasets(&missing, false).await?;
         for name in missing.iter().rev() {
-            if !run.destination.destroy_if_empty(name).await? {
-                cx.info(format!("{name} stays: there is something in it."));
-                break;
+            let Some(found) = there.iter().find(|dataset| &dataset.name == name) else { continue };
+            match run.destination.destroy_empty(name, found.guid).await {
+                Ok(()) => {}
+                Err(error) if error.complaint() == Some(&Complaint::HasChildren) => {
+                    cx.info(format!("{name} stays: there is something in it."));
+                    break;
+                }
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(())
@@ -74,8 +81,9 @@ impl Step for Parents {
 }
 
 fn read(intent: &Value) -> Result<Vec<DatasetName>, Failure> {
-    Vec::deserialize(intent)
-        .map_err(|error| Failure::permanent(format!("The recorded list of parents could not be read: {error}.")))
+    Vec::deserialize(intent).map_err(|error| {
+        Failure::permanent(format!("The recorded list of parents could not be read: {error}."))
+    })
 }
 
 /// All datasets above this one, the pool's root first.

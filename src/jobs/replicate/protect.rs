@@ -90,8 +90,9 @@ impl Step for Protect {
 }
 
 fn read(intent: &Value) -> Result<Intent, Failure> {
-    Intent::deserialize(intent)
-        .map_err(|error| Failure::permanent(format!("The recorded list of holds could not be read: {error}.")))
+    Intent::deserialize(intent).map_err(|error| {
+        Failure::permanent(format!("The recorded list of holds could not be read: {error}."))
+    })
 }
 
 /// The bookmark of a snapshot bears the snapshot's name.

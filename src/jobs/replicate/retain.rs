@@ -15,14 +15,14 @@ use crate::domain::job::Failure;
 use crate::domain::retention::Retention;
 use crate::engine::{Step, StepContext, UndoKind};
 use crate::jobs::hosts::Hosts;
-use crate::plan::retention::decide;
-use crate::zfs::Zfs;
+use crate::plan::retention::{Decision, Verdict, decide};
+use crate::zfs::{Outcome, Zfs};
 
 pub(super) struct Retain(pub(super) Arc<Hosts>);
 
 /// The job's result.
 #[derive(Debug, Serialize)]
-struct Outcome {
+struct Replicated {
     #[serde(flatten)]
     sent: Sent,
     destroyed_at_source: usize,
@@ -46,7 +46,7 @@ impl Step for Retain {
     async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
         let sent = cx.need::<Sent>("transfer")?;
         let run = Run::open(cx.input()?, &self.0).await?;
-        let mut outcome = Outcome { sent, destroyed_at_source: 0, destroyed_at_destination: 0 };
+        let mut outcome = Replicated { sent, destroyed_at_source: 0, destroyed_at_destination: 0 };
         if run.input.keep_source.keeps_all() && run.input.keep_destination.keeps_all() {
             return Ok(serde_json::to_value(outcome).unwrap_or_default());
         }
@@ -55,7 +55,8 @@ impl Step for Retain {
         for pair in &view.pairs {
             let protected: HashSet<Guid> = pair.common().into_iter().collect();
             let side = Side { cx, group: &group, protected: &protected };
-            outcome.destroyed_at_source += side.thin(&run.source, &pair.source, &run.input.keep_source).await?;
+            outcome.destroyed_at_source +=
+                side.thin(&run.source, &pair.source, &run.input.keep_source).await?;
             if let Some(there) = &pair.destination {
                 outcome.destroyed_at_destination +=
                     side.thin(&run.destination, there, &run.input.keep_destination).await?;
@@ -65,7 +66,20 @@ impl Step for Retain {
     }
 
     fn undo_kind(&self) -> UndoKind {
-        UndoKind::Nothing("a destroyed snapshot does not come back; what was destroyed, the retention no longer wanted")
+        UndoKind::Nothing(
+            "a destroyed snapshot does not come back; what was destroyed, the retention no longer wanted",
+        )
+    }
+}
+
+/// Why a snapshot stays, in words.
+fn reasons(verdict: &Verdict) -> String {
+    match &verdict.decision {
+        Decision::Destroy => String::new(),
+        Decision::Keep(reasons) => {
+            let words: Vec<String> = reasons.iter().map(ToString::to_string).collect();
+            words.join(", ")
+        }
     }
 }
 
@@ -80,7 +94,12 @@ impl Side<'_> {
     async fn thin(&self, zfs: &Zfs, dataset: &Dataset, policy: &Retention) -> Result<usize, Failure> {
         let verdicts = decide(&dataset.snapshots, self.group, policy, self.protected, self.cx.now());
         for verdict in verdicts.iter().filter(|verdict| verdict.kept_against_policy()) {
-            self.cx.info(format!("{}@{} stays although the retention would let it go: {verdict}.", dataset.name, verdict.tag));
+            self.cx.info(format!(
+                "{}@{} stays although the retention would let it go: {}.",
+                dataset.name,
+                verdict.tag,
+                reasons(verdict)
+            ));
         }
         let doomed: Vec<&Snapshot> = verdicts
             .iter()
@@ -90,11 +109,19 @@ impl Side<'_> {
         if doomed.is_empty() {
             return Ok(0);
         }
-        let destroyed = zfs.destroy_snapshots(&dataset.name, &doomed, self.group).await?;
-        for kept in &destroyed.kept {
-            self.cx.info(format!("{} stays: {}.", kept.name, kept.because));
+        let destroyed = zfs.destroy_snapshots(&dataset.name, self.group, &doomed).await?;
+        let mut gone = 0;
+        for one in &destroyed {
+            match &one.outcome {
+                Outcome::Kept(why) => self.cx.info(format!("{}@{} stays: {why}.", dataset.name, one.tag)),
+                Outcome::Destroyed | Outcome::Gone => gone += 1,
+            }
         }
-        self.cx.info(format!("Retention let go of {} of {} on {}.", destroyed.destroyed.len(), dataset.name, zfs.host().label()));
-        Ok(destroyed.destroyed.len())
+        self.cx.info(format!(
+            "Retention let go of {gone} of {}'s snapshots on {}.",
+            dataset.name,
+            zfs.host().label()
+        ));
+        Ok(gone)
     }
 }

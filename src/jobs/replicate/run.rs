@@ -54,8 +54,11 @@ impl Run {
         );
         let (here, there) = (here?, there?);
         if !here.iter().any(|dataset| &dataset.name == from) {
-            return Err(Failure::permanent(format!("There is no dataset {from} on {}.", self.source.host().label()))
-                .advise(format!("List what is there with: zfs list -r {}", from.pool())));
+            return Err(Failure::permanent(format!(
+                "There is no dataset {from} on {}.",
+                self.source.host().label()
+            ))
+            .advise(format!("List what is there with: zfs list -r {}", from.pool())));
         }
         let mut pairs = Vec::with_capacity(here.len());
         for source in here {
@@ -68,7 +71,8 @@ impl Run {
         }
         pairs.sort_by(|a, b| a.source.name.cmp(&b.source.name));
         for pair in &mut pairs {
-            pair.written_since_base = self.written_since_base(&pair.source, pair.destination.as_ref()).await?;
+            pair.written_since_base =
+                self.written_since_base(&pair.source, pair.destination.as_ref()).await?;
         }
         Ok(View { group: self.group(&pairs), pairs })
     }
@@ -99,7 +103,9 @@ impl Run {
             there.group.as_deref().filter(|_| related)?.parse().ok()
         });
         let guid = root.map_or(Guid(0), |root| root.source.guid);
-        carried.unwrap_or_else(|| derived_group(&[&guid.to_string(), &self.input.destination.dataset.to_string()]))
+        carried.unwrap_or_else(|| {
+            derived_group(&[&guid.to_string(), &self.input.destination.dataset.to_string()])
+        })
     }
 }
 
@@ -130,7 +136,8 @@ impl View {
 
     /// The tag of the group's holds on both sides.
     pub(super) fn hold(&self) -> Result<HoldTag, Failure> {
-        HoldTag::new(&format!("{HOLD_PREFIX}{}", self.group))
+        format!("{HOLD_PREFIX}{}", self.group)
+            .parse()
             .map_err(|error| Failure::permanent(format!("The group's hold tag is not valid: {error}.")))
     }
 }

@@ -15,7 +15,7 @@ use super::look::{can_be_resolved, is_encrypted, refused};
 use super::run::{Pair, Run, full_name};
 use super::snapshot::mark;
 use super::{OnConflict, ReplicateInput};
-use crate::domain::dataset::{PROPERTY_ROLE, Role};
+use crate::domain::dataset::{Guid, PROPERTY_ROLE, Role};
 use crate::domain::ids::GroupId;
 use crate::domain::job::{Failure, Level};
 use crate::domain::names::{DatasetName, SnapTag};
@@ -30,6 +30,7 @@ pub(super) struct SetAside(pub(super) Arc<Hosts>);
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Move {
     place: DatasetName,
+    guid: Guid,
     aside: DatasetName,
     /// Go on from this snapshot; none: the place stays empty.
     base: Option<SnapTag>,
@@ -54,7 +55,9 @@ impl Step for SetAside {
         let view = run.look().await?;
         let mut moves: Vec<Move> = Vec::new();
         for pair in &view.pairs {
-            let Action::Conflict(conflict) = pair.plan(&view.group, run.input.history).action else { continue };
+            let Action::Conflict(conflict) = pair.plan(&view.group, run.input.history).action else {
+                continue;
+            };
             if !can_be_resolved(&conflict, is_encrypted(pair), run.input.on_conflict) {
                 return Err(refused(&conflict, is_encrypted(pair)));
             }
@@ -66,7 +69,13 @@ impl Step for SetAside {
                 OnConflict::KeepAndContinue => conflict.base().cloned(),
                 _ => None,
             };
-            moves.push(Move { place: pair.place.clone(), aside: aside(pair, cx.now())?, base });
+            let Some(there) = &pair.destination else { continue };
+            moves.push(Move {
+                place: pair.place.clone(),
+                guid: there.guid,
+                aside: aside(pair, cx.now())?,
+                base,
+            });
         }
         Ok(serde_json::to_value(moves).unwrap_or_default())
     }
@@ -90,8 +99,9 @@ impl Step for SetAside {
 }
 
 fn read(intent: &Value) -> Result<Vec<Move>, Failure> {
-    Vec::deserialize(intent)
-        .map_err(|error| Failure::permanent(format!("The recorded plan to set aside could not be read: {error}.")))
+    Vec::deserialize(intent).map_err(|error| {
+        Failure::permanent(format!("The recorded plan to set aside could not be read: {error}."))
+    })
 }
 
 /// A dated name beside the dataset.
@@ -105,10 +115,12 @@ fn aside(pair: &Pair, now: Timestamp) -> Result<DatasetName, Failure> {
 
 /// Each part is done only if it is not done yet, so a run that was killed in between goes on.
 async fn make_room(cx: &StepContext, run: &Run, wanted: &Move, group: &GroupId) -> Result<(), Failure> {
-    let Move { place, aside, base } = wanted;
+    let Move { place, guid, aside, base } = wanted;
     if place.parent().is_none() {
-        return Err(Failure::permanent(format!("{place} is a pool's root dataset and cannot be renamed aside."))
-            .advise("Choose another destination."));
+        return Err(Failure::permanent(format!(
+            "{place} is a pool's root dataset and cannot be renamed aside."
+        ))
+        .advise("Choose another destination."));
     }
     let zfs = &run.destination;
     let found = zfs.existing(&[place.clone(), aside.clone()]).await?;
@@ -117,7 +129,7 @@ async fn make_room(cx: &StepContext, run: &Run, wanted: &Move, group: &GroupId) 
             .map_err(|error| Failure::permanent(format!("The role's mark is not valid: {error}.")))
     };
     if !found.contains(aside) {
-        zfs.rename(place, aside).await?;
+        zfs.rename(place, aside, *guid).await?;
         cx.console(Level::Success, format!("{place} is kept as {aside}."));
     }
     zfs.set(aside, &[role(Role::Keep)?]).await?;
@@ -125,7 +137,9 @@ async fn make_room(cx: &StepContext, run: &Run, wanted: &Move, group: &GroupId) 
     let placed = zfs.existing(std::slice::from_ref(place)).await?.contains(place);
     if !placed {
         let mut properties = vec![mark(group)?, role(Role::Replica)?];
-        for (name, value) in [("readonly", "on"), ("canmount", "noauto"), ("sharenfs", "off"), ("atime", "off")] {
+        for (name, value) in
+            [("readonly", "on"), ("canmount", "noauto"), ("sharenfs", "off"), ("atime", "off")]
+        {
             properties.push(
                 Property::new(name, value)
                     .map_err(|error| Failure::permanent(format!("A property is not valid: {error}.")))?,

@@ -55,8 +55,8 @@ impl Step for Settle {
         // From here on the new base is safe on both sides.
         let here = view.pairs.iter().map(|pair| &pair.source);
         let there = view.pairs.iter().filter_map(|pair| pair.destination.as_ref());
-        let released =
-            let_go(&run.source, &view, here, &base.0).await? + let_go(&run.destination, &view, there, &base.1).await?;
+        let released = let_go(&run.source, &view, here, &base.0).await?
+            + let_go(&run.destination, &view, there, &base.1).await?;
         forget_cursors(&run, &view).await?;
         Ok(serde_json::json!({ "released": released }))
     }
@@ -83,7 +83,7 @@ async fn claim(run: &Run, view: &View, pair: &Pair) -> Result<(), Failure> {
     });
     let names: Vec<SnapshotName> =
         unmarked.map(|snapshot| full_name(&there.name, &snapshot.tag)).collect::<Result<_, _>>()?;
-    run.destination.set_on_snapshots(&names, &[mark(&view.group)?]).await?;
+    run.destination.mark_snapshots(&view.group.to_string(), &names).await?;
     Ok(())
 }
 
@@ -118,8 +118,12 @@ async fn let_go<'a>(
 async fn forget_cursors(run: &Run, view: &View) -> Result<(), Failure> {
     let prefix = format!("zx-{}-", view.group.short());
     for pair in &view.pairs {
-        let ours: Vec<&Bookmark> =
-            pair.source.bookmarks.iter().filter(|bookmark| bookmark.tag.as_str().starts_with(&prefix)).collect();
+        let ours: Vec<&Bookmark> = pair
+            .source
+            .bookmarks
+            .iter()
+            .filter(|bookmark| bookmark.tag.as_str().starts_with(&prefix))
+            .collect();
         for bookmark in ours.iter().rev().skip(CURSORS) {
             let name = full_name(&pair.source.name, &bookmark.tag)?;
             run.source.destroy_bookmark(&bookmark_of(&name)?).await?;

@@ -57,7 +57,7 @@ impl Step for TakeSnapshot {
         let run = Run::open(cx.input()?, &self.0).await?;
         let group = cx.need::<Looked>("look")?.group;
         let names = names(&run.look().await?, &tag)?;
-        run.source.ensure_snapshots(&names, &[mark(&group)?]).await?;
+        run.source.ensure_snapshots(&group.to_string(), &names, &[]).await?;
         cx.console(Level::Success, format!("Snapshot @{tag} of {}.", count(names.len())));
         Ok(serde_json::json!({ "tag": tag }))
     }
@@ -84,15 +84,16 @@ impl Step for TakeSnapshot {
                 cx.info(format!("{}@{tag} stays: the destination builds on it.", pair.source.name));
                 continue;
             }
-            run.source.destroy_snapshots(&pair.source.name, &[snapshot], &view.group.to_string()).await?;
+            run.source.destroy_snapshots(&pair.source.name, &view.group.to_string(), &[snapshot]).await?;
         }
         Ok(())
     }
 }
 
 fn read(intent: &Value) -> Result<Intent, Failure> {
-    Intent::deserialize(intent)
-        .map_err(|error| Failure::permanent(format!("The snapshot's recorded name could not be read: {error}.")))
+    Intent::deserialize(intent).map_err(|error| {
+        Failure::permanent(format!("The snapshot's recorded name could not be read: {error}."))
+    })
 }
 
 /// Marks a snapshot as the group's.

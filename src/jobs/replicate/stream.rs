@@ -10,7 +10,8 @@ use super::transfer::Part;
 use crate::domain::job::Failure;
 use crate::domain::size::format_bytes;
 use crate::engine::StepContext;
-use crate::host::{Meter, RelayError, RelayRequest, Relayed, SideOutcome, relay as run_relay};
+use crate::host::{Meter, RelayError, RelayRequest, Relayed, Side, SideOutcome, relay as run_relay};
+use crate::jobs::failure::refuses_to_overwrite;
 use crate::zfs::{Complaint, ReceiveArgs, SendArgs, classify};
 
 /// How often the progress is told.
@@ -47,9 +48,9 @@ pub(super) async fn relay(
     let receive = ReceiveArgs::replica(pair.place.clone(), pair.source.kind);
     let request = RelayRequest {
         source: run.source.host().clone(),
-        send: run.source.send_argv(args),
+        send: run.source.send_argv(args).map_err(|error| Trouble::Other(error.into()))?,
         destination: run.destination.host().clone(),
-        receive: run.destination.receive_argv(&receive),
+        receive: run.destination.receive_argv(&receive).map_err(|error| Trouble::Other(error.into()))?,
         meter: Arc::clone(&meter),
         limit,
         cancel: cx.cancelled(),
@@ -89,96 +90,67 @@ fn tell(cx: &StepContext, pair: &Pair, meter: &Meter, estimate: u64, part: &Part
     }));
 }
 
-/// Says which side failed and how. Where the receiver refused, the sender's broken pipe is only the echo.
+/// Says which side failed and how. Where the receiver refused, the sender's broken pipe is only the echo;
+/// where the sender broke down, the receiver's complaint about a short stream is.
 fn judge(error: RelayError, run: &Run, pair: &Pair) -> Trouble {
-    let from = run.source.host().label();
-    let into = run.destination.host().label();
-    match error {
-        RelayError::Cancelled { bytes } => Trouble::Other(Failure::cancelled(format!(
-            "Stopped after {}. What arrived is kept, and the next run goes on from there.",
-            format_bytes(bytes)
-        ))),
-        RelayError::Failed { source, destination, bytes } => {
-            let told = format!("{} → {}: ", pair.source.name, pair.place);
-            let there = verdict(&destination, into, "zfs receive");
-            let here = verdict(&source, from, "zfs send");
-            judge_sides(&told, here, there, bytes)
+    let (sender, receiver, bytes) = match &error {
+        RelayError::Cancelled { bytes } => {
+            return Trouble::Other(Failure::cancelled(format!(
+                "Stopped after {}. What arrived is kept, and the next run goes on from there.",
+                format_bytes(*bytes)
+            )));
         }
-        other => {
-            let failure = if other.is_transient() {
-                Failure::transient(other.to_string())
-            } else {
-                Failure::permanent(other.to_string())
-            };
-            Trouble::Other(failure.advise(other.advice()))
+        RelayError::Failed { sender, receiver, bytes } => (sender, receiver, *bytes),
+        other => return Trouble::Other(other.into()),
+    };
+    for (side, outcome) in [("zfs send", sender), ("zfs receive", receiver)] {
+        let dead = [Complaint::TokenStale, Complaint::TokenMismatch, Complaint::TokenCorrupt];
+        if dead.contains(&classify(outcome.stderr())) {
+            return Trouble::DeadToken(format!("{side} says: {}", outcome.stderr().trim()));
         }
     }
+    let echo =
+        matches!(classify(receiver.stderr()), Complaint::ResumeStateLeft(_) | Complaint::StreamIncomplete);
+    let sender_failed = match sender {
+        SideOutcome::Exited { exit, .. } => !exit.is_success(),
+        SideOutcome::Lost { .. } => true,
+        SideOutcome::Stopped { .. } => false,
+    };
+    let at_fault = if echo && sender_failed { Side::Source } else { error.culprit() };
+    let (outcome, command, host) = match at_fault {
+        Side::Source => (sender, "zfs send", run.source.host().label()),
+        Side::Destination => (receiver, "zfs receive", run.destination.host().label()),
+    };
+    let told = format!("{} → {}: after {}, ", pair.source.name, pair.place, format_bytes(bytes));
+    Trouble::Other(verdict(&told, outcome, command, host))
 }
 
-/// One side's end in words, with what its `zfs` complained of.
-struct Verdict {
-    text: String,
-    complaint: Option<Complaint>,
-    broke_off: bool,
-}
-
-fn verdict(outcome: &SideOutcome, host: &str, command: &str) -> Option<Verdict> {
+fn verdict(told: &str, outcome: &SideOutcome, command: &str, host: &str) -> Failure {
+    let stderr = outcome.stderr().trim();
     match outcome {
-        SideOutcome::Exited { exit, .. } if exit.success() => None,
-        SideOutcome::Exited { exit, stderr } => {
-            let said = stderr.trim();
-            let text = if said.is_empty() {
-                format!("{command} on {host} ended with {exit}")
+        SideOutcome::Lost { why, .. } => {
+            Failure::transient(format!("{told}the connection to {host} broke: {why}."))
+                .advise("Run it again: it goes on where it broke off.")
+        }
+        SideOutcome::Stopped { .. } => Failure::transient(format!(
+            "{told}{command} on {host} was stopped because the other side failed."
+        )),
+        SideOutcome::Exited { exit, .. } if stderr.is_empty() => Failure::transient(format!(
+            "{told}{command} on {host} ended with {exit} and said nothing."
+        ))
+        .advise("Look at the host's log (journalctl, dmesg). Running it again goes on where it broke off."),
+        SideOutcome::Exited { .. } => {
+            let complaint = classify(stderr);
+            let message =
+                format!("{told}{command} on {host} failed: {}. It said: {stderr}", complaint.meaning());
+            let failure = if refuses_to_overwrite(&complaint) {
+                Failure::refused(message)
+            } else if complaint.is_transient() {
+                Failure::transient(message)
             } else {
-                format!("{command} on {host} said: {said}")
+                Failure::permanent(message)
             };
-            Some(Verdict { text, complaint: Some(classify(stderr)), broke_off: false })
-        }
-        SideOutcome::Lost { why, .. } => Some(Verdict {
-            text: format!("the connection to {host} broke: {why}"),
-            complaint: None,
-            broke_off: true,
-        }),
-        SideOutcome::NotStarted => None,
-    }
-}
-
-fn judge_sides(told: &str, here: Option<Verdict>, there: Option<Verdict>, bytes: u64) -> Trouble {
-    for side in [&here, &there].into_iter().flatten() {
-        if matches!(side.complaint, Some(Complaint::TokenStale | Complaint::TokenMismatch | Complaint::TokenCorrupt)) {
-            return Trouble::DeadToken(side.text.clone());
+            failure.advise(complaint.advice())
         }
     }
-    let echo = |side: &Verdict| {
-        matches!(
-            side.complaint,
-            Some(Complaint::ResumeStateLeft(_) | Complaint::StreamIncomplete | Complaint::Unrecognised)
-        )
-    };
-    // A receiver that refused is the cause; one that says "broke off" only saw the sender end.
-    let cause = match (&there, &here) {
-        (Some(there), Some(here)) if there.broke_off || (echo(there) && !here.broke_off) => {
-            if there.broke_off { there } else { here }
-        }
-        (Some(there), Some(here)) if echo(there) => here,
-        (Some(there), _) => there,
-        (None, Some(here)) => here,
-        (None, None) => return Trouble::Other(Failure::transient(format!("{told}the stream ended early."))),
-    };
-    let message = format!("{told}{} (after {}).", cause.text, format_bytes(bytes));
-    let complaint = cause.complaint.clone().unwrap_or(Complaint::StreamIncomplete);
-    let failure = match &complaint {
-        Complaint::DestinationModified | Complaint::NotTheBase | Complaint::DestinationExists => {
-            Failure::refused(message)
-        }
-        _ if cause.broke_off || complaint.is_transient() => Failure::transient(message),
-        // What zfs says in no known words may be a passing fault of the host.
-        _ => Failure::permanent(message),
-    };
-    let advice = if cause.broke_off {
-        "Run it again: it goes on where it broke off.".to_owned()
-    } else {
-        complaint.advice().to_owned()
-    };
-    Trouble::Other(failure.advise(advice))
 }

@@ -19,7 +19,7 @@ use crate::domain::size::format_bytes;
 use crate::engine::{Retry, Step, StepContext, UndoKind};
 use crate::jobs::hosts::Hosts;
 use crate::plan::replication::{Action, Stream};
-use crate::zfs::{SendArgs, SendFlags};
+use crate::zfs::{SendArgs, common_flags};
 
 pub(super) struct Transfer(pub(super) Arc<Hosts>);
 
@@ -126,7 +126,9 @@ async fn bring(
     Err(Failure::permanent(format!(
         "{name}: {STREAMS_AT_MOST} streams did not bring the destination up to date."
     ))
-    .advise("Somebody may be changing snapshots on one side at the same time. Look at both, then run this again."))
+    .advise(
+        "Somebody may be changing snapshots on one side at the same time. Look at both, then run this again.",
+    ))
 }
 
 fn arrival(pair: &Pair, at: &SnapTag) -> Option<Arrival> {
@@ -180,15 +182,15 @@ pub(super) fn send_args(source: &Dataset, stream: &Stream, run: &Run) -> Result<
     let wrong = |error: &dyn std::fmt::Display| {
         Failure::permanent(format!("The stream of {} cannot be made: {error}.", source.name))
     };
-    let modern = run.source.is_modern() && run.destination.is_modern();
-    let flags = if modern { SendFlags::MODERN } else { SendFlags::default() };
+    let flags = common_flags(run.source.version(), run.destination.version());
     let flags = if source.encryption.is_on() { flags.with_raw() } else { flags };
     let name = |tag: &SnapTag| super::run::full_name(&source.name, tag);
     match stream {
         Stream::Resume { token, .. } => Ok(SendArgs::resume(token.parse().map_err(|error| wrong(&error))?)),
         Stream::Full { to } => Ok(SendArgs::full(name(to)?, flags)),
         Stream::Incremental { from, to, intermediates } => {
-            SendArgs::incremental(from.clone(), name(to)?, *intermediates, flags).map_err(|error| wrong(&error))
+            SendArgs::incremental(from.clone(), name(to)?, *intermediates, flags)
+                .map_err(|error| wrong(&error))
         }
     }
 }

@@ -47,9 +47,10 @@ impl Step for Verify {
             }
             verified += 1;
         }
-        let behind = view.pairs.iter().filter(|pair| {
-            matches!(pair.plan(&view.group, run.input.history).action, Action::Send { .. })
-        });
+        let behind = view
+            .pairs
+            .iter()
+            .filter(|pair| matches!(pair.plan(&view.group, run.input.history).action, Action::Send { .. }));
         for pair in behind {
             cx.info(format!("{} has a newer snapshot by now; the next run sends it.", pair.source.name));
         }
