@@ -17,6 +17,7 @@
 //! `boot` is the composition root and the only place that knows every type.
 
 pub mod app;
+pub mod boot;
 pub mod cli;
 pub mod config;
 pub mod domain;

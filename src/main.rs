@@ -1,3 +1,7 @@
-//! Parses the command line, hands over, prints what went wrong, sets the exit status.
+//! Parses the command line, hands over, sets the exit status.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    zerfaux::cli::main()
+}

@@ -105,3 +105,8 @@ impl Hosts {
         })
     }
 }
+
+/// Whether this key file can be used, with that passphrase if it needs one.
+pub fn key_is_usable(path: &Path, passphrase: Option<&SecretString>) -> bool {
+    KeyPair::from_file(path, passphrase).is_ok()
+}

@@ -131,6 +131,8 @@ pub struct PreviewedDataset {
     pub written: u64,
     /// What a person may choose, if it is a conflict.
     pub choices: Vec<Choice>,
+    /// Whether what stands at the destination is encrypted.
+    pub destination_encrypted: bool,
 }
 
 /// Looks at both ends and says what a run would do. Changes nothing.
@@ -154,8 +156,16 @@ pub async fn preview(input: ReplicateInput, hosts: &Hosts) -> Result<Preview, Fa
             _ => Vec::new(),
         };
         let (source, destination) = (pair.source.name.clone(), pair.place.clone());
-        let written = pair.source.written;
-        datasets.push(PreviewedDataset { source, destination, plan, estimates, written, choices });
+        let (written, destination_encrypted) = (pair.source.written, is_encrypted(&pair));
+        datasets.push(PreviewedDataset {
+            source,
+            destination,
+            plan,
+            estimates,
+            written,
+            choices,
+            destination_encrypted,
+        });
     }
     Ok(Preview { group, snapshot_first: run.input.snapshot, datasets })
 }
