@@ -58,6 +58,11 @@ impl Trouble {
         Self { exit: Exit::Failed, message: chain(error), advice: None }
     }
 
+    /// A person stopped it.
+    pub(super) fn interrupted(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Interrupted, message: message.into(), advice: None }
+    }
+
     /// It was refused in order to protect data.
     pub(super) fn refused(error: &dyn std::error::Error) -> Self {
         Self { exit: Exit::Refused, message: chain(error), advice: None }

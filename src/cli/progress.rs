@@ -56,7 +56,7 @@ impl Progress {
                 _ = tokio::signal::ctrl_c() => {
                     if interrupted {
                         self.finish();
-                        return Err(Trouble { exit: Exit::Interrupted, ..Trouble::misuse("Left at once.") });
+                        return Err(Trouble::interrupted("Left at once. The next run goes on from what has arrived."));
                     }
                     interrupted = true;
                     self.say(Level::Warn, "Stopping. Press Ctrl-C again to leave at once.");
