@@ -15,11 +15,7 @@ use super::{io, path_in, remove};
 pub fn definition(place: PathBuf) -> Definition {
     Definition::new(
         "sample_files",
-        vec![
-            Box::new(MakeFolder(place.clone())),
-            Box::new(WriteFiles(place.clone())),
-            Box::new(Enter(place)),
-        ],
+        vec![Box::new(MakeFolder(place.clone())), Box::new(WriteFiles), Box::new(Enter(place))],
     )
     .with_locks(|input| {
         let name = input["name"].as_str().ok_or_else(|| Failure::permanent("The input has no name."))?;
@@ -54,7 +50,7 @@ impl Step for MakeFolder {
     }
 }
 
-struct WriteFiles(PathBuf);
+struct WriteFiles;
 
 #[async_trait]
 impl Step for WriteFiles {

@@ -130,6 +130,25 @@ async fn no_more_jobs_run_at_once_than_allowed() {
     assert_eq!(at_once.lock().unwrap().1, 2);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_short_jobs_that_end_while_others_are_started_run_once_each() {
+    let diary = Diary::default();
+    let began = diary.clone();
+    let work = step("work", move |cx, _| {
+        began.write(cx.job().id.to_string());
+        async { Ok(Value::Null) }
+    });
+    let engine = engine(vec![locked(kind("k", vec![work]))]);
+    let mut jobs = Vec::new();
+    for n in 0..300 {
+        jobs.push(engine.enqueue("k", json!(format!("lock {}", n % 50)), "test").await.unwrap().to_string());
+    }
+    engine.run_until_idle().await.unwrap();
+    let mut ran = diary.read();
+    ran.sort();
+    assert_eq!(ran, jobs);
+}
+
 #[tokio::test]
 async fn console_lines_are_on_the_disk_in_their_order_before_the_outcome_of_their_step() {
     let talks = step("talks", |cx, _| async move {

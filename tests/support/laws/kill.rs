@@ -21,9 +21,12 @@ pub trait Child {
 
     /// How the job ended in `data`, and how many events it took. The default reads the database.
     fn ended(&self, data: &Path) -> Ended {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let look = || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(ended(data))
+        };
         // On a thread of its own, because the caller may be in a runtime already.
-        std::thread::scope(|scope| scope.spawn(|| runtime.block_on(ended(data))).join().unwrap())
+        std::thread::scope(|scope| scope.spawn(look).join().unwrap())
     }
 }
 

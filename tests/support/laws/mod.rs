@@ -90,12 +90,6 @@ impl Report {
             self.failures.push(format!("{at}: {what}: {difference}"));
         }
     }
-
-    /// Adds another report's points and failures.
-    pub fn add(&mut self, other: Report) {
-        self.points += other.points;
-        self.failures.extend(other.failures);
-    }
 }
 
 impl fmt::Display for Report {
