@@ -3,7 +3,7 @@
 //! Two times are told apart: the wall clock, which people set and which jumps, and the time that has passed
 //! since the process began, which only grows. Waiting is measured in the second one.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -62,13 +62,20 @@ impl Clock for SystemClock {
 pub struct ManualClock {
     wall: Mutex<Timestamp>,
     passed: watch::Sender<Duration>,
+    /// Until when each sleeper sleeps.
+    asleep: Mutex<Vec<Duration>>,
     auto: bool,
 }
 
 impl ManualClock {
     /// A clock that stands at `start`; sleepers wait for [`advance`](Self::advance).
     pub fn at(start: Timestamp) -> Self {
-        Self { wall: Mutex::new(start), passed: watch::Sender::new(Duration::ZERO), auto: false }
+        Self {
+            wall: Mutex::new(start),
+            passed: watch::Sender::new(Duration::ZERO),
+            asleep: Mutex::default(),
+            auto: false,
+        }
     }
 
     /// A clock on which whoever sleeps moves the time on himself and goes on at once.
@@ -84,22 +91,23 @@ impl ManualClock {
 
     /// Somebody sets the wall clock: no time passes. Beyond the range of timestamps nothing happens.
     pub fn shift(&self, by: SignedDuration) {
-        let mut wall = self.wall.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut wall = lock(&self.wall);
         if let Ok(moved) = wall.checked_add(by) {
             *wall = moved;
         }
     }
 
-    /// How many tasks sleep on this clock.
+    /// How many tasks sleep on this clock, those not counted whose time has come.
     pub fn sleepers(&self) -> usize {
-        self.passed.receiver_count()
+        let passed = self.passed();
+        lock(&self.asleep).iter().filter(|until| **until > passed).count()
     }
 }
 
 #[async_trait]
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        *self.wall.lock().unwrap_or_else(PoisonError::into_inner)
+        *lock(&self.wall)
     }
 
     fn passed(&self) -> Duration {
@@ -113,7 +121,28 @@ impl Clock for ManualClock {
         }
         let until = self.passed().saturating_add(wait);
         let mut passed = self.passed.subscribe();
+        lock(&self.asleep).push(until);
+        let _awake = Awake { clock: self, until };
         // The sender lives in `self`, so this cannot fail while we are borrowed.
         let _ = passed.wait_for(|passed| *passed >= until).await;
     }
+}
+
+/// Takes a sleeper off the list, also when it stops waiting.
+struct Awake<'a> {
+    clock: &'a ManualClock,
+    until: Duration,
+}
+
+impl Drop for Awake<'_> {
+    fn drop(&mut self) {
+        let mut asleep = lock(&self.clock.asleep);
+        if let Some(place) = asleep.iter().position(|until| *until == self.until) {
+            asleep.swap_remove(place);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

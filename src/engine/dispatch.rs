@@ -31,9 +31,12 @@ impl Engine {
     /// first. After a fault a job rests for `rest`.
     pub(super) async fn dispatch(&self, tasks: &mut Tasks, rest: Duration) -> Result<(), Fault> {
         let mut told = self.inner.gate.lock().await;
+        // First who runs here, then what the store says: a job that ends in between is then not taken for one
+        // that a crash left running.
+        let live: HashSet<JobId> = self.inner.live().keys().copied().collect();
         let jobs = self.read("list the unfinished jobs", self.inner.store.unfinished_jobs().await)?;
-        let (left_running, queued) = self.sort(jobs);
-        let mut claims = self.held_by_the_living(&left_running).await?;
+        let (left_running, queued) = sort(jobs, &live);
+        let mut claims = self.held_by_the_living(live, &left_running).await?;
         for job in left_running.into_iter().chain(queued) {
             if self.inner.live().len() >= self.inner.options.max_running {
                 break;
@@ -56,18 +59,13 @@ impl Engine {
         Ok(())
     }
 
-    /// The jobs that were running when the process before this one died, and those in the queue.
-    fn sort(&self, jobs: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
-        let live: HashSet<JobId> = self.inner.live().keys().copied().collect();
-        let idle = jobs.into_iter().filter(|job| !live.contains(&job.id));
-        idle.filter(|job| matches!(job.state, JobState::Running | JobState::Cancelling | JobState::Queued))
-            .partition(|job| job.state != JobState::Queued)
-    }
-
     /// The locks that are held by jobs that run or will be taken up again. Whatever else is in the table was
     /// left by a crash, or by a job that waits for a person, and is let go.
-    async fn held_by_the_living(&self, left_running: &[Job]) -> Result<Claims, Fault> {
-        let mut living: HashSet<JobId> = self.inner.live().keys().copied().collect();
+    async fn held_by_the_living(
+        &self,
+        mut living: HashSet<JobId>,
+        left_running: &[Job],
+    ) -> Result<Claims, Fault> {
         living.extend(left_running.iter().map(|job| job.id));
         let locks = self.read("list the locks", self.inner.store.locks().await)?;
         let (held, left): (Vec<_>, Vec<_>) = locks.into_iter().partition(|lock| living.contains(&lock.job));
@@ -192,6 +190,14 @@ impl Engine {
     pub(super) fn read<T>(&self, attempted: &str, answer: Result<T, StoreError>) -> Result<T, Fault> {
         answer.map_err(|source| Fault::Store { attempted: attempted.to_owned(), source })
     }
+}
+
+/// The jobs that were running when the process before this one died, and those in the queue.
+fn sort(jobs: Vec<Job>, live: &HashSet<JobId>) -> (Vec<Job>, Vec<Job>) {
+    jobs.into_iter()
+        .filter(|job| !live.contains(&job.id))
+        .filter(|job| matches!(job.state, JobState::Running | JobState::Cancelling | JobState::Queued))
+        .partition(|job| job.state != JobState::Queued)
 }
 
 /// A job's place among the running ones, given up when its task ends, however it ends.

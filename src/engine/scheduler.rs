@@ -12,7 +12,6 @@ use super::Engine;
 use super::due::{Decision, Rule, decide, put_back};
 use super::error::{EngineError, Fault};
 use super::journal::chain;
-use crate::domain::job::JobState;
 use crate::store::{Due, Schedule};
 
 /// The longest time between two looks. A schedule is late by no more than this when the clock was set, or

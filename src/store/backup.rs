@@ -62,7 +62,7 @@ pub enum BackupError {
         target: PathBuf,
         /// Why.
         #[source]
-        source: StoreError,
+        source: Box<StoreError>,
     },
 }
 
@@ -101,7 +101,7 @@ impl Store {
             Ok(copy(connection, &file))
         })
         .await
-        .unwrap_or_else(|source| Err(BackupError::Store { target: to, source }))
+        .unwrap_or_else(|source| Err(BackupError::Store { target: to, source: Box::new(source) }))
     }
 }
 

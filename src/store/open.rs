@@ -82,7 +82,7 @@ pub enum OpenError {
         database: PathBuf,
         /// Why.
         #[source]
-        source: BackupError,
+        source: Box<BackupError>,
     },
     /// The migration failed. The database still has its old schema.
     #[error("could not migrate a copy of {} from schema version {from} to {to}; the database itself is unchanged", database.display())]
@@ -275,7 +275,7 @@ fn back_up(database: &Path, backups: &Path, found: i64) -> Result<PathBuf, OpenE
     let connection = Connection::open(database).map_err(failed)?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
     backup::copy(&connection, &copy)
-        .map_err(|source| OpenError::Backup { database: database.to_owned(), source })?;
+        .map_err(|source| OpenError::Backup { database: database.to_owned(), source: Box::new(source) })?;
     connection.close().map_err(|(_connection, source)| failed(source))?;
     if has_log(database) {
         let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);

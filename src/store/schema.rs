@@ -5,6 +5,7 @@ use std::path::Path;
 use refinery::{Migration, Runner};
 use rusqlite::{Connection, OpenFlags};
 
+use super::error::Condition;
 use super::open::OpenError;
 
 #[allow(unreachable_pub, missing_docs, clippy::unwrap_used)]
@@ -15,27 +16,54 @@ mod embedded {
 /// "ZXX1": what V001 writes into the header of every database of Zerfaux.
 pub(in crate::store) const APPLICATION_ID: i32 = 0x5a58_5831;
 
+/// Most findings that a check names.
+const FINDINGS: usize = 20;
+
 /// Where refinery notes what it has done.
 const HISTORY: &str = "refinery_schema_history";
 
 /// The schemas this program knows, in their order.
 #[derive(Clone)]
-pub(in crate::store) struct Migrations(Vec<Migration>);
+pub(in crate::store) struct Migrations {
+    list: Vec<Migration>,
+    /// Called every few steps of SQLite's machine while migrating, so that tests can look at the files then.
+    #[cfg(test)]
+    observer: Option<(i32, std::sync::Arc<dyn Fn() + Send + Sync>)>,
+}
+
+/// Those in `migrations/`.
+pub(in crate::store) fn embedded_list() -> Vec<Migration> {
+    embedded::migrations::runner().get_migrations().clone()
+}
 
 impl Migrations {
     /// Those in `migrations/`.
     pub(in crate::store) fn embedded() -> Self {
-        Self::new(embedded::migrations::runner().get_migrations().clone())
+        Self::new(embedded_list())
     }
 
-    pub(in crate::store) fn new(mut migrations: Vec<Migration>) -> Self {
-        migrations.sort();
-        Self(migrations)
+    pub(in crate::store) fn new(mut list: Vec<Migration>) -> Self {
+        list.sort();
+        Self {
+            list,
+            #[cfg(test)]
+            observer: None,
+        }
+    }
+
+    #[cfg(test)]
+    pub(in crate::store) fn observed(
+        mut self,
+        every: i32,
+        observer: std::sync::Arc<dyn Fn() + Send + Sync>,
+    ) -> Self {
+        self.observer = Some((every, observer));
+        self
     }
 
     /// The newest schema's version.
     pub(in crate::store) fn newest(&self) -> i64 {
-        self.0.last().map_or(0, |migration| i64::from(migration.version()))
+        self.list.last().map_or(0, |migration| i64::from(migration.version()))
     }
 
     /// Brings the database to the newest schema.
@@ -44,7 +72,15 @@ impl Migrations {
     /// was done in two transactions, and a crash between them leaves a database that no later start can
     /// migrate.
     pub(in crate::store) fn run(&self, connection: &mut Connection) -> Result<(), refinery::Error> {
-        Runner::new(&self.0).set_grouped(true).run(connection).map(drop)
+        #[cfg(test)]
+        if let Some((every, observer)) = self.observer.clone() {
+            let look = move || {
+                observer();
+                false
+            };
+            connection.progress_handler(every, Some(look)).expect("a test may fail here");
+        }
+        Runner::new(&self.list).set_grouped(true).run(connection).map(drop)
     }
 
     /// Refuses a history that is not a beginning of ours.
@@ -56,7 +92,7 @@ impl Migrations {
         };
         let found = applied.iter().map(|one| one.version).max().unwrap_or(0);
         for one in applied {
-            let same = self.0.iter().any(|ours| {
+            let same = self.list.iter().any(|ours| {
                 i64::from(ours.version()) == one.version
                     && ours.name() == one.name
                     && ours.checksum().to_string() == one.checksum
@@ -65,7 +101,7 @@ impl Migrations {
                 return Err(diverged(one.version, &one.name));
             }
         }
-        for ours in self.0.iter().filter(|ours| i64::from(ours.version()) <= found) {
+        for ours in self.list.iter().filter(|ours| i64::from(ours.version()) <= found) {
             if !applied.iter().any(|one| one.version == i64::from(ours.version())) {
                 return Err(diverged(i64::from(ours.version()), ours.name()));
             }
@@ -145,18 +181,32 @@ fn history(connection: &Connection) -> rusqlite::Result<Vec<Applied>> {
 }
 
 /// What `integrity_check` and `foreign_key_check` find wrong: nothing, if all is well.
+///
+/// # Errors
+/// If the checks could not be made. Damage that stops them is a finding.
 pub(in crate::store) fn check(connection: &Connection) -> rusqlite::Result<Vec<String>> {
-    let mut statement = connection.prepare("PRAGMA integrity_check(20)")?;
-    let mut findings: Vec<String> =
-        statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    let mut findings = Vec::new();
+    match find_damage(connection, &mut findings) {
+        Err(error) if Condition::of(&error) == Condition::Damaged => findings.push(error.to_string()),
+        checked => checked?,
+    }
+    Ok(findings)
+}
+
+fn find_damage(connection: &Connection, findings: &mut Vec<String>) -> rusqlite::Result<()> {
+    let most = FINDINGS;
+    let mut statement = connection.prepare(&format!("PRAGMA integrity_check({most})"))?;
+    for line in statement.query_map([], |row| row.get::<_, String>(0))? {
+        findings.push(line?);
+    }
     findings.retain(|line| line != "ok");
     let mut statement = connection.prepare("PRAGMA foreign_key_check")?;
     let dangling = statement.query_map([], |row| {
         let (child, parent): (String, String) = (row.get(0)?, row.get(2)?);
         Ok(format!("a row of {child} points to a row of {parent} that does not exist"))
     })?;
-    for finding in dangling.take(20) {
+    for finding in dangling.take(FINDINGS) {
         findings.push(finding?);
     }
-    Ok(findings)
+    Ok(())
 }

@@ -103,8 +103,7 @@ impl Writer {
         let counters = Arc::new(Counters::default());
         let theirs = Arc::clone(&counters);
         let thread = std::thread::Builder::new().name("store-writer".to_owned()).spawn(move || {
-            let _released_last = guard;
-            serve(connection, incoming, &theirs);
+            serve(connection, incoming, &theirs, guard);
         })?;
         Ok(Self { queue: Some(queue), thread: Some(thread), counters })
     }
@@ -158,33 +157,47 @@ impl Drop for Writer {
     }
 }
 
-/// The thread's life.
-fn serve(connection: Connection, mut incoming: mpsc::Receiver<Message>, counters: &Counters) {
+/// The thread's life. `guard` is dropped once the connection is closed, and before anybody hears of that.
+fn serve(
+    connection: Connection,
+    mut incoming: mpsc::Receiver<Message>,
+    counters: &Counters,
+    guard: impl Send,
+) {
     let mut closing = None;
-    while let (None, Some(message)) = (&closing, incoming.blocking_recv()) {
+    while closing.is_none() {
+        let Some(first) = incoming.blocking_recv() else { break };
         let mut batch = VecDeque::new();
-        let mut next = Some(message);
-        while let Some(message) = next {
-            match message {
-                Message::Work(work) => batch.push_back(work),
-                Message::Close(closed) => closing = Some(closed),
-            }
-            next = match (&closing, batch.len() < BATCH) {
-                (None, true) => incoming.try_recv().ok(),
-                _ => None,
-            };
-        }
+        closing = gather(first, &mut incoming, &mut batch);
         while !batch.is_empty() {
             commit_some(&connection, &mut batch, counters);
         }
     }
-    // Closing the last connection moves the write-ahead log into the database file and removes it.
+    // Refuses what still queues. Then closing the last connection moves the write-ahead log into the database
+    // file and removes it.
+    drop(incoming);
     drop(connection);
+    drop(guard);
     if let Some(closed) = closing {
-        // Closed for callers before the answer, so that whoever got it finds later writes refused.
-        drop(incoming);
         let _nobody_waits = closed.send(());
     }
+}
+
+/// Takes what waits in the queue, up to a batch, or up to the wish to close.
+fn gather(
+    first: Message,
+    incoming: &mut mpsc::Receiver<Message>,
+    batch: &mut VecDeque<Box<dyn Work>>,
+) -> Option<oneshot::Sender<()>> {
+    let mut next = Some(first);
+    while let Some(message) = next {
+        match message {
+            Message::Work(work) => batch.push_back(work),
+            Message::Close(closed) => return Some(closed),
+        }
+        next = if batch.len() < BATCH { incoming.try_recv().ok() } else { None };
+    }
+    None
 }
 
 /// One transaction with as much of the batch as it holds: all of it, unless SQLite throws it away half-way.
@@ -196,7 +209,8 @@ fn commit_some(connection: &Connection, batch: &mut VecDeque<Box<dyn Work>>, cou
     }
     let mut answers: Vec<Box<dyn Answer>> = Vec::with_capacity(batch.len());
     let mut outcome = Ok(());
-    while let (Ok(()), Some(work)) = (&outcome, batch.pop_front()) {
+    while outcome.is_ok() {
+        let Some(work) = batch.pop_front() else { break };
         outcome = match connection.execute_batch("SAVEPOINT one") {
             Ok(()) => {
                 let answer = work.run(connection);
