@@ -135,7 +135,11 @@ impl FromStr for Endpoint {
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { user, host, port } = self;
-        if host.contains(':') { write!(f, "{user}@[{host}]:{port}") } else { write!(f, "{user}@{host}:{port}") }
+        if host.contains(':') {
+            write!(f, "{user}@[{host}]:{port}")
+        } else {
+            write!(f, "{user}@{host}:{port}")
+        }
     }
 }
 
@@ -182,7 +186,9 @@ mod tests {
 
     #[test]
     fn what_could_be_taken_for_an_option_or_a_command_is_refused() {
-        for text in ["-oProxyCommand=x@host", "root@-host", "root@ho st", "root@a;b", "root@", "@host", "a b@c"] {
+        for text in
+            ["-oProxyCommand=x@host", "root@-host", "root@ho st", "root@a;b", "root@", "@host", "a b@c"]
+        {
             assert!(read(text).is_err(), "{text:?}");
         }
         assert!(matches!(read("root@host:0"), Err(EndpointError::Port { .. })));

@@ -47,8 +47,7 @@ pub(super) async fn connect(
 
 /// Tries the addresses of the host one after the other, each with its share of the time that is left.
 async fn dial(endpoint: &Endpoint, limit: Duration, deadline: Instant) -> Result<TcpStream, ConnectError> {
-    let late =
-        |stage| ConnectError::Timeout { endpoint: endpoint.clone(), after: limit, stage };
+    let late = |stage| ConnectError::Timeout { endpoint: endpoint.clone(), after: limit, stage };
     let name_error = |source| ConnectError::NameNotFound { endpoint: endpoint.clone(), source };
     let lookup = tokio::net::lookup_host((endpoint.host.as_str(), endpoint.port));
     let addresses: Vec<SocketAddr> = match timeout_at(deadline, lookup).await {

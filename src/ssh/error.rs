@@ -93,7 +93,11 @@ pub enum ConnectError {
 }
 
 fn tried_list(tried: &[String]) -> String {
-    if tried.is_empty() { " (there was none to offer)".to_owned() } else { format!(" ({})", tried.join("; ")) }
+    if tried.is_empty() {
+        " (there was none to offer)".to_owned()
+    } else {
+        format!(" ({})", tried.join("; "))
+    }
 }
 
 impl ConnectError {

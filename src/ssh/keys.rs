@@ -141,7 +141,9 @@ impl KeyPair {
         };
         match decoded {
             Ok(key) if usable(&key.algorithm()) => Ok(Self { key: Arc::new(key), origin: path }),
-            Ok(key) => Err(KeyError::Unusable { path, why: format!("{} keys are not used", key.algorithm()) }),
+            Ok(key) => {
+                Err(KeyError::Unusable { path, why: format!("{} keys are not used", key.algorithm()) })
+            }
             Err(why) => Err(KeyError::Unusable { path, why }),
         }
     }

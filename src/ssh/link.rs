@@ -103,7 +103,8 @@ impl Link {
         let (channel, connection, permit) = self.open_channel(command).await?;
         let endpoint = self.inner.endpoint.clone();
         let started = exec::start(channel, &endpoint, command, &connection);
-        let too_late = ExecError::Deadline { endpoint: endpoint.clone(), command: command.to_string(), after: deadline };
+        let too_late =
+            ExecError::Deadline { endpoint: endpoint.clone(), command: command.to_string(), after: deadline };
         let channel = match timeout(deadline, started).await {
             Ok(started) => started?,
             Err(_) => return Err(too_late),

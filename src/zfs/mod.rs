@@ -36,6 +36,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::domain::argv::Argv;
+use crate::domain::exit::{Exit, Output};
 use crate::domain::names::DatasetName;
 
 pub use args::{ArgsError, Base, ReceiveArgs, SendArgs, SendFlags};
@@ -50,7 +51,7 @@ pub use snapshot::{Destroyed, KeptBecause, Outcome};
 
 use command::{Command, Tool};
 use detect::Tools;
-use stub::{Exit, Host, HostError, Output};
+use stub::{Host, HostError};
 
 /// What runs a command: a host, or in tests a script of answers.
 #[async_trait]
@@ -98,7 +99,7 @@ struct Answer {
 
 impl Answer {
     fn succeeded(&self) -> bool {
-        self.exit == Exit::Code(0)
+        self.exit.is_success()
     }
 }
 

@@ -1,23 +1,11 @@
 //! Stands in for `crate::host` until that module has landed; same signatures.
 #![allow(missing_docs)]
 use crate::domain::argv::Argv;
+use crate::domain::exit::Output;
 use std::time::Duration;
 
 #[derive(Debug, Clone)]
 pub struct Host(String);
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Exit {
-    Code(u32),
-    Signal(String),
-}
-
-#[derive(Debug, Clone)]
-pub struct Output {
-    pub exit: Exit,
-    pub stdout: Vec<u8>,
-    pub stderr: Vec<u8>,
-}
 
 #[derive(Debug, thiserror::Error)]
 #[error("not built yet")]
