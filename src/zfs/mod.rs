@@ -26,9 +26,7 @@ mod stub;
 mod token;
 
 #[cfg(test)]
-mod fake;
-#[cfg(test)]
-mod golden;
+mod tests;
 
 use std::fmt;
 use std::sync::Arc;
