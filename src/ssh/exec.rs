@@ -5,7 +5,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use russh::client::Msg;
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
-use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::bounded::HeadTail;
@@ -16,15 +15,7 @@ use crate::domain::endpoint::Endpoint;
 use crate::domain::exit::{Exit, Output};
 
 /// The most that one command may write to its standard output: 64 MiB.
-pub(super) const MAX_OUTPUT: usize = 64 << 20;
-
-/// What a running command came to.
-pub(super) enum Ran {
-    Ended(Output),
-    Lost(String),
-    Deadline,
-    TooMuchOutput,
-}
+const MAX_OUTPUT: usize = 64 << 20;
 
 /// The error for a channel that could not be opened: nothing was started.
 pub(super) fn open_failure(
@@ -43,22 +34,23 @@ pub(super) fn open_failure(
 
 /// Asks for the command and waits until the server says that it runs.
 pub(super) async fn start(
-    mut channel: Channel<Msg>,
+    read: &mut ChannelReadHalf,
+    write: &ChannelWriteHalf<Msg>,
     endpoint: &Endpoint,
     command: &Argv,
     connection: &Connection,
-) -> Result<Channel<Msg>, ExecError> {
+) -> Result<(), ExecError> {
     let lost = || ExecError::Lost {
         endpoint: endpoint.clone(),
         command: command.to_string(),
         why: connection.fate.why(),
     };
     // Messages are read by programs: a server that lets clients choose the language is asked for the plain one.
-    channel.set_env(false, "LC_ALL", "C").await.map_err(|_| lost())?;
-    channel.exec(true, command.to_shell()).await.map_err(|_| lost())?;
+    write.set_env(false, "LC_ALL", "C").await.map_err(|_| lost())?;
+    write.exec(true, command.to_shell()).await.map_err(|_| lost())?;
     loop {
-        match channel.wait().await {
-            Some(ChannelMsg::Success) => return Ok(channel),
+        match read.wait().await {
+            Some(ChannelMsg::Success) => return Ok(()),
             Some(ChannelMsg::Failure) => {
                 let why = "it does not run commands for this user".to_owned();
                 let (endpoint, command) = (endpoint.clone(), command.to_string());
@@ -71,34 +63,45 @@ pub(super) async fn start(
     }
 }
 
-/// Feeds `input` and collects what the command writes, until it ends, `deadline` passes or nobody waits any more.
-///
-/// It runs as its own task, so that the connection keeps moving for the others even while the one who asked is
-/// not polled.
+/// A command on its way: who asks for what, where.
+pub(super) struct Order {
+    pub(super) endpoint: Endpoint,
+    pub(super) command: Argv,
+    pub(super) input: Option<Bytes>,
+    pub(super) deadline: Duration,
+}
+
+/// Starts the command, feeds its input and collects what it writes, until it ends, the deadline passes or
+/// `abandoned` says that nobody waits any more.
 pub(super) async fn run(
     channel: Channel<Msg>,
-    input: Option<Bytes>,
-    deadline: Duration,
-    mut answer: oneshot::Sender<Ran>,
-    why_lost: impl FnOnce() -> String,
-) {
+    order: &Order,
+    connection: &Connection,
+    abandoned: impl Future<Output = ()>,
+) -> Result<Output, ExecError> {
+    let (endpoint, command) = (order.endpoint.clone(), order.command.to_string());
     let (mut read, write) = channel.split();
-    let ran = tokio::select! {
-        collected = timeout(deadline, converse(&mut read, &write, input)) => match collected {
-            Ok(Collected::Ended(output)) => Ran::Ended(output),
-            Ok(Collected::Lost) => Ran::Lost(why_lost()),
-            Ok(Collected::TooMuch) => Ran::TooMuchOutput,
-            Err(_) => Ran::Deadline,
-        },
-        () = answer.closed() => Ran::Deadline,
+    let late =
+        ExecError::Deadline { endpoint: endpoint.clone(), command: command.clone(), after: order.deadline };
+    let whole = async {
+        start(&mut read, &write, &order.endpoint, &order.command, connection).await?;
+        match converse(&mut read, &write, order.input.clone()).await {
+            Collected::Ended(output) => Ok(output),
+            Collected::Lost => Err(ExecError::Lost { endpoint, command, why: connection.fate.why() }),
+            Collected::TooMuch => Err(ExecError::TooMuchOutput { endpoint, command, limit: MAX_OUTPUT }),
+        }
     };
-    if !matches!(ran, Ran::Ended(_) | Ran::Lost(_)) {
+    let ran = tokio::select! {
+        ran = timeout(order.deadline, whole) => ran.unwrap_or(Err(late)),
+        () = abandoned => Err(late),
+    };
+    if matches!(ran, Err(ExecError::Deadline { .. } | ExecError::TooMuchOutput { .. })) {
         let _ = timeout(Duration::from_secs(1), write.signal(Sig::TERM)).await;
     }
     // russh does not close a channel that is dropped: it would stay and count against MaxSessions.
     drop(read);
     let _ = timeout(Duration::from_secs(1), write.close()).await;
-    let _ = answer.send(ran);
+    ran
 }
 
 enum Collected {

@@ -1,18 +1,18 @@
 //! The way to one endpoint: a control connection that is opened when needed, and data connections.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use russh::Channel;
 use russh::client::Msg;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, oneshot};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::connect::connect;
 use super::error::{ConnectError, ExecError};
-use super::exec::{self, MAX_OUTPUT, Ran};
+use super::exec::{self, Order};
 use super::options::{ConnectOptions, Purpose};
 use super::session::Connection;
 use super::stream::DataConnection;
@@ -34,7 +34,34 @@ struct Inner {
     /// Locked while connecting, so that many commands at once open one connection.
     control: Mutex<Option<Arc<Connection>>>,
     opened: AtomicU64,
+    /// How many commands may run at once; it shrinks to what the server allows, but never to nothing.
     sessions: Arc<Semaphore>,
+    running: AtomicUsize,
+}
+
+impl Inner {
+    fn running(&self) -> usize {
+        self.running.load(Ordering::SeqCst)
+    }
+}
+
+/// A command that holds a session of the control connection.
+struct Running {
+    inner: Arc<Inner>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Running {
+    fn new(inner: &Arc<Inner>, permit: OwnedSemaphorePermit) -> Self {
+        inner.running.fetch_add(1, Ordering::SeqCst);
+        Self { inner: Arc::clone(inner), _permit: permit }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.inner.running.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl std::fmt::Debug for Link {
@@ -47,8 +74,8 @@ impl Link {
     /// A link that is not connected yet.
     pub fn new(endpoint: Endpoint, options: ConnectOptions) -> Self {
         let sessions = Arc::new(Semaphore::new(options.commands_at_once.max(1)));
-        let (control, opened) = (Mutex::new(None), AtomicU64::new(0));
-        Self { inner: Arc::new(Inner { endpoint, options, control, opened, sessions }) }
+        let (control, opened, running) = (Mutex::new(None), AtomicU64::new(0), AtomicUsize::new(0));
+        Self { inner: Arc::new(Inner { endpoint, options, control, opened, sessions, running }) }
     }
 
     /// Where it leads.
@@ -100,42 +127,43 @@ impl Link {
         input: Option<&[u8]>,
         deadline: Duration,
     ) -> Result<Output, ExecError> {
-        let (channel, connection, permit) = self.open_channel(command).await?;
         let endpoint = self.inner.endpoint.clone();
-        let started = exec::start(channel, &endpoint, command, &connection);
-        let too_late =
-            ExecError::Deadline { endpoint: endpoint.clone(), command: command.to_string(), after: deadline };
-        let channel = match timeout(deadline, started).await {
-            Ok(started) => started?,
-            Err(_) => return Err(too_late),
-        };
-        let (sender, receiver) = oneshot::channel();
         let input = input.map(Bytes::copy_from_slice);
+        let order = Order { endpoint, command: command.clone(), input, deadline };
+        let (mut sender, receiver) = oneshot::channel();
+        let link = self.clone();
+        // A task of its own keeps the connection moving for the others even while the one who asked is not polled,
+        // and tidies up when that one goes away.
         tokio::spawn(async move {
-            let why = || connection.fate.why();
-            exec::run(channel, input, deadline, sender, why).await;
-            drop(permit);
+            let outcome = link.carry_out(&order, sender.closed()).await;
+            let _ = sender.send(outcome);
         });
-        let command = command.to_string();
-        match receiver.await {
-            Ok(Ran::Ended(output)) => Ok(output),
-            Ok(Ran::Lost(why)) => Err(ExecError::Lost { endpoint, command, why }),
-            Ok(Ran::TooMuchOutput) => Err(ExecError::TooMuchOutput { endpoint, command, limit: MAX_OUTPUT }),
-            Ok(Ran::Deadline) => Err(too_late),
-            Err(_) => Err(ExecError::Lost { endpoint, command, why: "the task that ran it ended".into() }),
-        }
+        receiver.await.unwrap_or_else(|_| {
+            let (endpoint, command) = (self.inner.endpoint.clone(), command.to_string());
+            Err(ExecError::Lost { endpoint, command, why: "the task that ran it ended".into() })
+        })
+    }
+
+    async fn carry_out(
+        &self,
+        order: &Order,
+        abandoned: impl Future<Output = ()>,
+    ) -> Result<Output, ExecError> {
+        let (channel, connection, _running) = self.open_channel(&order.command).await?;
+        exec::run(channel, order, &connection, abandoned).await
     }
 
     /// A new channel on the control connection, with the right to use it.
     async fn open_channel(
         &self,
         command: &Argv,
-    ) -> Result<(Channel<Msg>, Arc<Connection>, OwnedSemaphorePermit), ExecError> {
+    ) -> Result<(Channel<Msg>, Arc<Connection>, Running), ExecError> {
         let mut fresh = false;
+        let mut refusals = 0;
         loop {
             // The semaphore is never closed.
             let Ok(permit) = Arc::clone(&self.inner.sessions).acquire_owned().await else {
-                return Err(self.refused(command, "the link is closed"));
+                return Err(self.not_started(command, "the link is closed"));
             };
             let connection = self.control().await.map_err(|source| ExecError::Connect {
                 endpoint: self.inner.endpoint.clone(),
@@ -145,10 +173,13 @@ impl Link {
             // A connection that died without a word answers nothing until its keep-alives run out.
             let patience = self.inner.options.connect_timeout;
             match timeout(patience, connection.handle.channel_open_session()).await {
-                Ok(Ok(channel)) => return Ok((channel, connection, permit)),
-                Ok(Err(russh::Error::ChannelOpenFailure(_))) if self.others_running() => {
-                    // The server allows fewer sessions than assumed: keep to what it allows.
-                    permit.forget();
+                Ok(Ok(channel)) => return Ok((channel, connection, Running::new(&self.inner, permit))),
+                // The server allows fewer sessions than assumed: keep to what it allows.
+                Ok(Err(russh::Error::ChannelOpenFailure(_))) if self.inner.running() > 0 => permit.forget(),
+                // The one that just ended may still be counted there.
+                Ok(Err(russh::Error::ChannelOpenFailure(_))) if refusals < 5 => {
+                    refusals += 1;
+                    sleep(Duration::from_millis(50) * refusals).await;
                 }
                 Ok(Err(error @ russh::Error::ChannelOpenFailure(_))) => {
                     return Err(exec::open_failure(&self.inner.endpoint, command, &connection, &error));
@@ -157,20 +188,18 @@ impl Link {
                     fresh = true;
                     self.forget(&connection).await;
                 }
-                Ok(Err(_)) => return Err(self.refused(command, &connection.fate.why())),
-                Err(_) => return Err(self.refused(command, "it does not answer")),
+                Ok(Err(_)) => return Err(self.not_started(command, &connection.fate.why())),
+                Err(_) => return Err(self.not_started(command, "it does not answer")),
             }
         }
     }
 
-    fn refused(&self, command: &Argv, why: &str) -> ExecError {
-        let (endpoint, command) = (self.inner.endpoint.clone(), command.to_string());
-        ExecError::Refused { endpoint, command, why: why.to_owned() }
-    }
-
-    /// Whether another command than the asking one holds a session.
-    fn others_running(&self) -> bool {
-        Arc::strong_count(&self.inner.sessions) > 2
+    /// The connection broke before the command was sent.
+    fn not_started(&self, command: &Argv, why: &str) -> ExecError {
+        let endpoint = self.inner.endpoint.clone();
+        let (stage, why) = ("opening a session", why.to_owned());
+        let source = ConnectError::Protocol { endpoint: endpoint.clone(), stage, why };
+        ExecError::Connect { endpoint, command: command.to_string(), source }
     }
 
     async fn control(&self) -> Result<Arc<Connection>, ConnectError> {

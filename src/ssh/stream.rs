@@ -68,8 +68,8 @@ impl DataConnection {
         let opened = self.connection.handle.channel_open_session().await;
         let channel =
             opened.map_err(|error| open_failure(&self.endpoint, command, &self.connection, &error))?;
-        let channel = start(channel, &self.endpoint, command, &self.connection).await?;
-        let (read, write) = channel.split();
+        let (mut read, write) = channel.split();
+        start(&mut read, &write, &self.endpoint, command, &self.connection).await?;
         let reader = DataReader { read, connection: Arc::clone(&self.connection), ended: false };
         Ok((reader, DataWriter { write, connection: self.connection }))
     }

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use super::complaint::Complaint;
-use super::stub::HostError;
+use crate::host::HostError;
 use crate::domain::exit::Exit;
 
 /// What was being done.

@@ -22,7 +22,6 @@ mod list;
 mod parse;
 mod pool;
 mod snapshot;
-mod stub;
 mod token;
 
 #[cfg(test)]
@@ -49,7 +48,7 @@ pub use snapshot::{Destroyed, KeptBecause, Outcome};
 
 use command::{Command, Tool};
 use detect::Tools;
-use stub::{Host, HostError};
+use crate::host::{Host, HostError};
 
 /// What runs a command: a host, or in tests a script of answers.
 #[async_trait]
