@@ -4,8 +4,8 @@
 use std::fmt;
 
 use super::complaint::Complaint;
-use crate::host::HostError;
 use crate::domain::exit::Exit;
+use crate::host::HostError;
 
 /// What was being done.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -46,9 +46,9 @@ pub use pool::{PoolState, PoolStatus};
 pub use property::{HoldTag, Property, PropertyName, ResumeToken, WordError};
 pub use snapshot::{Destroyed, KeptBecause, Outcome};
 
+use crate::host::{Host, HostError};
 use command::{Command, Tool};
 use detect::Tools;
-use crate::host::{Host, HostError};
 
 /// What runs a command: a host, or in tests a script of answers.
 #[async_trait]

@@ -9,10 +9,7 @@ use super::Golden;
 fn expected() -> BTreeMap<&'static str, Complaint> {
     use Complaint::*;
     let missing = |name: &str| DatasetMissing(Some(name.to_owned()));
-    BTreeMap::from([
-        ("abort-again", missing("zxgold/dst/rawcut")),
-        ("abort-nothing", NothingToAbort),
-    ])
+    BTreeMap::from([("abort-again", missing("zxgold/dst/rawcut")), ("abort-nothing", NothingToAbort)])
 }
 
 /// Every recording, by name.
@@ -64,12 +61,18 @@ fn a_receive_that_succeeded_without_its_properties_is_noticed() {
 fn texts_of_other_releases_and_of_hosts_that_cannot_be_had_here_are_recognised() {
     let known = [
         ("cannot open 'tank': pool I/O is currently suspended", Complaint::PoolSuspended),
-        ("cannot receive incremental stream: IV set guid missing. See errata 4 at", Complaint::EncryptionMismatch),
+        (
+            "cannot receive incremental stream: IV set guid missing. See errata 4 at",
+            Complaint::EncryptionMismatch,
+        ),
         (
             "cannot receive incremental stream: IV set guid mismatch. See the 'zfs receive' man page",
             Complaint::EncryptionMismatch,
         ),
-        ("The ZFS modules are not loaded.\nTry running '/sbin/modprobe zfs' as root", Complaint::ModuleNotLoaded),
+        (
+            "The ZFS modules are not loaded.\nTry running '/sbin/modprobe zfs' as root",
+            Complaint::ModuleNotLoaded,
+        ),
         ("Permission denied the ZFS utilities must be run as root.", Complaint::PermissionDenied),
         ("sudo: a terminal is required to read the password; either use the -S", Complaint::SudoPassword),
         ("zfs: command not found", Complaint::CommandNotFound),
