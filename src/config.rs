@@ -329,12 +329,12 @@ mod tests {
         let home = [("HOME", "/home/ann")];
         let xdg = [("HOME", "/home/ann"), ("XDG_STATE_HOME", "/state")];
         let systemd = [("STATE_DIRECTORY", "/var/lib/private/zerfaux")];
-        let cases: [(&Settings, bool, &[(&str, &str)], &str); 6] = [
-            (&named, true, &systemd, "/named"),
-            (&silent, false, &systemd, "/var/lib/private/zerfaux"),
-            (&silent, true, &home, "/var/lib/zerfaux"),
-            (&silent, false, &home, "/home/ann/.local/state/zerfaux"),
-            (&silent, false, &xdg, "/state/zerfaux"),
+        let cases = [
+            (&named, true, &systemd[..], "/named"),
+            (&silent, false, &systemd[..], "/var/lib/private/zerfaux"),
+            (&silent, true, &home[..], "/var/lib/zerfaux"),
+            (&silent, false, &home[..], "/home/ann/.local/state/zerfaux"),
+            (&silent, false, &xdg[..], "/state/zerfaux"),
             (&silent, false, &[], "/var/lib/zerfaux"),
         ];
         for (settings, is_root, variables, expected) in cases {

@@ -62,6 +62,10 @@ uuid_id!(
     /// A schedule that makes jobs.
     ScheduleId
 );
+uuid_id!(
+    /// One installation of Zerfaux, as the appliances know it.
+    InstallationId
+);
 
 impl GroupId {
     /// Eight hexadecimal digits for names that people read: the id's last four bytes, because the

@@ -159,6 +159,47 @@ pub enum FailureKind {
     Cancelled,
 }
 
+impl Failure {
+    /// A failure that may pass by itself; see [`FailureKind::Transient`].
+    pub fn transient(message: impl Into<String>) -> Self {
+        Self::of(FailureKind::Transient, message)
+    }
+
+    /// A failure that stays until somebody changes something; see [`FailureKind::Permanent`].
+    pub fn permanent(message: impl Into<String>) -> Self {
+        Self::of(FailureKind::Permanent, message)
+    }
+
+    /// A stop in order to protect data; see [`FailureKind::Refused`].
+    pub fn refused(message: impl Into<String>) -> Self {
+        Self::of(FailureKind::Refused, message)
+    }
+
+    /// A stop because a person asked; see [`FailureKind::Cancelled`].
+    pub fn cancelled(message: impl Into<String>) -> Self {
+        Self::of(FailureKind::Cancelled, message)
+    }
+
+    fn of(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self { message: message.into(), advice: None, kind }
+    }
+
+    /// The same failure with what to do about it.
+    #[must_use]
+    pub fn advise(mut self, advice: impl Into<String>) -> Self {
+        self.advice = Some(advice.into());
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
 /// What a step leaves in the log. The state of a job after a crash is a fold of these.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]

@@ -11,5 +11,6 @@ pub mod ids;
 pub mod job;
 pub mod names;
 pub mod nearest;
+pub mod rate;
 pub mod retention;
 pub mod size;

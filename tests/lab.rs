@@ -1,0 +1,12 @@
+//! The lab cases: on two real OpenZFS hosts, from outside, as an administrator would see it.
+//!
+//! Every case is marked `#[ignore]`, so that a plain `cargo test` needs no hosts and names what it left out.
+//! `tests/run` runs them all and fails if one was left out; `tests/lab/lab test [FILTER]` is for work on one of them.
+#![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
+
+#[path = "support/lab/mod.rs"]
+#[allow(dead_code, unused_imports)] // what this binary's cases do not use yet
+mod lab;
+
+#[path = "lab/cases/mod.rs"]
+mod cases;

@@ -1,0 +1,3 @@
+//! One file per area; each case in it begins with `#[test]` and `#[ignore = "needs the lab: tests/run"]`.
+
+mod the_lab;

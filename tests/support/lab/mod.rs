@@ -1,0 +1,15 @@
+//! What a lab case needs: the hosts, a scene on them, a look at the result, and ways to break things.
+//!
+//! Everything here works through the system's `ssh` and plain `zfs` commands. It uses nothing of Zerfaux, so that a
+//! case never tests the code with itself. How the hosts come to be: `tests/lab/README.md`.
+
+mod breakage;
+mod host;
+mod look;
+mod scene;
+mod script;
+
+pub use breakage::{SessionWatch, Signal, Stream};
+pub use host::{Answer, LabHost, hosts};
+pub use look::{Entry, SnapshotSeen};
+pub use scene::{Scene, Side};
