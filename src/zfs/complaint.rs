@@ -90,6 +90,8 @@ pub enum Complaint {
     AlreadyMounted,
     /// It is not mounted.
     NotMounted,
+    /// Its `canmount` or `mountpoint` says that it is not mounted.
+    NotMountable,
     /// It does not apply to this kind of dataset.
     WrongKind,
     /// A property or its value is not accepted.
@@ -103,12 +105,38 @@ pub enum Complaint {
 /// Tells what `stderr` complains of. Of several complaints in one text the one that explains most
 /// counts: the order of the rules below.
 pub fn classify(stderr: &str) -> Complaint {
-    from_the_stream(stderr)
-        .or_else(|| from_the_system(stderr))
-        .or_else(|| from_encryption(stderr))
-        .or_else(|| from_what_is_there(stderr))
-        .or_else(|| from_what_is_missing(stderr))
+    let text = Text { whole: stderr, bare: without_quoted(stderr) };
+    from_the_stream(&text)
+        .or_else(|| from_the_system(&text))
+        .or_else(|| from_encryption(&text))
+        .or_else(|| from_what_is_there(&text))
+        .or_else(|| from_what_is_missing(&text))
         .unwrap_or(Complaint::Unrecognised)
+}
+
+/// What was said, and the same without names, so that a dataset called `out of space` misleads nobody.
+struct Text<'a> {
+    whole: &'a str,
+    bare: String,
+}
+
+/// `text` without what stands in single quotes. The apostrophe of `it's` opens none.
+fn without_quoted(text: &str) -> String {
+    let mut bare = String::new();
+    for line in text.split_inclusive('\n') {
+        let mut rest = line;
+        while let Some(start) = rest.find('\'') {
+            let (before, after) = rest.split_at(start);
+            let opens = !before.ends_with(|c: char| c.is_ascii_alphanumeric());
+            let end = if opens { after[1..].find('\'') } else { None };
+            let kept = end.map_or(1, |_| 0);
+            bare.push_str(before);
+            bare.push_str(&after[..kept]);
+            rest = &after[end.map_or(1, |end| end + 2)..];
+        }
+        bare.push_str(rest);
+    }
+    bare
 }
 
 /// The complaints of a command on several names, which prints a line for each. The help that `zfs`
@@ -117,7 +145,8 @@ pub(super) fn each_line(stderr: &str) -> Vec<Complaint> {
     stderr
         .lines()
         .take_while(|line| !line.starts_with("usage:"))
-        .filter(|line| !line.trim().is_empty())
+        // The second is what `zfs holds` adds when none of its snapshots exist.
+        .filter(|line| !line.trim().is_empty() && *line != "no datasets available")
         .map(classify)
         .collect()
 }
@@ -133,8 +162,8 @@ pub fn properties_not_received(stderr: &str) -> Vec<String> {
     stderr.lines().filter_map(property).collect()
 }
 
-fn has(text: &str, needles: &[&str]) -> bool {
-    needles.iter().any(|needle| text.contains(needle))
+fn has(text: &Text<'_>, needles: &[&str]) -> bool {
+    needles.iter().any(|needle| text.bare.contains(needle))
 }
 
 /// The first text in single quotes after `before`.
@@ -145,35 +174,35 @@ fn quoted_after(text: &str, before: &str) -> Option<String> {
 }
 
 /// What only `send` and `receive` say.
-fn from_the_stream(text: &str) -> Option<Complaint> {
+fn from_the_stream(text: &Text<'_>) -> Option<Complaint> {
     let found = if has(text, &["Partially received snapshot is saved", "A resuming stream can be generated"])
     {
-        Complaint::ResumeStateLeft(token_in(text))
+        Complaint::ResumeStateLeft(token_in(text.whole))
     } else if has(
         text,
         &["used in the initial send no longer exists", "cannot resume send: Invalid cross-device"],
-    ) || text.contains("cannot resume send") && text.contains("does not exist")
+    ) || text.bare.contains("cannot resume send") && text.bare.contains("does not exist")
     {
         Complaint::TokenStale
     } else if has(text, &["resume token is corrupt", "unable to read resume token"]) {
         Complaint::TokenCorrupt
-    } else if text.contains("contains partially-complete state") {
+    } else if text.bare.contains("contains partially-complete state") {
         Complaint::PartialInTheWay
     } else if has(text, &["does not have any resumable receive state"]) {
         Complaint::NothingToAbort
     } else if has(text, &["cannot receive resume stream: kernel modules must be upgraded"]) {
         // On 2.3.2 this is what a resumed stream meets whose token is another dataset's.
         Complaint::TokenMismatch
-    } else if text.contains("cannot resume send") {
+    } else if text.bare.contains("cannot resume send") {
         Complaint::TokenStale
-    } else if text.contains("has been modified") {
+    } else if text.bare.contains("has been modified") {
         Complaint::DestinationModified
     } else if has(text, &["match incremental source"]) {
         Complaint::NotTheBase
     } else if has(text, &["not an earlier snapshot from the same fs"]) {
         Complaint::NotAnEarlierSnapshot
-    } else if text.contains("incremental source") && text.contains("does not exist") {
-        Complaint::IncrementalSourceMissing(in_parentheses_after(text, "incremental source"))
+    } else if text.bare.contains("incremental source") && text.bare.contains("does not exist") {
+        Complaint::IncrementalSourceMissing(in_parentheses_after(text.whole, "incremental source"))
     } else if has(text, &["must specify -F to overwrite it"]) {
         Complaint::DestinationExists
     } else if has(text, &["failed to read from stream", "invalid stream", "invalid backup stream"]) {
@@ -196,18 +225,20 @@ fn token_in(text: &str) -> Option<ResumeToken> {
 }
 
 /// What the machine says, whatever was asked of it.
-fn from_the_system(text: &str) -> Option<Complaint> {
+fn from_the_system(text: &Text<'_>) -> Option<Complaint> {
     let found = if has(text, &["a password is required", "a terminal is required to read the password"]) {
         Complaint::SudoPassword
-    } else if text.contains("sudo:") && has(text, &["not allowed to", "may not run", "not in the sudoers"]) {
+    } else if text.bare.contains("sudo:")
+        && has(text, &["not allowed to", "may not run", "not in the sudoers"])
+    {
         Complaint::SudoRefused
     } else if has(text, &["/dev/zfs and /proc/self/mounts", "ZFS modules", "Failed to load ZFS module"])
-        || text.contains("/dev/zfs") && has(text, &["No such file", "does not exist"])
-        || text.contains("The ZFS modules cannot be auto-loaded")
+        || text.bare.contains("/dev/zfs") && has(text, &["No such file", "does not exist"])
+        || text.bare.contains("The ZFS modules cannot be auto-loaded")
     {
         Complaint::ModuleNotLoaded
     } else if has(text, &["command not found", ": not found"])
-        || text.lines().any(|line| line.starts_with("env: ") && line.contains("No such file"))
+        || text.bare.lines().any(|line| line.starts_with("env: ") && line.contains("No such file"))
     {
         Complaint::CommandNotFound
     } else if has(text, &["is suspended", "currently suspended", "pool I/O is currently suspended"]) {
@@ -226,7 +257,7 @@ fn from_the_system(text: &str) -> Option<Complaint> {
     Some(found)
 }
 
-fn from_encryption(text: &str) -> Option<Complaint> {
+fn from_encryption(text: &Text<'_>) -> Option<Complaint> {
     let found = if has(text, &["Key already loaded"]) {
         Complaint::KeyLoaded
     } else if has(text, &["Key already unloaded"]) {
@@ -255,7 +286,7 @@ fn from_encryption(text: &str) -> Option<Complaint> {
     Some(found)
 }
 
-fn from_what_is_there(text: &str) -> Option<Complaint> {
+fn from_what_is_there(text: &Text<'_>) -> Option<Complaint> {
     let found = if has(text, &["tag already exists"]) {
         Complaint::HoldExists
     } else if has(text, &["no such tag on this dataset"]) {
@@ -263,15 +294,17 @@ fn from_what_is_there(text: &str) -> Option<Complaint> {
     } else if has(text, &["it's being held", "snapshot is held"]) {
         Complaint::HasHolds
     } else if has(text, &["has dependent clones"]) {
-        Complaint::HasClones(listed_after_hint(text))
+        Complaint::HasClones(listed_after_hint(text.whole))
     } else if has(text, &["has children", "has snapshots"]) {
         Complaint::HasChildren
     } else if has(text, &["conflicting snapshot"]) {
-        Complaint::PromoteConflict(quoted_after(text, "conflicting snapshot"))
+        Complaint::PromoteConflict(quoted_after(text.whole, "conflicting snapshot"))
     } else if has(text, &["not a cloned filesystem"]) {
         Complaint::NotAClone
     } else if has(text, &["already mounted"]) {
         Complaint::AlreadyMounted
+    } else if has(text, &["cannot mount"]) && has(text, &["property is set to"]) {
+        Complaint::NotMountable
     } else if has(text, &["not currently mounted"]) {
         Complaint::NotMounted
     } else if has(text, &["is busy"]) {
@@ -296,15 +329,16 @@ fn listed_after_hint(text: &str) -> Vec<String> {
         .collect()
 }
 
-fn from_what_is_missing(text: &str) -> Option<Complaint> {
+fn from_what_is_missing(text: &Text<'_>) -> Option<Complaint> {
     let found = if has(text, &["no such pool"]) {
-        let pool = quoted_after(text, "no such pool").or_else(|| quoted_after(text, "cannot open"));
+        let pool =
+            quoted_after(text.whole, "no such pool").or_else(|| quoted_after(text.whole, "cannot open"));
         Complaint::PoolMissing(pool)
     } else if has(text, &["could not find any snapshots to destroy", "parent does not exist"]) {
         Complaint::DatasetMissing(None)
     } else if has(text, &["does not exist", "no longer exists"]) {
-        let name = quoted_after(text, "cannot open").or_else(|| quoted_after(text, "cannot"));
-        Complaint::DatasetMissing(name.or_else(|| quoted_after(text, "bookmark")))
+        let name = quoted_after(text.whole, "cannot open").or_else(|| quoted_after(text.whole, "cannot"));
+        Complaint::DatasetMissing(name.or_else(|| quoted_after(text.whole, "bookmark")))
     } else if has(
         text,
         &["must be one of", "invalid property", "bad property", "is readonly", "cannot be set"],

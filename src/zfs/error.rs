@@ -126,21 +126,20 @@ impl ZfsError {
     pub fn advice(&self) -> String {
         match self {
             Self::Refused { attempt, complaint: Complaint::PermissionDenied, .. } => match &attempt.needs {
-                Some(grant) => format!("as root on {}, run: {grant}", attempt.host),
+                Some(grant) => format!("As root on {}, run: {grant}", attempt.host),
                 None => Complaint::PermissionDenied.advice().to_owned(),
             },
             Self::Refused { complaint, .. } => complaint.advice().to_owned(),
             Self::NotInstalled { .. } => {
-                "install OpenZFS there (Debian: zfsutils-linux and zfs-dkms), or name another host".to_owned()
+                "Install OpenZFS there (Debian: zfsutils-linux and zfs-dkms), or name another host.".to_owned()
             }
             Self::Host { source, .. } => source.advice(),
             Self::Parse { .. } => {
-                "this is a fault of Zerfaux or an OpenZFS it does not know: report it with the output of \
-                 `zfs version`"
+                "This is a fault of Zerfaux, or an OpenZFS that it does not know: report it with the output of `zfs version`."
                     .to_owned()
             }
-            Self::Guarded { .. } => "look at the dataset, then plan again".to_owned(),
-            Self::Arguments { .. } => "correct the name or value and try again".to_owned(),
+            Self::Guarded { .. } => "Look at the dataset, then plan again.".to_owned(),
+            Self::Arguments { .. } => "Correct the name or value and try again.".to_owned(),
         }
     }
 }
@@ -197,6 +196,7 @@ impl Complaint {
             Self::NotAClone => "it is not a clone",
             Self::AlreadyMounted => "it is mounted already",
             Self::NotMounted => "it is not mounted",
+            Self::NotMountable => "its canmount or mountpoint says that it is not mounted",
             Self::WrongKind => "that does not apply to this kind of dataset",
             Self::BadProperty => "a property or its value is not accepted",
             Self::Unsupported => "this OpenZFS does not support it",
@@ -207,62 +207,63 @@ impl Complaint {
     /// What a person can do about it.
     pub fn advice(&self) -> &'static str {
         match self {
-            Self::Busy => "find who uses it (fuser -vm, zfs holds, a receive under way) and try again",
-            Self::DatasetMissing(_) => "check the name with `zfs list -t all`",
-            Self::PoolMissing(_) => "check `zpool list`; import the pool if it is there (`zpool import`)",
-            Self::AlreadyExists => "choose another name, or look at what is there",
+            Self::Busy => "Find who uses it (fuser -vm, zfs holds, a receive under way) and try again.",
+            Self::DatasetMissing(_) => "Check the name with `zfs list -t all`.",
+            Self::PoolMissing(_) => "Check `zpool list`; import the pool if it is there (`zpool import`).",
+            Self::AlreadyExists => "Choose another name, or look at what is there.",
             Self::DestinationExists => {
-                "nothing is overwritten: keep what is there under another name (zfs rename), or choose another \
-                 destination"
+                "Nothing is overwritten: keep what is there under another name (zfs rename), or choose another \
+                 destination."
             }
             Self::DestinationModified | Self::NotTheBase => {
-                "nothing is rolled back: plan again to see the choices (keep the changed copy under another name \
-                 and seed anew, or roll back to the common snapshot by hand)"
+                "Nothing is rolled back: plan again to see the choices (keep the changed copy under another name \
+                 and seed anew, or roll back to the common snapshot by hand)."
             }
             Self::IncrementalSourceMissing(_) | Self::NotAnEarlierSnapshot => {
-                "plan again: another common snapshot or bookmark will be used, or a full stream"
+                "Plan again: another common snapshot or bookmark will be used, or a full stream."
             }
-            Self::NoSpace => "free space in the pool or add disks; retention may keep less",
-            Self::QuotaExceeded => "raise the quota (zfs get quota,refquota) or free space under it",
-            Self::HasHolds => "see who holds it: zfs holds",
-            Self::HasClones(_) => "destroy or promote the clones first, when they are no longer needed",
-            Self::HasChildren => "nothing is destroyed recursively: look at what is below it",
-            Self::HoldExists | Self::HoldMissing | Self::NothingToAbort => "nothing is to be done",
+            Self::NoSpace => "Free space in the pool or add disks; retention may keep less.",
+            Self::QuotaExceeded => "Raise the quota (zfs get quota,refquota) or free space under it.",
+            Self::HasHolds => "See who holds it: zfs holds.",
+            Self::HasClones(_) => "Destroy or promote the clones first, when they are no longer needed.",
+            Self::HasChildren => "Nothing is destroyed recursively: look at what is below it.",
+            Self::HoldExists | Self::HoldMissing | Self::NothingToAbort => "Nothing is to be done.",
             Self::KeyLoaded | Self::KeyNotLoaded | Self::AlreadyMounted | Self::NotMounted => {
-                "nothing is to be done"
+                "Nothing is to be done."
             }
-            Self::ResumeStateLeft(_) => "run it again: it goes on where it broke off",
-            Self::StreamIncomplete => "run it again",
+            Self::ResumeStateLeft(_) => "Run it again: it goes on where it broke off.",
+            Self::StreamIncomplete => "Run it again.",
             Self::NotAStream => {
-                "look at what the sending side said; a login script that prints something also does this"
+                "Look at what the sending side said; a login script that prints something also does this."
             }
-            Self::PartialInTheWay => "resume it, or abort it with `zfs receive -A`",
+            Self::PartialInTheWay => "Resume it, or abort it with `zfs receive -A`.",
             Self::TokenStale | Self::TokenMismatch | Self::TokenCorrupt => {
-                "abort the interrupted receive (zfs receive -A) and send a fresh increment; planning does that"
+                "Abort the interrupted receive (zfs receive -A) and send a fresh increment; planning does that."
             }
-            Self::KeyUnavailable => "load the key (zfs load-key), or send raw",
-            Self::KeyWrong => "use the key that the dataset was encrypted with",
-            Self::NotAnEncryptionRoot => "use the dataset's encryption root (zfs get encryptionroot)",
+            Self::KeyUnavailable => "Load the key (zfs load-key), or send raw.",
+            Self::KeyWrong => "Use the key that the dataset was encrypted with.",
+            Self::NotAnEncryptionRoot => "Use the dataset's encryption root (zfs get encryptionroot).",
             Self::EncryptionMismatch => {
-                "keep to raw streams for an encrypted dataset; a replica that was received plain is seeded anew \
-                 beside the old one"
+                "Keep to raw streams for an encrypted dataset; a replica that was received plain is seeded anew \
+                 beside the old one."
             }
-            Self::PoolSuspended => "look at `zpool status`, bring the disks back, then `zpool clear`",
-            Self::IoError => "look at `zpool status -v` and the kernel's log",
+            Self::PoolSuspended => "Look at `zpool status`, bring the disks back, then `zpool clear`.",
+            Self::IoError => "Look at `zpool status -v` and the kernel's log.",
             Self::PermissionDenied => {
-                "connect as root, allow the user passwordless sudo for zfs and zpool, or delegate with zfs allow"
+                "Connect as root, allow the user passwordless sudo for zfs and zpool, or delegate with zfs allow."
             }
             Self::SudoPassword | Self::SudoRefused => {
-                "allow it without a password: `USER ALL=(root) NOPASSWD: /usr/sbin/zfs, /usr/sbin/zpool` in a file \
-                 under /etc/sudoers.d"
+                "Allow it without a password: `USER ALL=(root) NOPASSWD: /usr/sbin/zfs, /usr/sbin/zpool` in a file \
+                 under /etc/sudoers.d."
             }
-            Self::CommandNotFound => "install OpenZFS there",
-            Self::ModuleNotLoaded => "load it with `modprobe zfs` (FreeBSD: kldload zfs)",
-            Self::PromoteConflict(_) => "rename or destroy the clone's snapshot of that name",
-            Self::NotAClone | Self::WrongKind => "look at the dataset: it is not what was expected",
-            Self::BadProperty => "check the property in zfsprops(7) of the host's release",
-            Self::Unsupported => "update OpenZFS there, or send without the newer flags",
-            Self::Unrecognised => "see what the command said; if it is unclear, report it",
+            Self::CommandNotFound => "Install OpenZFS there.",
+            Self::ModuleNotLoaded => "Load it with `modprobe zfs` (FreeBSD: kldload zfs).",
+            Self::PromoteConflict(_) => "Rename or destroy the clone's snapshot of that name.",
+            Self::NotMountable => "Set canmount and mountpoint if it is to be mounted.",
+            Self::NotAClone | Self::WrongKind => "Look at the dataset: it is not what was expected.",
+            Self::BadProperty => "Check the property in zfsprops(7) of the host's release.",
+            Self::Unsupported => "Update OpenZFS there, or send without the newer flags.",
+            Self::Unrecognised => "See what the command said; if it is unclear, report it.",
         }
     }
 }

@@ -26,9 +26,7 @@ mod token;
 mod written;
 
 #[cfg(test)]
-mod fake;
-#[cfg(test)]
-mod golden;
+mod tests;
 
 use std::fmt;
 use std::sync::Arc;
@@ -36,6 +34,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::domain::argv::Argv;
+use crate::domain::exit::{Exit, Output};
 use crate::domain::names::DatasetName;
 
 pub use args::{ArgsError, ReceiveArgs, SendArgs, SendFlags};
@@ -48,7 +47,6 @@ pub use pool::{PoolState, PoolStatus};
 pub use property::{HoldTag, Property, PropertyName, ResumeToken, WordError};
 pub use snapshot::{Destroyed, KeptBecause, Outcome};
 
-use crate::domain::exit::{Exit, Output};
 use crate::host::{Host, HostError};
 use command::{Command, Tool};
 use detect::Tools;
@@ -99,7 +97,7 @@ struct Answer {
 
 impl Answer {
     fn succeeded(&self) -> bool {
-        self.exit == Exit::Code(0)
+        self.exit.is_success()
     }
 }
 

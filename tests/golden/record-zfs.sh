@@ -11,7 +11,7 @@ img=/var/tmp/$P.img
 mkdir -p "$out"
 export LC_ALL=C
 
-# case NAME COMMAND… : runs it and keeps what it said.
+# rec NAME COMMAND… : runs it and keeps what it said.
 rec() {
     local name=$1
     shift
@@ -172,12 +172,28 @@ recsh receive-no-pool "zfs send '$P/a@s1' | zfs receive -s -u nosuchpool/x"
 recsh receive-garbage "echo this is no stream | zfs receive -s -u '$P/dst/garbage'"
 recsh receive-nothing "true | zfs receive -s -u '$P/dst/garbage'"
 recsh receive-volume-over-fs "zfs send '$P/vol@s1' | zfs receive -s -u '$P/dst/mod'"
-recsh receive-no-space "zfs send '$P/a@s1' | (truncate -s 0 /dev/null; zfs create -o quota=4M '$P/dst/small'; zfs receive -s -u '$P/dst/small/x')"
+recsh receive-no-space "zfs send '$P/a@s1' | (zfs create -o quota=4M '$P/dst/small'; zfs receive -s -u '$P/dst/small/x')"
 dd if=/dev/urandom of=/var/tmp/$P-mnt2/fill bs=1M status=none 2>"$out/.full"
 sync
 recsh receive-pool-full "zfs send '$P/a@s1' | zfs receive -s -u '${P}2/x'"
 rec snapshot-pool-full zfs snapshot "${P}2@full"
 rec create-pool-full zfs create "${P}2/y"
+
+# a destination that was not written to but has a snapshot of its own after the base
+zfs send "$P/a@s1" | zfs receive -u -o readonly=on "$P/dst/newer"
+zfs snapshot "$P/dst/newer@mine"
+recsh receive-only-newer-snapshot "zfs send -i @s1 '$P/a@by hand' | zfs receive -s -u '$P/dst/newer'"
+# two receives at a time into one dataset
+zfs send "$P/a@s1" | zfs receive -u -o readonly=on "$P/dst/twice"
+recsh receive-busy "(zfs send -i @s1 '$P/a@by hand' | (head -c 3000000; sleep 12) | zfs receive -s -u '$P/dst/twice' >/dev/null 2>&1) & sleep 6; zfs send -i @s1 '$P/a@by hand' | zfs receive -s -u '$P/dst/twice'; rc=\$?; wait; exit \$rc"
+# a base kept by an interrupted receive
+rec destroy-under-partial zfs destroy "$P/dst/twice@s1"
+# a resumed stream with the properties of the first
+TR=$(zfs get -H -o value receive_resume_token "$P/dst/first")
+recsh receive-resumed "zfs send -t '$TR' | zfs receive -s -u -o readonly=on -o canmount=noauto -o sharenfs=off -o atime=off -x mountpoint '$P/dst/first'"
+rec receive-resumed-properties zfs get -Hp -o property,value,source readonly,canmount,sharenfs,atime,mountpoint "$P/dst/first"
+# an increment with the same properties again
+recsh receive-incremental-properties "zfs send -i @s1 '$P/a@by hand' | zfs receive -s -u -o readonly=on -o canmount=noauto -o sharenfs=off -o atime=off -x mountpoint '$P/dst/first'"
 
 # --- raw and encryption
 recsh receive-raw-first "zfs send -w '$P/enc@e1' | zfs receive -s -u -o readonly=on -o canmount=noauto -o sharenfs=off -o atime=off -x mountpoint '$P/dst/raw'"
@@ -194,6 +210,13 @@ recsh receive-under-locked "zfs send '$P/a@s1' | zfs receive -s -u '$P/locked/x'
 zfs load-key -L file:///var/tmp/$P.key "$P/dst/raw"
 zfs mount "$P/dst/raw"
 recsh raw-mounted-incremental "zfs send -w -i @e1 '$P/enc@e2' | zfs receive -s -u '$P/dst/raw'"
+# the same with the key of the raw replica loaded: a plain increment breaks the chain of IV sets
+zfs unmount "$P/dst/raw"
+zfs rollback -r "$P/dst/raw@e1"
+recsh receive-plain-into-raw-loaded "zfs send -i @e1 '$P/enc@e2' | zfs receive -s -u '$P/dst/raw'"
+zfs snapshot "$P/enc@e3"
+recsh receive-raw-after-plain "zfs send -w -i @e2 '$P/enc@e3' | zfs receive -s -u '$P/dst/raw'"
+zfs mount "$P/dst/raw"
 rec load-key-wrong bash -c "echo wrongwrongwrong | zfs load-key -L prompt '$P/locked'"
 rec load-key-stdin bash -c "printf 'correct horse battery' | zfs load-key -L prompt '$P/locked'"
 rec load-key-again bash -c "printf 'correct horse battery' | zfs load-key -L prompt '$P/locked'"
@@ -223,13 +246,20 @@ rec destroy-several-missing zfs destroy "$P/a@nosuch,nosuch2"
 rec destroy-missing-dataset zfs destroy "$P/nosuch@s1"
 rec destroy-held zfs destroy "$P/a@by hand"
 rec destroy-clones-and-held zfs destroy "$P/a@s1"
+rec snapshot-twice-one-fs zfs snapshot "$P/a@t1" "$P/a@t2"
 zfs release zerfaux:g1 "$P/a@by hand" 2>/dev/null
-zfs snapshot "$P/a@d1" "$P/a@d2"
+zfs snapshot "$P/a@d1"
+zfs snapshot "$P/a@d2"
+zfs snapshot "$P/a@d3"
+rec inspect zfs get -Hp -o name,property,value,source guid,userrefs,clones,zerfaux:group "$P/a@s1" "$P/a@nosuch" "$P/a@d2"
 zfs clone "$P/a@d1" "$P/dclone"
 rec destroy-clone zfs destroy "$P/a@d1"
 rec destroy-several-one-clone zfs destroy "$P/a@d1,d2"
+rec destroy-own zfs destroy "$P/a@d3"
 rec destroy-several-left zfs list -H -o name -t snapshot "$P/a"
 rec destroy-dataset-children zfs destroy "$P/a"
+zfs create "$P/onlysnap"; zfs snapshot "$P/onlysnap@x"
+rec destroy-dataset-only-snapshots zfs destroy "$P/onlysnap"
 rec destroy-dataset-snapshots zfs destroy "$P/dst/inc"
 rec unmount-busy bash -c "cd /var/tmp/$P-mnt/clone && zfs unmount '$P/clone'"
 rec rename-busy bash -c "cd /var/tmp/$P-mnt/clone && zfs rename '$P/clone' '$P/clone-renamed'"
@@ -288,6 +318,13 @@ recsh delegated-receive-props "zfs send '$P/a@s1' | runuser -u nobody -- zfs rec
 zfs allow -u nobody readonly,canmount,sharenfs,atime,mountpoint "$P/dst"
 recsh delegated-receive-all "zfs send '$P/a@s1' | runuser -u nobody -- zfs receive -s -u -o readonly=on -o canmount=noauto -o sharenfs=off -o atime=off -x mountpoint '$P/dst/deleg3'"
 recsh delegated-receive-mounts "zfs send '$P/a@s1' | runuser -u nobody -- zfs receive -s '$P/dst/deleg4'"
+echo "nobody ALL=(root) NOPASSWD: /usr/sbin/zfs version" >/etc/sudoers.d/zxgold
+rec sudo-refused runuser -u nobody -- sudo -n /usr/sbin/zfs list
+rm -f /etc/sudoers.d/zxgold
+rec module-missing unshare -m sh -c "mount -t tmpfs none /sys/module && mount -t tmpfs none /dev && mkdir -p /dev/x && runuser -u nobody -- zfs list"
+rec device-missing unshare -m sh -c "mount -t tmpfs none /dev && zfs list"
+rec device-forbidden unshare -m sh -c "mount -t tmpfs none /dev && mknod -m 600 /dev/zfs c \$(stat -c '0x%t 0x%T' /proc/1/root/dev/zfs) && runuser -u nobody -- zfs list"
+rec list-missing-pool zfs list -Hp -o name nosuchpool
 rec no-command env LC_ALL=C zfs-is-not-here version
 rec no-command-shell bash -c "zfs-is-not-here version"
 rec no-command-sh sh -c "zfs-is-not-here version"
