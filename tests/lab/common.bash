@@ -118,6 +118,7 @@ add_backports() {
   [ -n "$mirror" ] || fail "cannot find this machine's Debian mirror in /etc/apt, so bookworm-backports (QEMU 10) cannot be added"
   printf 'Types: deb\nURIs: %s\nSuites: bookworm-backports\nComponents: main\nSigned-By: %s\n' "$mirror" "$DEBIAN_KEYRING" |
     as_root tee /etc/apt/sources.list.d/zerfaux-lab-backports.sources >/dev/null
+  LAB_APT_UPDATED=
   say "added bookworm-backports to apt (zerfaux-lab-backports.sources) for QEMU"
 }
 
@@ -125,12 +126,11 @@ add_backports() {
 install_packages() {
   local log=$LAB/apt.log
   mkdir -p "$LAB"
-  export DEBIAN_FRONTEND=noninteractive
   if [ -z "${LAB_APT_UPDATED:-}" ]; then
     as_root apt-get update -qq >"$log" 2>&1 || { tail -n 5 "$log" >&2; fail "apt-get update failed (whole output: $log)"; }
     LAB_APT_UPDATED=1
   fi
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" >>"$log" 2>&1 </dev/null ||
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q -o DPkg::Lock::Timeout=300 --no-install-recommends "$@" >>"$log" 2>&1 </dev/null ||
     { tail -n 15 "$log" >&2; fail "apt-get could not install: $* (whole output: $log)"; }
 }
 

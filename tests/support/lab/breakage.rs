@@ -44,12 +44,15 @@ carriers() { # the sshd processes above process $1, nearest first, without the l
     pid=$parent
   done
 }
-session() { # session VERB NEEDLE: the sshd processes of every zfs VERB with NEEDLE in its command line
+streams() { # streams VERB NEEDLE: every zfs VERB with NEEDLE in its command line
   for found in $(pgrep -x zfs); do
     case " $(tr '\0' ' ' 2>/dev/null </proc/$found/cmdline) " in
-      *" $1 "*"$2"*) carriers $found ;;
+      *" $1 "*"$2"*) echo $found ;;
     esac
-  done | awk '!seen[$0]++'
+  done
+}
+session() { # session VERB NEEDLE: the sshd processes that carry those
+  for stream in $(streams "$1" "$2"); do carriers $stream; done | awk '!seen[$0]++'
 }
 "#;
 
@@ -67,6 +70,12 @@ impl LabHost {
             signal.name()
         );
         self.root(&script).trim().parse().expect("a count")
+    }
+
+    /// Whether such a stream's `zfs` process is there. It can outlive its killed session by seconds, and while it
+    /// does, the dataset is busy although its resume token can already be read.
+    pub fn stream_runs(&self, stream: Stream, needle: &str) -> bool {
+        !self.root(&format!("{FIND_SESSION}\nstreams {} {}", verb(stream), quoted(needle))).is_empty()
     }
 
     /// Waits on the host, in the background, until such a stream has carried about `bytes`, then sends the signal.
