@@ -124,7 +124,8 @@ async fn new_keys_are_exchanged_on_the_way_without_a_trace() {
     let (send, receive) = (format!("cat {}", from.display()), format!("cat > {}", to.display()));
     relay(request(&remote_with(&a, often), &send, &remote_with(&b, often), &receive)).await.unwrap();
     assert!(hash_of(&to) == sum);
-    let rekeyed = |log: &str| log.matches("rekey out after").count() + log.matches("SSH2_MSG_NEWKEYS received").count();
+    let rekeyed =
+        |log: &str| log.matches("rekey out after").count() + log.matches("SSH2_MSG_NEWKEYS received").count();
     assert!(rekeyed(&b.log()) > 20, "no rekeying took place: {}", rekeyed(&b.log()));
 }
 

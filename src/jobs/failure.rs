@@ -1,8 +1,18 @@
 //! How the errors of the rooms below become what an operator reads.
 
+use serde::Serialize;
+use serde_json::Value;
+
 use crate::domain::job::Failure;
 use crate::host::{HostError, RelayError};
 use crate::zfs::{Complaint, ZfsError};
+
+/// A step's intent or output as it is recorded.
+pub(super) fn recorded(value: impl Serialize) -> Result<Value, Failure> {
+    serde_json::to_value(value).map_err(|error| {
+        Failure::permanent(format!("What the step has to record could not be written: {error}."))
+    })
+}
 
 /// The message with its causes, one sentence.
 fn chain(error: &dyn std::error::Error) -> String {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::run::{Pair, Run, View};
+use super::snapshot::next_sequence;
 use super::transfer::send_args;
 use super::{OnConflict, ReplicateInput};
 use crate::domain::dataset::Encryption;
@@ -15,6 +16,7 @@ use crate::domain::job::Failure;
 use crate::domain::names::DatasetName;
 use crate::domain::size::format_bytes;
 use crate::engine::{Step, StepContext, UndoKind};
+use crate::jobs::failure::recorded;
 use crate::jobs::hosts::Hosts;
 use crate::plan::conflict::{Choice, Conflict};
 use crate::plan::replication::{Action, Plan, Stream};
@@ -26,7 +28,10 @@ pub(super) struct Look(pub(super) Arc<Hosts>);
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Looked {
     pub(super) group: GroupId,
-    pub(super) datasets: usize,
+    /// The sequence number of the next snapshot.
+    pub(super) sequence: u64,
+    /// The datasets at the source, parents first.
+    pub(super) sources: Vec<DatasetName>,
 }
 
 #[async_trait]
@@ -64,8 +69,9 @@ impl Step for Look {
                 return Err(refused(conflict, is_encrypted(pair)));
             }
         }
-        let looked = Looked { group: view.group, datasets: view.pairs.len() };
-        Ok(serde_json::to_value(looked).unwrap_or_default())
+        let sources = view.pairs.iter().map(|pair| pair.source.name.clone()).collect();
+        let looked = Looked { group: view.group, sequence: next_sequence(&view), sources };
+        recorded(looked)
     }
 
     fn undo_kind(&self) -> UndoKind {

@@ -10,6 +10,7 @@ use super::run::Run;
 use crate::domain::job::Failure;
 use crate::domain::names::DatasetName;
 use crate::engine::{Step, StepContext, UndoKind};
+use crate::jobs::failure::recorded;
 use crate::jobs::hosts::Hosts;
 use crate::zfs::Complaint;
 
@@ -41,7 +42,7 @@ impl Step for Parents {
             return Err(Failure::permanent(format!("There is no pool {pool} on {host}."))
                 .advise("List the pools there with: zpool list. A pool that is missing there may have to be imported."));
         }
-        Ok(serde_json::to_value(missing).unwrap_or_default())
+        recorded(missing)
     }
 
     async fn run(&self, cx: &StepContext, intent: &Value) -> Result<Value, Failure> {

@@ -8,22 +8,25 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::run::{Pair, Run, View, full_name};
+use super::look::Looked;
+use super::run::{Pair, Run, View, full_name, hold_tag};
 use crate::domain::job::Failure;
 use crate::domain::names::SnapshotName;
 use crate::engine::{Step, StepContext, UndoKind};
+use crate::jobs::failure::recorded;
 use crate::jobs::hosts::Hosts;
-use crate::zfs::Zfs;
 
 pub(super) struct Protect(pub(super) Arc<Hosts>);
 
 /// What this run puts on, and thus what its undo may take off.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Intent {
-    /// At the source: each is held and bookmarked.
+    /// Held at the source.
     source: Vec<SnapshotName>,
-    /// At the destination: each is held.
+    /// Held at the destination.
     destination: Vec<SnapshotName>,
+    /// Bookmarked at the source, under the snapshot's own name.
+    bookmarks: Vec<SnapshotName>,
 }
 
 #[async_trait]
@@ -42,23 +45,20 @@ impl Step for Protect {
 
     async fn intent(&self, cx: &StepContext) -> Result<Value, Failure> {
         let run = Run::open(cx.input()?, &self.0).await?;
-        let view = run.look().await?;
-        let mut intent = wanted(&view)?;
-        for (zfs, names) in [(&run.source, &mut intent.source), (&run.destination, &mut intent.destination)] {
-            let held = held(zfs, names, &view).await?;
-            names.retain(|name| !held.contains(name));
-        }
-        Ok(serde_json::to_value(intent).unwrap_or_default())
+        recorded(wanted(&run.look().await?)?)
     }
 
     async fn run(&self, cx: &StepContext, intent: &Value) -> Result<Value, Failure> {
         let intent = read(intent)?;
         let run = Run::open(cx.input()?, &self.0).await?;
-        let view = run.look().await?;
-        let tag = view.hold()?;
-        run.source.hold(&tag, &intent.source).await?;
-        run.destination.hold(&tag, &intent.destination).await?;
-        for name in &intent.source {
+        let tag = hold_tag(&cx.need::<Looked>("look")?.group)?;
+        let (here, there) = tokio::join!(
+            run.source.hold(&tag, &intent.source),
+            run.destination.hold(&tag, &intent.destination)
+        );
+        here?;
+        there?;
+        for name in &intent.bookmarks {
             run.source.bookmark(name, &bookmark_of(name)?).await?;
         }
         Ok(Value::Null)
@@ -74,7 +74,7 @@ impl Step for Protect {
         let intent = read(intent)?;
         let run = Run::open(cx.input()?, &self.0).await?;
         let view = run.look().await?;
-        let tag = view.hold()?;
+        let tag = hold_tag(&view.group)?;
         let needed = needed(&view)?;
         let free = |names: &[SnapshotName]| -> Vec<SnapshotName> {
             names.iter().filter(|name| !needed.contains(name)).cloned().collect()
@@ -82,7 +82,7 @@ impl Step for Protect {
         let (source, destination) = (free(&intent.source), free(&intent.destination));
         run.source.release(&tag, &source).await?;
         run.destination.release(&tag, &destination).await?;
-        for name in &source {
+        for name in &free(&intent.bookmarks) {
             run.source.destroy_bookmark(&bookmark_of(name)?).await?;
         }
         Ok(())
@@ -106,17 +106,30 @@ pub(super) fn bookmark_of(name: &SnapshotName) -> Result<crate::domain::names::B
 fn wanted(view: &View) -> Result<Intent, Failure> {
     let mut intent = Intent::default();
     for pair in &view.pairs {
-        if let Some(newest) = pair.source.newest() {
-            intent.source.push(full_name(&pair.source.name, &newest.tag)?);
-        }
-        if let Some((here, there)) = common_names(pair)? {
-            if !intent.source.contains(&here) {
-                intent.source.push(here);
+        let newest =
+            pair.source.newest().map(|newest| full_name(&pair.source.name, &newest.tag)).transpose()?;
+        let common = common_names(pair)?;
+        let base = common.as_ref().map(|(here, _)| here.clone());
+        for name in newest.into_iter().chain(base) {
+            if intent.source.contains(&name) {
+                continue;
             }
-            intent.destination.push(there);
+            if !is_bookmarked(pair, &name) {
+                intent.bookmarks.push(name.clone());
+            }
+            intent.source.push(name);
         }
+        intent.destination.extend(common.map(|(_, there)| there));
     }
     Ok(intent)
+}
+
+/// Whether the bookmark of that name is there and remembers that very snapshot.
+pub(super) fn is_bookmarked(pair: &Pair, name: &SnapshotName) -> bool {
+    let snapshot = pair.source.snapshot_by_tag(name.tag());
+    pair.source.bookmarks.iter().any(|bookmark| {
+        bookmark.tag == *name.tag() && snapshot.is_some_and(|snapshot| snapshot.guid == bookmark.guid)
+    })
 }
 
 /// The newest common snapshot under its name at the source and at the destination.
@@ -145,14 +158,4 @@ fn needed(view: &View) -> Result<BTreeSet<SnapshotName>, Failure> {
         }
     }
     Ok(needed)
-}
-
-/// Which of these snapshots the group holds already.
-async fn held(zfs: &Zfs, names: &[SnapshotName], view: &View) -> Result<BTreeSet<SnapshotName>, Failure> {
-    if names.is_empty() {
-        return Ok(BTreeSet::new());
-    }
-    let tag = view.hold()?;
-    let holds = zfs.holds(names).await?;
-    Ok(holds.into_iter().filter(|hold| hold.tag == tag.as_str()).map(|hold| hold.snapshot).collect())
 }

@@ -14,6 +14,7 @@ use crate::domain::dataset::{Dataset, Guid, Snapshot};
 use crate::domain::job::Failure;
 use crate::domain::retention::Retention;
 use crate::engine::{Step, StepContext, UndoKind};
+use crate::jobs::failure::recorded;
 use crate::jobs::hosts::Hosts;
 use crate::plan::retention::{Decision, Verdict, decide};
 use crate::zfs::{Outcome, Zfs};
@@ -48,7 +49,7 @@ impl Step for Retain {
         let run = Run::open(cx.input()?, &self.0).await?;
         let mut outcome = Replicated { sent, destroyed_at_source: 0, destroyed_at_destination: 0 };
         if run.input.keep_source.keeps_all() && run.input.keep_destination.keeps_all() {
-            return Ok(serde_json::to_value(outcome).unwrap_or_default());
+            return recorded(outcome);
         }
         let view = run.look().await?;
         let group = view.group.to_string();
@@ -62,7 +63,7 @@ impl Step for Retain {
                     side.thin(&run.destination, there, &run.input.keep_destination).await?;
             }
         }
-        Ok(serde_json::to_value(outcome).unwrap_or_default())
+        recorded(outcome)
     }
 
     fn undo_kind(&self) -> UndoKind {

@@ -133,13 +133,13 @@ impl View {
     pub(super) fn pair(&self, source: &DatasetName) -> Option<&Pair> {
         self.pairs.iter().find(|pair| &pair.source.name == source)
     }
+}
 
-    /// The tag of the group's holds on both sides.
-    pub(super) fn hold(&self) -> Result<HoldTag, Failure> {
-        format!("{HOLD_PREFIX}{}", self.group)
-            .parse()
-            .map_err(|error| Failure::permanent(format!("The group's hold tag is not valid: {error}.")))
-    }
+/// The tag of a group's holds on both sides.
+pub(super) fn hold_tag(group: &GroupId) -> Result<HoldTag, Failure> {
+    format!("{HOLD_PREFIX}{group}")
+        .parse()
+        .map_err(|error| Failure::permanent(format!("The group's hold tag is not valid: {error}.")))
 }
 
 impl Pair {

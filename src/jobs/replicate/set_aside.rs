@@ -20,6 +20,7 @@ use crate::domain::ids::GroupId;
 use crate::domain::job::{Failure, Level};
 use crate::domain::names::{DatasetName, SnapTag};
 use crate::engine::{Step, StepContext, UndoKind};
+use crate::jobs::failure::recorded;
 use crate::jobs::hosts::Hosts;
 use crate::plan::replication::Action;
 use crate::zfs::Property;
@@ -77,7 +78,7 @@ impl Step for SetAside {
                 base,
             });
         }
-        Ok(serde_json::to_value(moves).unwrap_or_default())
+        recorded(moves)
     }
 
     async fn run(&self, cx: &StepContext, intent: &Value) -> Result<Value, Failure> {

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::protect::{bookmark_of, common_names};
-use super::run::{Pair, Run, View, full_name};
-use super::snapshot::mark;
+use super::protect::{bookmark_of, common_names, is_bookmarked};
+use super::run::{Pair, Run, View, full_name, hold_tag};
+use super::snapshot::{mark, prefix};
 use crate::domain::dataset::{Bookmark, Owner, PROPERTY_ROLE, Role};
 use crate::domain::job::Failure;
 use crate::domain::names::SnapshotName;
 use crate::engine::{Step, StepContext, UndoKind};
 use crate::jobs::hosts::Hosts;
-use crate::zfs::{Property, Zfs};
+use crate::zfs::{HoldTag, Property, Zfs};
 
 pub(super) struct Settle(pub(super) Arc<Hosts>);
 
@@ -44,19 +44,25 @@ impl Step for Settle {
         let mut base = (Vec::new(), Vec::new());
         for pair in &view.pairs {
             if let Some((here, there)) = common_names(pair)? {
-                run.source.bookmark(&here, &bookmark_of(&here)?).await?;
+                if !is_bookmarked(pair, &here) {
+                    run.source.bookmark(&here, &bookmark_of(&here)?).await?;
+                }
                 base.0.push(here);
                 base.1.push(there);
             }
         }
-        let tag = view.hold()?;
-        run.source.hold(&tag, &base.0).await?;
-        run.destination.hold(&tag, &base.1).await?;
+        let tag = hold_tag(&view.group)?;
+        let (here, there) = tokio::join!(run.source.hold(&tag, &base.0), run.destination.hold(&tag, &base.1));
+        here?;
+        there?;
         // From here on the new base is safe on both sides.
         let here = view.pairs.iter().map(|pair| &pair.source);
         let there = view.pairs.iter().filter_map(|pair| pair.destination.as_ref());
-        let released = let_go(&run.source, &view, here, &base.0).await?
-            + let_go(&run.destination, &view, there, &base.1).await?;
+        let (here, there) = tokio::join!(
+            let_go(&run.source, &tag, here, &base.0),
+            let_go(&run.destination, &tag, there, &base.1)
+        );
+        let released = here? + there?;
         forget_cursors(&run, &view).await?;
         Ok(serde_json::json!({ "released": released }))
     }
@@ -90,7 +96,7 @@ async fn claim(run: &Run, view: &View, pair: &Pair) -> Result<(), Failure> {
 /// Releases the group's hold on everything but the base. How many were released.
 async fn let_go<'a>(
     zfs: &Zfs,
-    view: &View,
+    tag: &HoldTag,
     datasets: impl Iterator<Item = &'a crate::domain::dataset::Dataset>,
     base: &[SnapshotName],
 ) -> Result<usize, Failure> {
@@ -106,17 +112,16 @@ async fn let_go<'a>(
     if names.is_empty() {
         return Ok(0);
     }
-    let tag = view.hold()?;
     let holds = zfs.holds(&names).await?;
     let ours: Vec<SnapshotName> =
         holds.into_iter().filter(|hold| hold.tag == tag.as_str()).map(|hold| hold.snapshot).collect();
-    zfs.release(&tag, &ours).await?;
+    zfs.release(tag, &ours).await?;
     Ok(ours.len())
 }
 
 /// Destroys the group's bookmarks at the source but for the newest few.
 async fn forget_cursors(run: &Run, view: &View) -> Result<(), Failure> {
-    let prefix = format!("zx-{}-", view.group.short());
+    let prefix = prefix(&view.group);
     for pair in &view.pairs {
         let ours: Vec<&Bookmark> = pair
             .source

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::ReplicateInput;
 use super::look::Looked;
 use super::run::{Run, View, full_name};
 use crate::domain::dataset::{Owner, PROPERTY_GROUP};
@@ -14,16 +15,18 @@ use crate::domain::ids::GroupId;
 use crate::domain::job::{Failure, Level};
 use crate::domain::names::{SnapTag, SnapshotName};
 use crate::engine::{Step, StepContext, UndoKind};
+use crate::jobs::failure::recorded;
 use crate::jobs::hosts::Hosts;
 use crate::zfs::Property;
 
 pub(super) struct TakeSnapshot(pub(super) Arc<Hosts>);
 
-/// The name, decided once: `zx-<group>-<utc>-<seq>`, unique within the installation whatever the clock
+/// The names, decided once: `zx-<group>-<utc>-<seq>`, unique within the installation whatever the clock
 /// does, because the sequence number only grows.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Intent {
     tag: Option<SnapTag>,
+    names: Vec<SnapshotName>,
 }
 
 #[async_trait]
@@ -41,22 +44,23 @@ impl Step for TakeSnapshot {
     }
 
     async fn intent(&self, cx: &StepContext) -> Result<Value, Failure> {
-        let run = Run::open(cx.input()?, &self.0).await?;
-        let tag = match run.input.snapshot {
-            true => Some(next_tag(&run.look().await?, cx.now())?),
-            false => None,
-        };
-        Ok(serde_json::to_value(Intent { tag }).unwrap_or_default())
+        let input: ReplicateInput = cx.input()?;
+        if !input.snapshot {
+            return recorded(Intent { tag: None, names: Vec::new() });
+        }
+        let looked: Looked = cx.need("look")?;
+        let tag = tag(&looked, cx.now())?;
+        let names = looked.sources.iter().map(|name| full_name(name, &tag)).collect::<Result<_, _>>()?;
+        recorded(Intent { tag: Some(tag), names })
     }
 
     async fn run(&self, cx: &StepContext, intent: &Value) -> Result<Value, Failure> {
-        let Some(tag) = read(intent)?.tag else {
+        let Intent { tag: Some(tag), names } = read(intent)? else {
             cx.info("No snapshot is taken: what is there is sent.");
             return Ok(Value::Null);
         };
         let run = Run::open(cx.input()?, &self.0).await?;
         let group = cx.need::<Looked>("look")?.group;
-        let names = names(&run.look().await?, &tag)?;
         run.source.ensure_snapshots(&group.to_string(), &names, &[]).await?;
         cx.console(Level::Success, format!("Snapshot @{tag} of {}.", count(names.len())));
         Ok(serde_json::json!({ "tag": tag }))
@@ -102,29 +106,26 @@ pub(super) fn mark(group: &GroupId) -> Result<Property, Failure> {
         .map_err(|error| Failure::permanent(format!("The group's mark is not valid: {error}.")))
 }
 
-fn names(view: &View, tag: &SnapTag) -> Result<Vec<SnapshotName>, Failure> {
-    view.pairs.iter().map(|pair| full_name(&pair.source.name, tag)).collect()
-}
-
-/// The prefix of all snapshots of a group.
-fn prefix(group: &GroupId) -> String {
+/// What the names of all of a group's snapshots and bookmarks begin with.
+pub(super) fn prefix(group: &GroupId) -> String {
     format!("zx-{}-", group.short())
 }
 
-/// A name that no snapshot or bookmark of the group bears on either side.
-fn next_tag(view: &View, now: Timestamp) -> Result<SnapTag, Failure> {
+/// One more than the highest sequence number that a snapshot or bookmark of the group bears on either side.
+pub(super) fn next_sequence(view: &View) -> u64 {
     let prefix = prefix(&view.group);
     let both = view.pairs.iter().flat_map(|pair| [Some(&pair.source), pair.destination.as_ref()]).flatten();
     let tags = both.flat_map(|dataset| {
         let snapshots = dataset.snapshots.iter().map(|snapshot| &snapshot.tag);
         snapshots.chain(dataset.bookmarks.iter().map(|bookmark| &bookmark.tag))
     });
-    let sequence = tags
-        .filter_map(|tag| tag.as_str().strip_prefix(&prefix)?.rsplit('-').next()?.parse::<u64>().ok())
-        .max()
-        .unwrap_or(0)
-        .saturating_add(1);
-    let text = format!("{prefix}{}-{sequence}", now.strftime("%Y%m%dT%H%M%SZ"));
+    let sequences =
+        tags.filter_map(|tag| tag.as_str().strip_prefix(&prefix)?.rsplit('-').next()?.parse::<u64>().ok());
+    sequences.max().unwrap_or(0).saturating_add(1)
+}
+
+fn tag(looked: &Looked, now: Timestamp) -> Result<SnapTag, Failure> {
+    let text = format!("{}{}-{}", prefix(&looked.group), now.strftime("%Y%m%dT%H%M%SZ"), looked.sequence);
     text.parse().map_err(|error| Failure::permanent(format!("No snapshot name could be made: {error}.")))
 }
 

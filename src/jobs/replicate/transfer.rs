@@ -17,6 +17,7 @@ use crate::domain::job::{Failure, Level};
 use crate::domain::names::{DatasetName, SnapTag};
 use crate::domain::size::format_bytes;
 use crate::engine::{Retry, Step, StepContext, UndoKind};
+use crate::jobs::failure::recorded;
 use crate::jobs::hosts::Hosts;
 use crate::plan::replication::{Action, Stream};
 use crate::zfs::{SendArgs, common_flags};
@@ -76,7 +77,7 @@ impl Step for Transfer {
                 sent.arrivals.push(arrival);
             }
         }
-        Ok(serde_json::to_value(sent).unwrap_or_default())
+        recorded(sent)
     }
 
     fn undo_kind(&self) -> UndoKind {

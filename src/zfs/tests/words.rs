@@ -1,10 +1,11 @@
 //! What is on the command lines, over all verbs.
 
-use super::super::args::{Base, ReceiveArgs, SendArgs, SendFlags};
+use super::super::args::{ReceiveArgs, SendArgs, SendFlags};
 use super::super::command::{Command, Tool};
 use super::super::property::{HoldTag, Property, PropertyName, ResumeToken};
 use super::super::verbs::{self, Depth};
 use super::scripted;
+use crate::domain::dataset::Base;
 use crate::domain::dataset::DatasetKind;
 use crate::domain::names::{BookmarkName, DatasetName, SnapshotName};
 
