@@ -49,7 +49,7 @@ impl Side {
         // The lock keeps two cases from creating the pool at the same time.
         host.root(&format!(
             "exec 9>/run/lab-pool.lock; flock 9
-             zpool list lab >/dev/null 2>&1 || zpool import lab 2>/dev/null || zpool create -f lab /dev/sda
+             zpool list lab >/dev/null 2>&1 || zpool import -f lab 2>/dev/null || zpool create -f lab /dev/sda
              flock -u 9
              zfs create {}",
             script::quoted(&root)
