@@ -75,6 +75,25 @@ pub struct Wrapped {
     pub bytes: Vec<u8>,
 }
 
+/// A data key that nothing uses yet.
+pub struct NewKey {
+    key: DataKey,
+    wrapped: Wrapped,
+}
+
+impl NewKey {
+    /// The key, wrapped for the recovery key.
+    pub fn wrapped(&self) -> &Wrapped {
+        &self.wrapped
+    }
+}
+
+impl fmt::Debug for NewKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewKey").field("key_id", &self.wrapped.key_id).finish_non_exhaustive()
+    }
+}
+
 /// The data keys. Clones share them, so a rotation reaches every clone.
 #[derive(Clone)]
 pub struct Vault {
@@ -219,19 +238,28 @@ impl Vault {
         recovery.unwrap(wrapped).is_some()
     }
 
-    /// Begins a rotation: a new data key seals from now on, the old ones still open. On the disk once this
+    /// A new data key for a rotation, wrapped for the recovery key. Nothing uses it yet.
+    ///
+    /// # Errors
+    /// If the operating system gives no random numbers.
+    pub fn new_key(&self, recovery: &RecoveryKey) -> Result<NewKey, VaultError> {
+        let key = DataKey::generate()?;
+        let wrapped = Wrapped { key_id: hex(key.id()), bytes: recovery.wrap(&key)? };
+        Ok(NewKey { key, wrapped })
+    }
+
+    /// Begins a rotation: the new data key seals from now on, the old ones still open. On the disk once this
     /// returns. What is left is to seal everything again ([`Vault::reseal`]), then
     /// [`Vault::finish_rotation`]; a crash in between only leaves that work.
     ///
-    /// The new key is not wrapped yet: call [`Vault::recovery_wrap`] and keep the result before anything is
-    /// sealed again, or a backup made in between could not be opened with the recovery key.
+    /// Keep [`NewKey::wrapped`] first: what is sealed from now on opens with the recovery key only if that
+    /// is in the database.
     ///
     /// # Errors
     /// If the key file cannot be written. The old key then stays in use.
-    pub fn begin_rotation(&self) -> Result<(), VaultError> {
-        let new = DataKey::generate()?;
+    pub fn begin_rotation(&self, new: NewKey) -> Result<(), VaultError> {
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
-        let next: Vec<DataKey> = std::iter::once(new).chain(keys.iter().cloned()).collect();
+        let next: Vec<DataKey> = std::iter::once(new.key).chain(keys.iter().cloned()).collect();
         keyfile::replace(&self.path, &next)?;
         *keys = next;
         Ok(())
