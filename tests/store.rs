@@ -1,7 +1,7 @@
 //! The database and the secrets under kill -9, a full disk, a read-only disk, and a second process.
 //!
 //! Child processes are this very test binary, started again with `ZERFAUX_TEST_CHILD` naming what to be.
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -195,6 +195,39 @@ async fn many_jobs_at_once_share_commits() {
     let statistics = store.statistics();
     assert_eq!(statistics.writes, 64 * 21);
     assert!(statistics.commits < statistics.writes, "{statistics:?}");
+}
+
+/// TARGETS P11. Run with `--release --ignored --nocapture`; the figure depends on the disk.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement"]
+async fn measure_group_commit() {
+    async fn events_per_second(jobs: usize, each: i64) -> f64 {
+        // Not the temporary directory, which may be in memory, where a flush costs nothing.
+        let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let store = Store::open(directory.path()).unwrap();
+        let all: Vec<Job> = (0..jobs).map(|_| job()).collect();
+        for job in &all {
+            store.insert_job(job).await.unwrap();
+        }
+        let begun = Instant::now();
+        let mut writers = tokio::task::JoinSet::new();
+        for job in all {
+            let store = store.clone();
+            writers.spawn(async move {
+                for seq in 1..=each {
+                    store.record_event(&event(job.id, seq), &change(seq)).await.unwrap();
+                }
+            });
+        }
+        writers.join_all().await;
+        jobs as f64 * each as f64 / begun.elapsed().as_secs_f64()
+    }
+    let alone = events_per_second(1, 1000).await;
+    let together = events_per_second(64, 200).await;
+    println!(
+        "one commit per event: {alone:.0}/s; 64 jobs at once: {together:.0}/s; ratio {:.1}",
+        together / alone
+    );
 }
 
 /// A small file system of its own, unmounted when dropped. `None` where this test may not mount.

@@ -167,6 +167,13 @@ impl Condition {
         }
     }
 
+    /// The sort of the first error of SQLite's among an error and its causes.
+    pub(in crate::store) fn in_chain(error: &(dyn std::error::Error + 'static)) -> Option<Self> {
+        std::iter::successors(Some(error), |error| error.source())
+            .find_map(|error| error.downcast_ref::<rusqlite::Error>())
+            .map(Self::of)
+    }
+
     /// What to do about it.
     pub fn advice(self) -> &'static str {
         match self {

@@ -37,8 +37,8 @@ fn schema(path: &Path) -> BTreeSet<String> {
     let c = Connection::open(path).unwrap();
     let mut statement =
         c.prepare("SELECT type || ' ' || name || ' ' || coalesce(sql, '') FROM sqlite_schema").unwrap();
-    let found = statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
-    found
+    let rows = statement.query_map([], |row| row.get(0)).unwrap();
+    rows.collect::<Result<_, _>>().unwrap()
 }
 
 async fn filled(directory: &Path) {
