@@ -27,7 +27,7 @@ impl Store {
             event.job
         );
         self.write(attempted, move |c| {
-            require(c, event.job)?;
+            let job = require(c, event.job)?;
             let last = last_seq(c, "job_events", event.job)?;
             if event.seq != last + 1 {
                 return Err(Refusal::OutOfOrder { expected: last + 1, found: event.seq }.into());
@@ -42,7 +42,8 @@ impl Store {
                 &event.step,
                 json(&event.event)?,
             ))?;
-            apply(c, event.job, &change)
+            apply(c, job, change)?;
+            Ok(())
         })
         .await
     }

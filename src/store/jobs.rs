@@ -113,8 +113,8 @@ impl Store {
     pub async fn change_job(&self, id: JobId, change: &JobChange) -> Result<Job, StoreError> {
         let change = change.clone();
         self.write(format!("change job {id}"), move |c| {
-            apply(c, id, &change)?;
-            require(c, id)
+            let job = require(c, id)?;
+            Ok(apply(c, job, change)?)
         })
         .await
     }
@@ -172,13 +172,11 @@ fn list(c: &Connection, filter: &JobFilter) -> rusqlite::Result<Vec<Job>> {
     c.prepare_cached(&sql)?.query_map(params_from_iter(values), job_of)?.collect()
 }
 
-/// Changes the row. Reads it first: the change says what becomes different, the row is written whole.
-pub(in crate::store) fn apply(c: &Connection, id: JobId, change: &JobChange) -> Result<(), Problem> {
-    let mut job = require(c, id)?;
+/// Changes the row of `job`, which was just read, and returns it as it then is.
+pub(in crate::store) fn apply(c: &Connection, mut job: Job, change: JobChange) -> rusqlite::Result<Job> {
     if change.is_empty() {
-        return Ok(());
+        return Ok(job);
     }
-    let change = change.clone();
     job.state = change.state.unwrap_or(job.state);
     job.phase = change.phase.unwrap_or(job.phase);
     job.progress_percent = change.progress_percent.unwrap_or(job.progress_percent);
@@ -193,9 +191,9 @@ pub(in crate::store) fn apply(c: &Connection, id: JobId, change: &JobChange) -> 
     job.finished_at = change.finished_at.unwrap_or(job.finished_at);
     update(c, &job)?;
     if job.state.is_final() {
-        super::locks::release(c, id)?;
+        super::locks::release(c, job.id)?;
     }
-    Ok(())
+    Ok(job)
 }
 
 fn update(c: &Connection, job: &Job) -> rusqlite::Result<()> {

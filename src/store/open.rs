@@ -25,6 +25,9 @@ pub(in crate::store) const BACKUPS: &str = "backups";
 /// How long to wait for another program that has the database open.
 pub(in crate::store) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Prepared statements that a connection keeps: more than this room has.
+pub(in crate::store) const STATEMENTS: usize = 128;
+
 /// What [`open`] hands over.
 pub(in crate::store) struct Opened {
     pub(in crate::store) writer: Connection,
@@ -58,6 +61,7 @@ pub(in crate::store) fn open(directory: &Path, known: &Migrations) -> Result<Ope
 /// The settings of the connection that writes, in the order in which they must be made.
 pub(in crate::store) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_row| Ok(()))?;
     // An acknowledged write survives a power cut. With group commit that costs one flush for many writes.
     connection.pragma_update(None, "synchronous", "FULL")?;
