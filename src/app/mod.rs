@@ -6,6 +6,7 @@
 pub mod error;
 pub mod jobs;
 pub mod replications;
+pub mod secrets;
 
 use std::sync::Arc;
 

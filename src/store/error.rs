@@ -150,6 +150,8 @@ impl Condition {
         match error {
             E::SqliteFailure(failure, _) => match failure.code {
                 ErrorCode::DiskFull => Self::DiskFull,
+                // The shared-memory file beside the database could not grow.
+                _ if failure.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE => Self::DiskFull,
                 ErrorCode::ReadOnly | ErrorCode::PermissionDenied => Self::ReadOnly,
                 ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Self::Damaged,
                 ErrorCode::DatabaseBusy
@@ -165,6 +167,13 @@ impl Condition {
             | E::Utf8Error(..) => Self::Unreadable,
             _ => Self::Other,
         }
+    }
+
+    /// The sort of the first error of SQLite's among an error and its causes.
+    pub(in crate::store) fn in_chain(error: &(dyn std::error::Error + 'static)) -> Option<Self> {
+        std::iter::successors(Some(error), |error| error.source())
+            .find_map(|error| error.downcast_ref::<rusqlite::Error>())
+            .map(Self::of)
     }
 
     /// What to do about it.

@@ -1,4 +1,4 @@
-//! Jobs, their event logs and their consoles.
+//! Jobs: what was asked for, and how it stands. What their steps did and said is in `job_log.rs`.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params_from_iter};
@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use super::Store;
 use super::error::{Problem, Refusal, StoreError};
-use super::values::{from_json, json, maybe_json, maybe_time, nanos, parsed, time, unreadable};
+use super::values::{from_json, json, maybe_json, maybe_time, nanos, parsed, time};
 use crate::domain::ids::JobId;
-use crate::domain::job::{ConsoleLine, EventRecord, Failure, Job, JobState, Level};
+use crate::domain::job::{Failure, Job, JobState};
 
 /// Most jobs or lines in one answer, whatever was asked for.
 const PAGE: usize = 10_000;
@@ -106,42 +106,6 @@ impl Store {
         .await
     }
 
-    /// Appends an event to a job's log and changes the job's row, in one transaction. Once this returns,
-    /// both survive a crash; after an error, neither is there.
-    ///
-    /// # Errors
-    /// [`Refusal::OutOfOrder`] unless the event's number is one more than the last one's (1 for the first);
-    /// [`Refusal::NotFound`] if there is no such job; or if the database cannot be written.
-    pub async fn record_event(&self, event: &EventRecord, change: &JobChange) -> Result<(), StoreError> {
-        let (event, change) = (event.clone(), change.clone());
-        let attempted = format!(
-            "record event {} ({}: {}) of job {}",
-            event.seq,
-            event.step,
-            event.event.name(),
-            event.job
-        );
-        self.write(attempted, move |c| {
-            require(c, event.job)?;
-            let last = last_seq(c, "job_events", event.job)?;
-            if event.seq != last + 1 {
-                return Err(Refusal::OutOfOrder { expected: last + 1, found: event.seq }.into());
-            }
-            c.prepare_cached(
-                "INSERT INTO job_events (job_id, seq, at, step, event) VALUES (?1, ?2, ?3, ?4, ?5)",
-            )?
-            .execute((
-                event.job.to_string(),
-                event.seq,
-                nanos(event.at),
-                &event.step,
-                json(&event.event)?,
-            ))?;
-            apply(c, event.job, &change)
-        })
-        .await
-    }
-
     /// Changes a job's row, and returns it as it then is.
     ///
     /// # Errors
@@ -149,89 +113,10 @@ impl Store {
     pub async fn change_job(&self, id: JobId, change: &JobChange) -> Result<Job, StoreError> {
         let change = change.clone();
         self.write(format!("change job {id}"), move |c| {
-            apply(c, id, &change)?;
-            require(c, id)
+            let job = require(c, id)?;
+            Ok(apply(c, job, change)?)
         })
         .await
-    }
-
-    /// A job's whole log, in order.
-    ///
-    /// # Errors
-    /// If the database cannot be read.
-    pub async fn events(&self, job: JobId) -> Result<Vec<EventRecord>, StoreError> {
-        self.read(format!("read the events of job {job}"), move |c| {
-            let mut statement = c.prepare_cached(
-                "SELECT seq, at, step, event FROM job_events WHERE job_id = ?1 ORDER BY seq",
-            )?;
-            let events = statement.query_map([job.to_string()], |row| {
-                Ok(EventRecord {
-                    job,
-                    seq: row.get("seq")?,
-                    at: time(row, "at")?,
-                    step: row.get("step")?,
-                    event: from_json(row, "event")?,
-                })
-            })?;
-            Ok(events.collect::<rusqlite::Result<_>>()?)
-        })
-        .await
-    }
-
-    /// Appends lines to a job's console: all of them, or after an error none.
-    ///
-    /// # Errors
-    /// [`Refusal::OutOfOrder`] unless their numbers continue the console (from 1, without a gap);
-    /// [`Refusal::NotFound`] if there is no such job; or if the database cannot be written.
-    pub async fn write_console(&self, job: JobId, lines: &[ConsoleLine]) -> Result<(), StoreError> {
-        let lines = lines.to_vec();
-        self.write(format!("write to the console of job {job}"), move |c| {
-            require(c, job)?;
-            let mut last = last_seq(c, "job_console", job)?;
-            let mut statement = c.prepare_cached(
-                "INSERT INTO job_console (job_id, seq, at, level, message) VALUES (?1, ?2, ?3, ?4, ?5)",
-            )?;
-            for line in &lines {
-                if line.seq != last + 1 {
-                    return Err(Refusal::OutOfOrder { expected: last + 1, found: line.seq }.into());
-                }
-                let columns = (job.to_string(), line.seq, nanos(line.at), line.level.as_str(), &line.message);
-                statement.execute(columns)?;
-                last = line.seq;
-            }
-            Ok(())
-        })
-        .await
-    }
-
-    /// At most `limit` lines of a job's console behind line `after` (0 for the beginning), in order.
-    ///
-    /// # Errors
-    /// If the database cannot be read.
-    pub async fn console(
-        &self,
-        job: JobId,
-        after: i64,
-        limit: usize,
-    ) -> Result<Vec<ConsoleLine>, StoreError> {
-        self.read(format!("read the console of job {job}"), move |c| {
-            let mut statement = c.prepare_cached(
-                "SELECT seq, at, level, message FROM job_console WHERE job_id = ?1 AND seq > ?2 \
-                 ORDER BY seq LIMIT ?3",
-            )?;
-            let lines = statement.query_map((job.to_string(), after, page(Some(limit))), line_of)?;
-            Ok(lines.collect::<rusqlite::Result<_>>()?)
-        })
-        .await
-    }
-
-    /// The number of the console's last line, 0 if it is empty: where a resumed job goes on.
-    ///
-    /// # Errors
-    /// If the database cannot be read.
-    pub async fn last_console_seq(&self, job: JobId) -> Result<i64, StoreError> {
-        self.read(format!("read the console of job {job}"), move |c| Ok(last_seq(c, "job_console", job)?))
-            .await
     }
 }
 
@@ -287,13 +172,11 @@ fn list(c: &Connection, filter: &JobFilter) -> rusqlite::Result<Vec<Job>> {
     c.prepare_cached(&sql)?.query_map(params_from_iter(values), job_of)?.collect()
 }
 
-/// Changes the row. Reads it first: the change says what becomes different, the row is written whole.
-fn apply(c: &Connection, id: JobId, change: &JobChange) -> Result<(), Problem> {
-    let mut job = require(c, id)?;
+/// Changes the row of `job`, which was just read, and returns it as it then is.
+pub(in crate::store) fn apply(c: &Connection, mut job: Job, change: JobChange) -> rusqlite::Result<Job> {
     if change.is_empty() {
-        return Ok(());
+        return Ok(job);
     }
-    let change = change.clone();
     job.state = change.state.unwrap_or(job.state);
     job.phase = change.phase.unwrap_or(job.phase);
     job.progress_percent = change.progress_percent.unwrap_or(job.progress_percent);
@@ -308,9 +191,9 @@ fn apply(c: &Connection, id: JobId, change: &JobChange) -> Result<(), Problem> {
     job.finished_at = change.finished_at.unwrap_or(job.finished_at);
     update(c, &job)?;
     if job.state.is_final() {
-        super::locks::release(c, id)?;
+        super::locks::release(c, job.id)?;
     }
-    Ok(())
+    Ok(job)
 }
 
 fn update(c: &Connection, job: &Job) -> rusqlite::Result<()> {
@@ -335,13 +218,8 @@ fn maybe<T: serde::Serialize>(value: &Option<T>) -> rusqlite::Result<Option<Stri
     value.as_ref().map(json).transpose()
 }
 
-/// The highest number in a job's log or console, 0 if it is empty.
-fn last_seq(c: &Connection, table: &'static str, job: JobId) -> rusqlite::Result<i64> {
-    c.prepare_cached(&format!("SELECT coalesce(max(seq), 0) FROM {table} WHERE job_id = ?1"))?
-        .query_row([job.to_string()], |row| row.get(0))
-}
-
-fn page(limit: Option<usize>) -> i64 {
+/// The limit of a query: what was asked for, but never more than a page.
+pub(in crate::store) fn page(limit: Option<usize>) -> i64 {
     i64::try_from(limit.unwrap_or(PAGE).min(PAGE)).unwrap_or(i64::MAX)
 }
 
@@ -364,16 +242,5 @@ fn job_of(row: &Row<'_>) -> rusqlite::Result<Job> {
         created_at: time(row, "created_at")?,
         started_at: maybe_time(row, "started_at")?,
         finished_at: maybe_time(row, "finished_at")?,
-    })
-}
-
-fn line_of(row: &Row<'_>) -> rusqlite::Result<ConsoleLine> {
-    let level: String = row.get("level")?;
-    Ok(ConsoleLine {
-        seq: row.get("seq")?,
-        at: time(row, "at")?,
-        level: Level::parse(&level)
-            .ok_or_else(|| unreadable(rusqlite::types::Type::Text, format!("{level:?} is no level")))?,
-        message: row.get("message")?,
     })
 }

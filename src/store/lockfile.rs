@@ -10,7 +10,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::open::OpenError;
+use super::open_error::OpenError;
 
 /// Its name in the data directory.
 const NAME: &str = "zerfaux.lock";

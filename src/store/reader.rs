@@ -72,6 +72,7 @@ fn open(database: &std::path::Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(database, flags)?;
     connection.busy_timeout(super::open::BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(super::open::STATEMENTS);
     connection.pragma_update(None, "query_only", true)?;
     Ok(connection)
 }

@@ -6,7 +6,7 @@ use refinery::{Migration, Runner};
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::Condition;
-use super::open::OpenError;
+use super::open_error::OpenError;
 
 #[allow(unreachable_pub, missing_docs, clippy::unwrap_used)]
 mod embedded {
