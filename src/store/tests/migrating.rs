@@ -263,7 +263,7 @@ async fn killed_anywhere_in_a_migration_the_next_start_finds_the_old_or_the_new_
 #[tokio::test]
 async fn killed_anywhere_in_the_making_of_a_database_the_next_start_makes_it() {
     let directory = tempfile::tempdir().unwrap();
-    let crashes = crashes(directory.path(), &Migrations::embedded(), 5).await;
+    let crashes = crashes(directory.path(), &Migrations::embedded(), 60).await;
     assert!(crashes.len() >= 20, "only {} moments were tried", crashes.len());
     for crash in &crashes {
         let store = Store::open(crash.path()).unwrap();
