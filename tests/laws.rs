@@ -101,6 +101,13 @@ async fn a_failure_at_each_step_unwinds_and_leaves_nothing_behind() {
 }
 
 #[tokio::test]
+async fn a_retry_after_a_failure_at_each_step_ends_as_without_it() {
+    for world in sound() {
+        laws::retry_after_each_failure(world.as_ref()).await.assert_kept(world.kind());
+    }
+}
+
+#[tokio::test]
 async fn each_undo_run_twice_changes_nothing_more() {
     for world in sound() {
         laws::undo_each_step_twice(world.as_ref()).await.assert_kept(world.kind());

@@ -83,7 +83,9 @@ impl Engine {
             JobState::Cancelling => return Ok(()),
             state => return refuse(state_words(state)),
         };
-        Ok(self.change(id, change).await?)
+        self.change(id, change).await?;
+        self.inner.wake.notify_one();
+        Ok(())
     }
 
     /// Queues a job again that failed or was cancelled; it goes on with the step that was not done.

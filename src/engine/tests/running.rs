@@ -198,6 +198,23 @@ async fn a_quiet_step_s_lines_and_progress_are_written_while_it_still_runs() {
 }
 
 #[tokio::test]
+async fn progress_is_told_live_each_time_but_written_only_now_and_then() {
+    let store = Store::open_in_memory().unwrap();
+    let busy = step("busy", |cx, _| async move {
+        for n in 0..5000 {
+            cx.details(json!({"bytes": n}));
+            tokio::task::yield_now().await;
+        }
+        Ok(Value::Null)
+    });
+    let engine = engine_on(&store, vec![kind("k", vec![busy])]);
+    let job = run(&engine, "k").await;
+    assert_eq!(job.details, json!({"bytes": 4999}), "the last one is not lost");
+    let writes = store.statistics().writes;
+    assert!(writes < 500, "{writes} writes for 5000 updates");
+}
+
+#[tokio::test]
 async fn watchers_see_state_phase_progress_and_console_live() {
     let mut tells = step("tells", |cx, _| async move {
         cx.progress(0.5);

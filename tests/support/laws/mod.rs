@@ -22,7 +22,7 @@ use zerfaux::domain::job::Job;
 use zerfaux::engine::Definition;
 
 pub use kill::{Child, SelfChild, Story, kill_around_each_event, run_as_child};
-pub use steps::{fail_at_each_step, run_each_step_twice, undo_each_step_twice};
+pub use steps::{fail_at_each_step, retry_after_each_failure, run_each_step_twice, undo_each_step_twice};
 
 /// What a user would care about, by name: a file with its content, a dataset with its GUID, a hold, a mount.
 pub type Facts = BTreeMap<String, String>;

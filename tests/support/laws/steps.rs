@@ -94,6 +94,28 @@ pub async fn fail_at_each_step(world: &dyn World) -> Report {
     report
 }
 
+/// Law 2, the other way: after the failure a person asks for a retry.
+pub async fn retry_after_each_failure(world: &dyn World) -> Report {
+    let clean = clean_end(world).await;
+    let mut report = Report::default();
+    for step in 0..clean.definition.steps.len() {
+        for moment in [Moment::BeforeRun, Moment::AfterRun] {
+            report.points += 1;
+            let name = clean.definition.steps[step].name();
+            let at = format!("retried after step {name:?} was made to fail {moment:?}");
+            let mut trial = Trial::run(world, &Twist { once: true, ..Twist::failing(step, moment) }).await;
+            match trial.engine.retry(trial.job.id).await {
+                Ok(()) => trial.go_on().await,
+                Err(error) => report.failures.push(format!("{at}: {error}")),
+            }
+            report.check(&at, "the end", &clean.facts, &trial.scene.fingerprint().await);
+            report.check(&at, "the outcome", &clean.outcome, &trial.outcome());
+            trial.end(world).await;
+        }
+    }
+    report
+}
+
 /// Law 3.
 pub async fn undo_each_step_twice(world: &dyn World) -> Report {
     let clean = clean_end(world).await;

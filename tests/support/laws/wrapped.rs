@@ -1,5 +1,6 @@
 //! Steps around steps: run twice, undone twice, failing where they are told to.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -18,6 +19,9 @@ pub(super) struct Twist {
     pub(super) undo_twice: bool,
     /// Fails at the step with this number.
     pub(super) fail: Option<(usize, Moment)>,
+    /// Fails there for the first time only.
+    pub(super) once: bool,
+    pub(super) failed: Arc<AtomicBool>,
     /// What was found wrong.
     pub(super) found: Arc<Mutex<Vec<String>>>,
 }
@@ -33,7 +37,8 @@ pub enum Moment {
 
 impl Twist {
     pub(super) fn none() -> Self {
-        Self { twice: false, undo_twice: false, fail: None, found: Arc::default() }
+        let (found, failed) = (Arc::default(), Arc::default());
+        Self { twice: false, undo_twice: false, fail: None, once: false, failed, found }
     }
 
     pub(super) fn failing(step: usize, moment: Moment) -> Self {
@@ -63,7 +68,8 @@ struct Wrapped {
 
 impl Wrapped {
     fn fails(&self, moment: Moment) -> Result<(), Failure> {
-        if self.twist.fail == Some((self.number, moment)) {
+        let here = self.twist.fail == Some((self.number, moment));
+        if here && !(self.twist.failed.swap(true, Ordering::SeqCst) && self.twist.once) {
             return Err(Failure::permanent(format!("a failure made by the laws, {moment:?}")));
         }
         Ok(())
