@@ -30,7 +30,10 @@ impl Sshd {
     /// The same with more lines of configuration and these types of host keys.
     pub fn start_with(config: &[&str], host_keys: &[&str]) -> Option<Self> {
         let Some(program) = program() else {
-            assert!(std::env::var_os("ZERFAUX_NEED_SSHD").is_none(), "sshd is not installed, but was asked for");
+            assert!(
+                std::env::var_os("ZERFAUX_NEED_SSHD").is_none(),
+                "sshd is not installed, but was asked for"
+            );
             eprintln!("SKIPPED: this test needs sshd (Debian package openssh-server)");
             return None;
         };
@@ -150,7 +153,9 @@ fn launch(program: &Path, dir: &Path, port: u16, config: &[&str], host_keys: &[&
         "MaxStartups 100".to_owned(),
         "LogLevel DEBUG1".to_owned(),
     ];
-    lines.extend(host_keys.iter().map(|kind| format!("HostKey {}", dir.join(format!("host_{kind}")).display())));
+    lines.extend(
+        host_keys.iter().map(|kind| format!("HostKey {}", dir.join(format!("host_{kind}")).display())),
+    );
     lines.extend(config.iter().map(|line| (*line).to_owned()));
     let file = dir.join("sshd_config");
     fs::write(&file, lines.join("\n")).unwrap();
@@ -182,7 +187,9 @@ fn answers(port: u16, daemon: &mut Child) -> bool {
 fn sessions_below(root: u32) -> Vec<u32> {
     let mut parents = Vec::new();
     for entry in fs::read_dir("/proc").unwrap().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
         let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else { continue };
         let Some((name, rest)) = stat.split_once('(').and_then(|(_, rest)| rest.rsplit_once(')')) else {
             continue;
