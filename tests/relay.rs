@@ -171,11 +171,10 @@ async fn a_source_cut_off_in_mid_stream_is_an_error_every_time() {
 async fn a_source_that_fails_gives_the_destination_no_end_of_file() {
     let (Some(a), Some(b)) = (Sshd::start(), Sshd::start()) else { return };
     let dir = tempfile::tempdir().unwrap();
-    let whole = dir.path().join("whole");
     let remote = (remote_with(&a, |_| ()), remote_with(&b, |_| ()));
     for (source, destination) in [(&remote.0, &remote.1), (&Host::local(), &Host::local())] {
         let send = "head -c 100000 /dev/zero; echo cannot send >&2; exit 1";
-        let _ = fs::remove_file(&whole);
+        let whole = dir.path().join(if destination.is_local() { "local" } else { "remote" });
         let receive = format!("cat > /dev/null; touch {}", whole.display());
         let error = relay(request(source, send, destination, &receive)).await.unwrap_err();
         assert_eq!(error.culprit(), Side::Source);
@@ -274,8 +273,11 @@ async fn cancelling_and_dropping_end_both_commands() {
             let request = request(source, &send, destination, &receive);
             let (meter, cancel) = (Arc::clone(&request.meter), request.cancel.clone());
             let relaying = tokio::spawn(relay(request));
-            while meter.bytes() < 1_000_000 {
+            // Bytes are on their way before the destination's shell has said its number.
+            let mut started: Vec<String> = Vec::new();
+            while meter.bytes() < 1_000_000 || started.len() < 2 {
                 tokio::time::sleep(Duration::from_millis(1)).await;
+                started = fs::read_to_string(&pids).unwrap().lines().map(Into::into).collect();
             }
             if drop_it {
                 relaying.abort();
@@ -284,8 +286,6 @@ async fn cancelling_and_dropping_end_both_commands() {
                 let error = relaying.await.unwrap().unwrap_err();
                 assert!(matches!(error, RelayError::Cancelled { bytes } if bytes >= 1_000_000), "{error}");
             }
-            let started: Vec<String> = fs::read_to_string(&pids).unwrap().lines().map(Into::into).collect();
-            assert_eq!(started.len(), 2);
             for pid in started {
                 while Path::new("/proc").join(&pid).exists() {
                     tokio::time::sleep(Duration::from_millis(10)).await;

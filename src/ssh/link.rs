@@ -171,7 +171,7 @@ impl Link {
             let connection = self.control().await.map_err(|source| ExecError::Connect {
                 endpoint: self.inner.endpoint.clone(),
                 command: command.to_string(),
-                source,
+                source: Box::new(source),
             })?;
             // A connection that died without a word answers nothing until its keep-alives run out.
             let patience = self.inner.options.connect_timeout;
@@ -210,7 +210,7 @@ impl Link {
     fn not_started(&self, command: &Argv, why: &str) -> ExecError {
         let endpoint = self.inner.endpoint.clone();
         let (stage, why) = ("opening a session", why.to_owned());
-        let source = ConnectError::Protocol { endpoint: endpoint.clone(), stage, why };
+        let source = Box::new(ConnectError::Protocol { endpoint: endpoint.clone(), stage, why });
         ExecError::Connect { endpoint, command: command.to_string(), source }
     }
 
