@@ -54,7 +54,7 @@ impl From<ExecError> for HostError {
     /// Without a connection, the connection is what there is to talk about.
     fn from(error: ExecError) -> Self {
         match error {
-            ExecError::Connect { source, .. } => Self::Connect(source),
+            ExecError::Connect { source, .. } => Self::Connect(*source),
             other => Self::Remote(other),
         }
     }

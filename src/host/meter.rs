@@ -3,9 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
-
-use tokio::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The rate is the mean over this time.
 const WINDOW: Duration = Duration::from_secs(5);
@@ -36,7 +34,10 @@ impl Default for Meter {
 impl Meter {
     /// Nothing counted yet; time runs from now.
     pub fn new() -> Self {
-        let now = Instant::now();
+        Self::begun(Instant::now())
+    }
+
+    fn begun(now: Instant) -> Self {
         let recent = Recent { since: now, last_activity: now, slots: VecDeque::new() };
         Self { bytes: AtomicU64::new(0), recent: Mutex::new(recent) }
     }
@@ -48,8 +49,11 @@ impl Meter {
 
     /// Counts bytes that were handed on.
     pub fn add(&self, bytes: u64) {
+        self.add_at(Instant::now(), bytes);
+    }
+
+    fn add_at(&self, now: Instant, bytes: u64) {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        let now = Instant::now();
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         recent.last_activity = now;
         match recent.slots.back_mut() {
@@ -68,7 +72,10 @@ impl Meter {
 
     /// Bytes per second over the last 5 seconds, or since the beginning if that is less.
     pub fn rate(&self) -> u64 {
-        let now = Instant::now();
+        self.rate_at(Instant::now())
+    }
+
+    fn rate_at(&self, now: Instant) -> u64 {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         recent.forget_old(now);
         let counted: u64 = recent.slots.iter().map(|(_, bytes)| bytes).sum();
@@ -79,8 +86,12 @@ impl Meter {
     /// Time since the last byte. After five minutes a stream counts as stalled: that is shown, and nothing is
     /// ended for it.
     pub fn idle(&self) -> Duration {
+        self.idle_at(Instant::now())
+    }
+
+    fn idle_at(&self, now: Instant) -> Duration {
         let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        Instant::now().duration_since(recent.last_activity)
+        now.duration_since(recent.last_activity)
     }
 }
 
@@ -96,28 +107,34 @@ impl Recent {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn the_rate_is_that_of_the_last_seconds_and_falls_to_nothing() {
-        let meter = Meter::new();
+    #[test]
+    fn the_rate_is_that_of_the_last_seconds_and_falls_to_nothing() {
+        let mut now = Instant::now();
+        let meter = Meter::begun(now);
         for _ in 0..100 {
-            meter.add(10_000);
-            tokio::time::advance(Duration::from_millis(100)).await;
+            meter.add_at(now, 10_000);
+            now += Duration::from_millis(100);
         }
         assert_eq!(meter.bytes(), 1_000_000);
-        let rate = meter.rate();
+        let rate = meter.rate_at(now);
         assert!((95_000..=105_000).contains(&rate), "{rate}");
-        tokio::time::advance(Duration::from_secs(6)).await;
-        assert_eq!(meter.rate(), 0);
-        assert_eq!(meter.idle(), Duration::from_millis(6100));
-        meter.note_activity();
-        assert_eq!(meter.idle(), Duration::ZERO);
+        assert_eq!(meter.rate_at(now + Duration::from_secs(6)), 0);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_young_stream_is_measured_over_its_own_age() {
-        let meter = Meter::new();
-        tokio::time::advance(Duration::from_secs(1)).await;
-        meter.add(1_000_000);
-        assert_eq!(meter.rate(), 1_000_000);
+    #[test]
+    fn a_young_stream_is_measured_over_its_own_age() {
+        let begun = Instant::now();
+        let meter = Meter::begun(begun);
+        meter.add_at(begun + Duration::from_millis(500), 1_000_000);
+        assert_eq!(meter.rate_at(begun + Duration::from_secs(1)), 1_000_000);
+    }
+
+    #[test]
+    fn idleness_counts_from_the_last_activity() {
+        let begun = Instant::now();
+        let meter = Meter::begun(begun);
+        assert_eq!(meter.idle_at(begun + Duration::from_secs(300)), Duration::from_secs(300));
+        meter.add_at(begun + Duration::from_secs(299), 1);
+        assert_eq!(meter.idle_at(begun + Duration::from_secs(300)), Duration::from_secs(1));
     }
 }

@@ -142,7 +142,7 @@ impl RelayError {
         match (self.culprit(), receiver) {
             (Side::Source, _) => sender.to_string(),
             (_, SideOutcome::Exited { exit: Exit::Code(0), .. }) => {
-                format!("{receiver} before the end of the stream")
+                "ended with exit status 0 before the stream was at its end".to_owned()
             }
             _ => receiver.to_string(),
         }

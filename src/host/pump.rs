@@ -62,7 +62,8 @@ pub(super) async fn carry(
                 linger(source, log).await;
                 return Carried::Whole;
             }
-            Some(end) if !end.is_success() => {
+            // What it still wrote has been handed on: a destination that can resume keeps it.
+            Some(end) if complete => {
                 let end = end.clone();
                 linger(source, log).await;
                 return Carried::Failed(end);

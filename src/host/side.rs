@@ -24,7 +24,7 @@ pub(super) struct End {
 
 /// What it says.
 pub(super) enum Reader {
-    Local(LocalReader),
+    Local(Box<LocalReader>),
     Remote(DataReader),
 }
 
@@ -43,7 +43,7 @@ impl End {
                 let stdin = if purpose == Purpose::Sink { Stdio::piped() } else { Stdio::null() };
                 let mut group = Group::start(argv, stdin)?;
                 let writer = Writer::Local(group.child.stdin.take());
-                Ok(Self { reader: Reader::Local(LocalReader::new(group)), writer })
+                Ok(Self { reader: Reader::Local(Box::new(LocalReader::new(group))), writer })
             }
             Place::Remote { link, .. } => {
                 let connection = link.open_data(purpose).await.map_err(HostError::Connect)?;

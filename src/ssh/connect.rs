@@ -22,6 +22,30 @@ pub(super) async fn connect(
     options: &ConnectOptions,
     purpose: Purpose,
 ) -> Result<Connection, ConnectError> {
+    let known = options.host_keys.algorithms(endpoint);
+    let first = attempt(endpoint, options, purpose, &known).await;
+    if !known.is_empty() || !matches!(first, Err(ConnectError::HostKeyChanged { .. })) {
+        return first;
+    }
+    // A fingerprint does not tell its algorithm. The server may have the key that is meant besides the one that
+    // it showed; asking for it gives nothing away.
+    for others in [&["ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"][..], &["ssh-rsa"]] {
+        let others: Vec<String> = others.iter().map(|name| (*name).to_owned()).collect();
+        match attempt(endpoint, options, purpose, &others).await {
+            Err(ConnectError::HostKeyChanged { .. }) => {}
+            other => return other,
+        }
+    }
+    first
+}
+
+/// One attempt, which asks for host keys of the algorithms `known` first.
+async fn attempt(
+    endpoint: &Endpoint,
+    options: &ConnectOptions,
+    purpose: Purpose,
+    known: &[String],
+) -> Result<Connection, ConnectError> {
     let deadline = Instant::now() + options.connect_timeout;
     let late = |stage, after| ConnectError::Timeout { endpoint: endpoint.clone(), after, stage };
     let socket = dial(endpoint, options.connect_timeout, deadline).await?;
@@ -29,8 +53,7 @@ pub(super) async fn connect(
     let _ = socket.set_nodelay(true);
 
     let fate = Arc::new(Fate::default());
-    let known = options.host_keys.algorithms(endpoint);
-    let config = Arc::new(options.config(purpose, &known));
+    let config = Arc::new(options.config(purpose, known));
     let handler = Handler::new(endpoint.clone(), Arc::clone(&options.host_keys), Arc::clone(&fate));
     let handshake = client::connect_stream(config, socket, handler);
     let mut handle = match timeout_at(deadline, handshake).await {

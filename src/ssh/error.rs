@@ -170,7 +170,7 @@ pub enum ExecError {
         command: String,
         /// Why there is no connection.
         #[source]
-        source: ConnectError,
+        source: Box<ConnectError>,
     },
     /// It was never run: the server refused to.
     #[error("{endpoint} refused to run `{command}`: {why}")]

@@ -9,7 +9,7 @@ use crate::domain::endpoint::Endpoint;
 /// The public key that a server presented, or that is on file for it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HostKey {
-    key: PublicKey,
+    key: Box<PublicKey>,
 }
 
 /// What the judge of host keys says about a presented one.
@@ -55,13 +55,13 @@ impl HostKey {
     pub fn from_openssh(line: &str) -> Option<Self> {
         let mut key = PublicKey::from_openssh(line.trim()).ok()?;
         key.set_comment("");
-        Some(Self { key })
+        Some(Self { key: Box::new(key) })
     }
 
     pub(super) fn from_russh(key: &PublicKey) -> Self {
         let mut key = key.clone();
         key.set_comment("");
-        Self { key }
+        Self { key: Box::new(key) }
     }
 
     /// `SHA256:…`, as `ssh` and `ssh-keygen -l` show it.

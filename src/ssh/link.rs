@@ -37,6 +37,8 @@ struct Inner {
     /// How many commands may run at once; it shrinks to what the server allows, but never to nothing.
     sessions: Arc<Semaphore>,
     running: AtomicUsize,
+    /// By how much it shrank on this connection; the next one may allow more.
+    withdrawn: AtomicUsize,
 }
 
 impl Inner {
@@ -74,8 +76,9 @@ impl Link {
     /// A link that is not connected yet.
     pub fn new(endpoint: Endpoint, options: ConnectOptions) -> Self {
         let sessions = Arc::new(Semaphore::new(options.commands_at_once.max(1)));
-        let (control, opened, running) = (Mutex::new(None), AtomicU64::new(0), AtomicUsize::new(0));
-        Self { inner: Arc::new(Inner { endpoint, options, control, opened, sessions, running }) }
+        let (control, opened) = (Mutex::new(None), AtomicU64::new(0));
+        let (running, withdrawn) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Self { inner: Arc::new(Inner { endpoint, options, control, opened, sessions, running, withdrawn }) }
     }
 
     /// Where it leads.
@@ -168,18 +171,27 @@ impl Link {
             let connection = self.control().await.map_err(|source| ExecError::Connect {
                 endpoint: self.inner.endpoint.clone(),
                 command: command.to_string(),
-                source,
+                source: Box::new(source),
             })?;
             // A connection that died without a word answers nothing until its keep-alives run out.
             let patience = self.inner.options.connect_timeout;
             match timeout(patience, connection.handle.channel_open_session()).await {
                 Ok(Ok(channel)) => return Ok((channel, connection, Running::new(&self.inner, permit))),
                 // The server allows fewer sessions than assumed: keep to what it allows.
-                Ok(Err(russh::Error::ChannelOpenFailure(_))) if self.inner.running() > 0 => permit.forget(),
+                Ok(Err(russh::Error::ChannelOpenFailure(_))) if self.inner.running() > 0 => {
+                    self.inner.withdrawn.fetch_add(1, Ordering::SeqCst);
+                    permit.forget();
+                }
                 // The one that just ended may still be counted there.
                 Ok(Err(russh::Error::ChannelOpenFailure(_))) if refusals < 5 => {
                     refusals += 1;
                     sleep(Duration::from_millis(50) * refusals).await;
+                }
+                // All its sessions hang in commands that were given up but do not end; a new connection has new ones.
+                Ok(Err(russh::Error::ChannelOpenFailure(_))) if !fresh => {
+                    fresh = true;
+                    self.forget(&connection).await;
+                    connection.disconnect().await;
                 }
                 Ok(Err(error @ russh::Error::ChannelOpenFailure(_))) => {
                     return Err(exec::open_failure(&self.inner.endpoint, command, &connection, &error));
@@ -198,7 +210,7 @@ impl Link {
     fn not_started(&self, command: &Argv, why: &str) -> ExecError {
         let endpoint = self.inner.endpoint.clone();
         let (stage, why) = ("opening a session", why.to_owned());
-        let source = ConnectError::Protocol { endpoint: endpoint.clone(), stage, why };
+        let source = Box::new(ConnectError::Protocol { endpoint: endpoint.clone(), stage, why });
         ExecError::Connect { endpoint, command: command.to_string(), source }
     }
 
@@ -208,6 +220,7 @@ impl Link {
             return Ok(Arc::clone(connection));
         }
         let connection = Arc::new(self.open(Purpose::Control).await?);
+        self.inner.sessions.add_permits(self.inner.withdrawn.swap(0, Ordering::SeqCst));
         *control = Some(Arc::clone(&connection));
         Ok(connection)
     }
