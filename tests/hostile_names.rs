@@ -8,9 +8,10 @@ use std::path::Path;
 use std::process::Command as Process;
 
 use zerfaux::domain::argv::{Argv, ArgvError};
+use zerfaux::domain::dataset::Base;
 use zerfaux::domain::dataset::DatasetKind;
 use zerfaux::domain::names::{BookmarkName, DatasetName, SnapTag, SnapshotName};
-use zerfaux::zfs::args::{Base, ReceiveArgs, SendArgs, SendFlags};
+use zerfaux::zfs::args::{ReceiveArgs, SendArgs, SendFlags};
 use zerfaux::zfs::command::Command;
 use zerfaux::zfs::property::{HoldTag, Property, PropertyName, ResumeToken};
 use zerfaux::zfs::verbs::{self, Depth};

@@ -112,13 +112,14 @@ exit 0
 const DEADLINE: std::time::Duration = std::time::Duration::from_secs(60);
 
 pub(super) async fn look(runner: &dyn Runner, host: &str) -> Result<Tools, ZfsError> {
-    let attempt = || Attempt { what: "look for OpenZFS".to_owned(), host: host.to_owned(), needs: None };
+    let attempt =
+        || Box::new(Attempt { what: "look for OpenZFS".to_owned(), host: host.to_owned(), needs: None });
     let argv = Argv::new(["sh", "-c", SCRIPT])
         .map_err(|error| ZfsError::Arguments { attempt: attempt(), why: error.to_string() })?;
     let output = runner
         .run(&argv, None, DEADLINE)
         .await
-        .map_err(|source| ZfsError::Host { attempt: attempt(), source })?;
+        .map_err(|source| ZfsError::Host { attempt: attempt(), source: Box::new(source) })?;
     let text = String::from_utf8_lossy(&output.stdout);
     let Some(tools) = read(&text) else {
         let why = "the login shell did not run a POSIX script".to_owned();

@@ -48,7 +48,7 @@ pub enum ZfsError {
     #[error("{attempt}: {}{}", complaint.meaning(), said(stderr))]
     Refused {
         /// What was being done.
-        attempt: Attempt,
+        attempt: Box<Attempt>,
         /// What it complained of.
         complaint: Complaint,
         /// Its exit.
@@ -66,16 +66,16 @@ pub enum ZfsError {
     #[error("{attempt}")]
     Host {
         /// What was being done.
-        attempt: Attempt,
+        attempt: Box<Attempt>,
         /// Why.
         #[source]
-        source: HostError,
+        source: Box<HostError>,
     },
     /// The command's output was not understood.
     #[error("{attempt}: its output was not understood: {why} in {line:?}")]
     Parse {
         /// What was being done.
-        attempt: Attempt,
+        attempt: Box<Attempt>,
         /// What was wrong.
         why: String,
         /// The line.
@@ -85,7 +85,7 @@ pub enum ZfsError {
     #[error("{attempt}: {why}")]
     Guarded {
         /// What was being done.
-        attempt: Attempt,
+        attempt: Box<Attempt>,
         /// What stands against it.
         why: String,
     },
@@ -93,7 +93,7 @@ pub enum ZfsError {
     #[error("{attempt}: {why}")]
     Arguments {
         /// What was being done.
-        attempt: Attempt,
+        attempt: Box<Attempt>,
         /// What is wrong with them.
         why: String,
     },

@@ -12,7 +12,8 @@ use crate::domain::dataset::{
 };
 use crate::domain::names::DatasetName;
 
-use super::complaint::{Complaint, each_line};
+use super::classify::each_line;
+use super::complaint::Complaint;
 use super::error::ZfsError;
 use super::parse::{Unreadable, columns, given, number, number_or_zero, time};
 use super::verbs::{self, Depth};

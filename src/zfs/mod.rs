@@ -1,12 +1,13 @@
 //! OpenZFS commands: typed arguments to argv, output to types, standard error to typed errors.
 //!
 //! In: every `zfs` and `zpool` command that Zerfaux runs ([`verbs`]), what their output means, what
-//! their complaints mean ([`complaint`]), and operations that may be repeated ([`Zfs`]). Out: what to do
+//! their complaints mean ([`mod@classify`], [`Complaint`]), and operations that may be repeated ([`Zfs`]). Out: what to do
 //! when (that is `plan` and `jobs`), and how a command gets to its host (that is `host`).
 //!
 //! Nothing here destroys recursively, rolls back or receives with `-F`: there are no words for it.
 
 pub mod args;
+pub mod classify;
 pub mod command;
 pub mod complaint;
 pub mod error;
@@ -38,7 +39,8 @@ use crate::domain::exit::{Exit, Output};
 use crate::domain::names::DatasetName;
 
 pub use args::{ArgsError, ReceiveArgs, SendArgs, SendFlags};
-pub use complaint::{Complaint, classify, properties_not_received};
+pub use classify::{classify, properties_not_received};
+pub use complaint::Complaint;
 pub use detect::{Privilege, Release, System, common_flags};
 pub use error::{Attempt, Grant, ZfsError};
 pub use hold::Hold;
@@ -189,13 +191,13 @@ impl Zfs {
             .map_err(|error| ZfsError::Arguments { attempt: self.attempt(command), why: error.to_string() })
     }
 
-    fn attempt(&self, command: &Command) -> Attempt {
+    fn attempt(&self, command: &Command) -> Box<Attempt> {
         let needs = command.needs().map(|(permissions, dataset)| Grant {
             user: self.tools.user.clone(),
             permissions,
             dataset: dataset.to_string(),
         });
-        Attempt { what: command.what().to_owned(), host: self.host.label().to_owned(), needs }
+        Box::new(Attempt { what: command.what().to_owned(), host: self.host.label().to_owned(), needs })
     }
 
     fn refused(&self, command: &Command, exit: Exit, stderr: &str) -> ZfsError {
@@ -214,7 +216,7 @@ impl Zfs {
             .runner
             .run(&argv, input, command.deadline())
             .await
-            .map_err(|source| ZfsError::Host { attempt: self.attempt(command), source })?;
+            .map_err(|source| ZfsError::Host { attempt: self.attempt(command), source: Box::new(source) })?;
         Ok(Answer {
             exit: output.exit,
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -248,7 +250,7 @@ impl Zfs {
         if answer.succeeded() {
             return Ok(true);
         }
-        let complaints = complaint::each_line(&answer.stderr);
+        let complaints = classify::each_line(&answer.stderr);
         if !complaints.is_empty() && complaints.iter().all(already) {
             return Ok(false);
         }

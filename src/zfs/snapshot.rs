@@ -197,7 +197,7 @@ impl Zfs {
                 host: self.host.label().to_owned(),
                 needs: None,
             };
-            ZfsError::Arguments { attempt, why: error.to_string() }
+            ZfsError::Arguments { attempt: Box::new(attempt), why: error.to_string() }
         })
     }
 

@@ -44,10 +44,6 @@ impl Step for Look {
         (0, 4)
     }
 
-    fn retry(&self) -> crate::engine::Retry {
-        super::transfer::RETRY
-    }
-
     async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
         let run = Run::open(cx.input()?, &self.0).await?;
         for end in [&run.source, &run.destination] {

@@ -42,6 +42,7 @@ pub(super) async fn relay(
     args: &SendArgs,
     estimate: u64,
     part: &Part,
+    resuming: bool,
 ) -> Result<Relayed, Trouble> {
     let meter = Arc::new(Meter::default());
     let (_limit, limit) = tokio::sync::watch::channel(run.input.bandwidth_limit);
@@ -66,7 +67,7 @@ pub(super) async fn relay(
         }
     };
     tell(cx, pair, &meter, estimate, part, started);
-    outcome.map_err(|error| judge(error, run, pair))
+    outcome.map_err(|error| judge(error, run, pair, resuming))
 }
 
 fn tell(cx: &StepContext, pair: &Pair, meter: &Meter, estimate: u64, part: &Part, started: Instant) {
@@ -92,7 +93,7 @@ fn tell(cx: &StepContext, pair: &Pair, meter: &Meter, estimate: u64, part: &Part
 
 /// Says which side failed and how. Where the receiver refused, the sender's broken pipe is only the echo;
 /// where the sender broke down, the receiver's complaint about a short stream is.
-fn judge(error: RelayError, run: &Run, pair: &Pair) -> Trouble {
+fn judge(error: RelayError, run: &Run, pair: &Pair, resuming: bool) -> Trouble {
     let (sender, receiver, bytes) = match &error {
         RelayError::Cancelled { bytes } => {
             return Trouble::Other(Failure::cancelled(format!(
@@ -122,10 +123,10 @@ fn judge(error: RelayError, run: &Run, pair: &Pair) -> Trouble {
         Side::Destination => (receiver, "zfs receive", run.destination.host().label()),
     };
     let told = format!("{} → {}: after {}, ", pair.source.name, pair.place, format_bytes(bytes));
-    Trouble::Other(verdict(&told, outcome, command, host))
+    Trouble::Other(verdict(&told, outcome, command, host, resuming))
 }
 
-fn verdict(told: &str, outcome: &SideOutcome, command: &str, host: &str) -> Failure {
+fn verdict(told: &str, outcome: &SideOutcome, command: &str, host: &str, resuming: bool) -> Failure {
     let stderr = outcome.stderr().trim();
     match outcome {
         SideOutcome::Lost { why, .. } => {
@@ -145,7 +146,8 @@ fn verdict(told: &str, outcome: &SideOutcome, command: &str, host: &str) -> Fail
                 format!("{told}{command} on {host} failed: {}. It said: {stderr}", complaint.meaning());
             let failure = if refuses_to_overwrite(&complaint) {
                 Failure::refused(message)
-            } else if complaint.is_transient() {
+            } else if complaint.is_transient() || (resuming && complaint == Complaint::PartialInTheWay) {
+                // The receive of the broken connection may still be at work; it lets go in a moment.
                 Failure::transient(message)
             } else {
                 Failure::permanent(message)

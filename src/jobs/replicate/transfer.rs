@@ -24,8 +24,9 @@ use crate::zfs::{SendArgs, common_flags};
 
 pub(super) struct Transfer(pub(super) Arc<Hosts>);
 
-/// A connection that breaks, or a receive that still holds the dataset after one did, is tried again.
-pub(super) const RETRY: Retry = Retry { attempts: 5, pause: Duration::from_secs(5) };
+/// What passes by itself is tried again for about a minute: a connection that broke, or a `zfs receive`
+/// that still works off what it was given before its connection broke, and holds the dataset meanwhile.
+pub(super) const RETRY: Retry = Retry { attempts: 15, pause: Duration::from_secs(5) };
 
 /// A dataset needs at most this many streams in one run: a resumed one, a full one, an increment, and as
 /// many again if a dead token was found. More means that something does not converge.
@@ -156,12 +157,13 @@ async fn send(
     let args = send_args(&pair.source, stream, run)?;
     let estimate = run.source.estimate(&args).await?;
     cx.info(format!("{}: sending {}, about {}.", pair.source.name, describe(stream), format_bytes(estimate)));
-    let outcome = stream::relay(cx, run, pair, &args, estimate, part).await;
+    let resuming = matches!(stream, Stream::Resume { .. });
+    let outcome = stream::relay(cx, run, pair, &args, estimate, part, resuming).await;
     match outcome {
         Ok(relayed) => {
             sent.bytes += relayed.bytes;
             sent.streams += 1;
-            sent.resumed += usize::from(matches!(stream, Stream::Resume { .. }));
+            sent.resumed += usize::from(resuming);
             cx.console(
                 Level::Success,
                 format!("{}@{} arrived: {}.", pair.place, stream.to(), format_bytes(relayed.bytes)),
@@ -169,7 +171,7 @@ async fn send(
             Ok(())
         }
         // The plan thought the token alive and zfs did not: drop it, and the next round sends afresh.
-        Err(stream::Trouble::DeadToken(why)) if matches!(stream, Stream::Resume { .. }) => {
+        Err(stream::Trouble::DeadToken(why)) if resuming => {
             cx.warn(format!("The partly received stream in {} is dropped: {why}.", pair.place));
             run.destination.abort_receive(&pair.place).await?;
             Ok(())

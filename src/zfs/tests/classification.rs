@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::complaint::{Complaint, classify, properties_not_received};
+use super::super::{Complaint, classify, properties_not_received};
 use super::Golden;
 
 /// What each recording that failed complains of.
