@@ -138,7 +138,9 @@ async fn many_short_jobs_that_end_while_others_are_started_run_once_each() {
         began.write(cx.job().id.to_string());
         async { Ok(Value::Null) }
     });
-    let engine = engine(vec![locked(kind("k", vec![work]))]);
+    // On a disk, where reads and writes run side by side.
+    let data = tempfile::tempdir().unwrap();
+    let engine = engine_on(&Store::open(data.path()).unwrap(), vec![locked(kind("k", vec![work]))]);
     let mut jobs = Vec::new();
     for n in 0..300 {
         jobs.push(engine.enqueue("k", json!(format!("lock {}", n % 50)), "test").await.unwrap().to_string());
