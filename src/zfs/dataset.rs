@@ -117,7 +117,13 @@ impl Zfs {
     pub async fn rename(&self, from: &DatasetName, to: &DatasetName, guid: Guid) -> Result<(), ZfsError> {
         let command = verbs::rename(from, to);
         match self.guid_of(from).await? {
-            Some(found) if found == guid => self.run(&command).await.map(|_| ()),
+            Some(found) if found == guid => match self.run(&command).await {
+                // A volume is never mounted, and `-u` is refused for it.
+                Err(error) if error.complaint() == Some(&Complaint::WrongKind) => {
+                    self.run(&verbs::rename_volume(from, to)).await.map(|_| ())
+                }
+                outcome => outcome.map(|_| ()),
+            },
             Some(_) => Err(self.guarded(&command, format!("another dataset has the name {from} now"))),
             None if self.guid_of(to).await? == Some(guid) => Ok(()),
             // Let zfs say it in its own words.

@@ -198,6 +198,12 @@ pub fn rename(from: &DatasetName, to: &DatasetName) -> Command {
     Command::changes(&["rename", "-u"], what, "rename,create,mount", from).on([from, to])
 }
 
+/// Gives a volume another name: it is not mounted, and `-u` does not apply to it.
+pub fn rename_volume(from: &DatasetName, to: &DatasetName) -> Command {
+    let what = format!("rename {from} to {to}");
+    Command::changes(&["rename"], what, "rename,create,mount", from).on([from, to])
+}
+
 /// Throws a partial receive away.
 pub fn abort_receive(name: &DatasetName) -> Command {
     let what = format!("abort the interrupted receive into {name}");

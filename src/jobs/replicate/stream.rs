@@ -7,12 +7,13 @@ use serde_json::json;
 
 use super::run::{Pair, Run};
 use super::transfer::Part;
+use crate::domain::exit::Exit;
 use crate::domain::job::Failure;
 use crate::domain::size::format_bytes;
 use crate::engine::StepContext;
 use crate::host::{Meter, RelayError, RelayRequest, Relayed, Side, SideOutcome, relay as run_relay};
 use crate::jobs::failure::refuses_to_overwrite;
-use crate::zfs::{Complaint, ReceiveArgs, SendArgs, classify};
+use crate::zfs::{Complaint, ReceiveArgs, SendArgs, classify, properties_not_received};
 
 /// How often the progress is told.
 const TELL_EVERY: Duration = Duration::from_millis(500);
@@ -67,7 +68,26 @@ pub(super) async fn relay(
         }
     };
     tell(cx, pair, &meter, estimate, part, started);
+    if let Ok(relayed) = &outcome {
+        warn_of_missing_rights(cx, run, pair, &receive, &relayed.destination_stderr);
+    }
     outcome.map_err(|error| judge(error, run, pair, resuming))
+}
+
+/// A delegated user's receive succeeds although a property could not be set; the replica is then not as
+/// safe as it should be, and somebody has to know.
+fn warn_of_missing_rights(cx: &StepContext, run: &Run, pair: &Pair, receive: &ReceiveArgs, stderr: &str) {
+    let missing = properties_not_received(stderr);
+    if missing.is_empty() {
+        return;
+    }
+    let told = run.destination.judge_receive(receive, Exit::Code(0), "permission denied");
+    cx.warn(format!(
+        "{} arrived, but {} could not be set on it. To allow that: {}",
+        pair.place,
+        missing.join(", "),
+        told.advice()
+    ));
 }
 
 fn tell(cx: &StepContext, pair: &Pair, meter: &Meter, estimate: u64, part: &Part, started: Instant) {
