@@ -202,7 +202,7 @@ fn gather(
 
 /// One transaction with as much of the batch as it holds: all of it, unless SQLite throws it away half-way.
 fn commit_some(connection: &Connection, batch: &mut VecDeque<Box<dyn Work>>, counters: &Counters) {
-    if let Err(error) = connection.execute_batch("BEGIN IMMEDIATE") {
+    if let Err(error) = run(connection, "BEGIN IMMEDIATE") {
         let lost = Lost::new(error);
         batch.drain(..).for_each(|work| work.refuse(&lost));
         return;
@@ -211,7 +211,7 @@ fn commit_some(connection: &Connection, batch: &mut VecDeque<Box<dyn Work>>, cou
     let mut outcome = Ok(());
     while outcome.is_ok() {
         let Some(work) = batch.pop_front() else { break };
-        outcome = match connection.execute_batch("SAVEPOINT one") {
+        outcome = match run(connection, "SAVEPOINT one") {
             Ok(()) => {
                 let answer = work.run(connection);
                 let ended = end_savepoint(connection, answer.as_ref());
@@ -226,7 +226,7 @@ fn commit_some(connection: &Connection, batch: &mut VecDeque<Box<dyn Work>>, cou
         };
     }
     if outcome.is_ok() {
-        outcome = connection.execute_batch("COMMIT").map_err(Lost::new);
+        outcome = run(connection, "COMMIT").map_err(Lost::new);
     }
     match outcome {
         Ok(()) => {
@@ -249,8 +249,15 @@ fn end_savepoint(connection: &Connection, answer: &dyn Answer) -> Result<(), Los
         let unknown = || rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR);
         return Err(answer.cause().unwrap_or_else(|| Lost { error: unknown(), message: None }));
     }
-    let end = if answer.is_kept() { "RELEASE one" } else { "ROLLBACK TO one; RELEASE one" };
-    connection.execute_batch(end).map_err(Lost::new)
+    if !answer.is_kept() {
+        run(connection, "ROLLBACK TO one").map_err(Lost::new)?;
+    }
+    run(connection, "RELEASE one").map_err(Lost::new)
+}
+
+/// Prepared once: these statements come with every write.
+fn run(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute([]).map(drop)
 }
 
 fn roll_back(connection: &Connection) {

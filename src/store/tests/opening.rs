@@ -160,3 +160,19 @@ async fn a_backup_replaces_nothing_and_is_for_its_owner_only() {
         assert_eq!(mode, 0, "{file}");
     }
 }
+
+#[tokio::test]
+async fn the_writer_flushes_every_commit_and_checks_references() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path()).unwrap();
+    let settings = store
+        .write("read the writer's settings", |c| {
+            let number = |name| c.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+            let mode: String = c.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+            Ok((mode, number("synchronous")?, number("foreign_keys")?))
+        })
+        .await
+        .unwrap();
+    // 2 is FULL: a commit returns once its log is flushed.
+    assert_eq!(settings, ("wal".to_owned(), 2, 1));
+}
