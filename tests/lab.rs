@@ -8,5 +8,20 @@
 #[allow(dead_code, unused_imports)] // what this binary's cases do not use yet
 mod lab;
 
+#[path = "support/laws/mod.rs"]
+#[allow(dead_code, unused_imports)]
+mod laws;
+
+#[path = "support/zerfaux.rs"]
+mod zerfaux_cli;
+
 #[path = "lab/cases/mod.rs"]
 mod cases;
+
+/// A campaign tries every one of many points, `tests/run` only a few: `(every, offset)` for the laws.
+fn sample(every: usize, offset: usize) -> (usize, usize) {
+    match std::env::var("ZERFAUX_LAB_EVERY").ok().and_then(|text| text.parse().ok()) {
+        Some(wanted) => (wanted, 0),
+        None => (every, offset),
+    }
+}

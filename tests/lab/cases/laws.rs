@@ -19,10 +19,10 @@ use zerfaux::store::{JobFilter, Store};
 
 use crate::lab;
 use crate::laws::{
-    self, Child, Facts, Report, Scene, World, fail_at_each_step, kill_around_each_event, retry_after_each_failure,
-    run_each_step_twice, undo_each_step_twice,
+    self, Child, Facts, Report, Scene, World, fail_at_each_step, kill_around_each_event,
+    retry_after_each_failure, run_each_step_twice, undo_each_step_twice,
 };
-use crate::zerfaux::{BINARY, location};
+use crate::zerfaux_cli::{BINARY, location};
 
 const GROUP: &str = "01937c5e-0000-7000-8000-0000c0ffee00";
 
@@ -76,7 +76,8 @@ impl World for Replication {
 }
 
 async fn run_once(trial: &Trial) -> Job {
-    let engine = Engine::new(Store::open_in_memory().unwrap(), vec![trial.definition()], Arc::new(SystemClock::new()));
+    let engine =
+        Engine::new(Store::open_in_memory().unwrap(), vec![trial.definition()], Arc::new(SystemClock::new()));
     let id = engine.enqueue("replicate", trial.input(), "the scene").await.unwrap();
     engine.run_until_idle().await.unwrap();
     engine.job(id).await.unwrap()
@@ -106,7 +107,8 @@ impl Scene for Trial {
         for (side, things, others) in [("source", &here, &there), ("destination", &there, &here)] {
             for (name, thing) in things {
                 let arrived = others.values().any(|other| other.guid == thing.guid)
-                    || (side == "destination" && things.keys().any(|other| holds_arrived(name, other, things, others)));
+                    || (side == "destination"
+                        && things.keys().any(|other| holds_arrived(name, other, things, others)));
                 let prefix = if arrived { "arrived " } else { "" };
                 facts.insert(format!("{prefix}{side} {}", undated(name)), thing.facts.clone());
             }
@@ -125,7 +127,12 @@ impl Scene for Trial {
 }
 
 /// Whether `name` is a dataset at the destination that stands because something below it, or a snapshot of it, arrived.
-fn holds_arrived(name: &str, other: &str, things: &BTreeMap<String, Seen>, others: &BTreeMap<String, Seen>) -> bool {
+fn holds_arrived(
+    name: &str,
+    other: &str,
+    things: &BTreeMap<String, Seen>,
+    others: &BTreeMap<String, Seen>,
+) -> bool {
     let below = other.strip_prefix(name).is_some_and(|rest| rest.starts_with(['/', '@']));
     below && others.values().any(|sent| sent.guid == things[other].guid)
 }
@@ -231,8 +238,14 @@ async fn a_later_replication_keeps_the_laws_of_steps() {
 #[ignore = "needs the lab: tests/run"]
 async fn a_replication_killed_around_some_events_ends_the_same() {
     let (every, offset) = crate::sample(9, 4);
-    tell("killed around events, first run", &kill_around_each_event(&Replication::new(false), &JobRun, (every, offset)).await);
-    tell("killed around events, later run", &kill_around_each_event(&Replication::new(true), &JobRun, (every, offset + 3)).await);
+    tell(
+        "killed around events, first run",
+        &kill_around_each_event(&Replication::new(false), &JobRun, (every, offset)).await,
+    );
+    tell(
+        "killed around events, later run",
+        &kill_around_each_event(&Replication::new(true), &JobRun, (every, offset + 3)).await,
+    );
 }
 
 #[test]
