@@ -1,5 +1,11 @@
 //! One file per area; each case in it begins with `#[test]` and `#[ignore = "needs the lab: tests/run"]`.
 
+mod cuts;
+mod interrupted;
 mod laws;
+mod replicate;
+mod replicate_kinds;
+mod replicate_local;
+mod replicate_rights;
 mod the_lab;
 mod zfs_room;
