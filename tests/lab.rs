@@ -15,6 +15,9 @@ mod laws;
 #[path = "support/zerfaux.rs"]
 mod zerfaux_cli;
 
+#[path = "support/running.rs"]
+mod running;
+
 #[path = "lab/cases/mod.rs"]
 mod cases;
 

@@ -1,6 +1,6 @@
 //! The program under test, started as a person would: its own process, its own view of the hosts.
 
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
@@ -67,12 +67,6 @@ pub fn replicate(scene: &Scene, options: &[&str]) -> Ended {
 /// The same with another login and other datasets.
 pub fn replicate_as(scene: &Scene, user: &str, (from, to): (&str, &str), options: &[&str]) -> Ended {
     ended(command(scene, user, (from, to), options).output().expect("the binary runs"))
-}
-
-/// The same, started and not waited for.
-pub fn start_replicating(scene: &Scene, options: &[&str]) -> Child {
-    let mut command = command(scene, "root", ("data", "copy"), options);
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs")
 }
 
 /// The command itself.

@@ -1,12 +1,9 @@
 //! Streams that are cut: never taken for a success, and always to be continued.
 
-use std::io::{BufRead, BufReader};
 use std::num::NonZeroU64;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use zerfaux::domain::argv::Argv;
@@ -17,6 +14,7 @@ use zerfaux::ssh::{ConnectOptions, Identity, KeyPair, KnownHosts, Link};
 use zerfaux::zfs::{ReceiveArgs, SendArgs, Zfs, common_flags};
 
 use crate::lab::{LabHost, Scene, Signal, Stream, assert_same, wait_until};
+use crate::running::Running;
 use crate::zerfaux_cli::command;
 
 const CUTS: usize = 20;
@@ -75,33 +73,25 @@ fn a_run_whose_connections_break_says_so_and_goes_on_by_itself() {
     let scene = Scene::new("cuts-run");
     // Much more than what may be under way between the two, so that both are still at work when they are struck.
     scene.source.play("+ data\nw data big 40M\n@ data s1");
-    let mut strikes = vec![
-        (scene.target.host, Stream::Receive, scene.target.name("copy")),
-        (scene.source.host, Stream::Send, scene.source.name("data@s1")),
-    ];
-    let mut run = command(&scene, "root", ("data", "copy"), &["--no-snapshot", "--json", "--bwlimit", "5M"]);
-    let mut run = run.stdout(Stdio::piped()).spawn().unwrap();
-    let mut lines: Vec<Value> = Vec::new();
-    for line in BufReader::new(run.stdout.take().unwrap()).lines() {
-        let line: Value = serde_json::from_str(&line.unwrap()).unwrap();
-        let bytes = line["details"]["bytes"].as_u64().unwrap_or(0);
-        let fresh = lines.last().is_none_or(|before| before["details"]["bytes"] != line["details"]["bytes"]);
-        if bytes > 2 << 20 && fresh {
-            if let Some((host, stream, needle)) = strikes.pop() {
-                assert!(host.signal_session(stream, &needle, Signal::Kill) > 0, "no {stream:?} to strike");
-            }
-        }
-        lines.push(line);
+    let options = ["--no-snapshot", "--json", "--bwlimit", "5M"];
+    let mut run = Running::start(command(&scene, "root", ("data", "copy"), &options));
+    run.until_carried(2 << 20);
+    let struck = scene.source.host.signal_session(Stream::Send, &scene.source.name("data@s1"), Signal::Kill);
+    assert!(struck > 0, "there was no sending side any more");
+    while run.next().expect("it goes on")["message"].as_str().is_none_or(|said| !said.contains("the rest of"))
+    {
     }
-    assert!(run.wait().unwrap().success(), "{:?}", lines.last());
-    assert!(strikes.is_empty(), "not every strike took place");
+    run.until_carried(2 << 20);
+    let struck = scene.target.host.signal_session(Stream::Receive, &scene.target.name("copy"), Signal::Kill);
+    assert!(struck > 0, "there was no receiving side any more");
+    let run = run.wait().expect(0);
 
-    let said: Vec<&str> = lines.iter().filter_map(|line| line["message"].as_str()).collect();
+    let said = run.console();
     for host in [scene.source.host, scene.target.host] {
         let broke = format!("the connection to root@{}:{} broke", host.address, host.port);
         assert!(said.iter().any(|line| line.contains(&broke)), "{broke:?} is not in {said:#?}");
     }
-    let result = &lines.last().unwrap()["result"];
+    let result = run.result();
     assert_eq!((&result["streams"], &result["resumed"]), (&1.into(), &1.into()), "{result}");
     assert_same((&scene.source, "data"), (&scene.target, "copy"));
 }

@@ -1,7 +1,7 @@
 //! `zerfaux replicate` with a dataset of the very host that it runs on: the binary is copied onto host a.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::OnceLock;
 
 use crate::lab::{Answer, LabHost, Scene, assert_same};
@@ -81,11 +81,15 @@ fn installed(host: &LabHost) -> &'static str {
         let place = format!("/var/tmp/zerfaux-{}", hash.trim());
         let old = "find /var/tmp -maxdepth 1 -name 'zerfaux-*' -mmin +300 -exec rm -rf {} +";
         if host.try_as("root", &format!("{old}; test -e {place}/whole")).status != 0 {
-            let mut tar = Command::new("tar");
-            let tar = tar.arg("-C").arg(bundle.path()).args(["-I", "gzip -1", "-cf", "-", "."]);
-            let tar = tar.stdout(Stdio::piped()).spawn().unwrap();
+            let archive = shell(&format!(
+                "f=$(mktemp); tar -C {} -cf - . | gzip -1 >$f; echo $f",
+                bundle.path().display()
+            ));
             let unpack = format!("set -e; mkdir -p {place}; tar -C {place} -xzf -; touch {place}/whole");
-            let copied = host.ssh_alone("root").arg(unpack).stdin(tar.stdout.unwrap()).status().unwrap();
+            let mut ssh = host.ssh_alone("root");
+            let copied =
+                ssh.arg(unpack).stdin(std::fs::File::open(archive.trim()).unwrap()).status().unwrap();
+            std::fs::remove_file(archive.trim()).unwrap();
             assert!(copied.success(), "the binary could not be copied");
         }
         place
