@@ -18,10 +18,8 @@ mod zerfaux_cli;
 #[path = "lab/cases/mod.rs"]
 mod cases;
 
-/// A campaign tries every one of many points, `tests/run` only a few: `(every, offset)` for the laws.
-fn sample(every: usize, offset: usize) -> (usize, usize) {
-    match std::env::var("ZERFAUX_LAB_EVERY").ok().and_then(|text| text.parse().ok()) {
-        Some(wanted) => (wanted, 0),
-        None => (every, offset),
-    }
+/// A campaign tries every one of many points (`ZERFAUX_LAB_EVERY=1`), `tests/run` only some.
+fn sample(every: usize, offset: usize) -> laws::Sample {
+    let wanted = std::env::var("ZERFAUX_LAB_EVERY").ok().and_then(|text| text.parse().ok());
+    laws::Sample { every: wanted.unwrap_or(every), offset }
 }

@@ -4,6 +4,7 @@ mod demo;
 mod exit;
 mod job;
 mod options;
+mod output;
 mod progress;
 mod replicate;
 mod version;
