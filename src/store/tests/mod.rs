@@ -5,6 +5,7 @@ mod jobs;
 mod migrating;
 mod nouns;
 mod opening;
+mod restoring;
 
 use jiff::Timestamp;
 use serde_json::json;
