@@ -1,7 +1,11 @@
 //! The command line, as somebody meets it who types something wrong, or has nothing set up yet.
 //!
 //! Needs no ZFS and no host: what is refused is refused before anything is reached.
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
+
+#[path = "support/sshd.rs"]
+#[allow(dead_code)] // what this binary does not use
+mod sshd;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -227,6 +231,20 @@ fn a_host_where_nothing_listens_is_named_with_its_port() {
 }
 
 #[test]
+fn an_unknown_host_is_refused_with_its_fingerprint_and_the_option_that_accepts_it() {
+    let Some(sshd) = sshd::Sshd::start() else { return };
+    let desk = Desk::new();
+    let from = format!("ssh://{}@127.0.0.1:{}/no-such-pool/a", sshd::user(), sshd.endpoint().port);
+    let (key, known) = (desk.key(), desk.path("known_hosts"));
+    let arguments =
+        ["replicate", "--dry-run", "--identity", &key, "--known-hosts", &known, &from, "no-such-pool/b"];
+    let run = desk.run(&arguments).code(1).stdout("");
+    run.stderr(contains(sshd.host_key("ed25519").fingerprint())).stderr(contains("--accept-new-host-keys"));
+    assert!(!Path::new(&known).exists(), "nothing was added");
+    assert!(!sshd.log().contains("publickey"), "nobody logged in");
+}
+
+#[test]
 fn a_machine_without_zfs_says_so() {
     let desk = Desk::new();
     if ["/usr/sbin/zfs", "/sbin/zfs", "/usr/local/sbin/zfs"].iter().any(|zfs| Path::new(zfs).exists()) {
@@ -314,7 +332,7 @@ fn a_data_directory_that_another_process_holds_is_refused_with_its_number() {
 }
 
 #[test]
-fn the_key_file_of_another_database_is_refused() {
+fn a_key_file_that_others_can_read_or_that_is_none_is_refused() {
     let desk = Desk::new();
     let data = desk.path("data");
     desk.run(&["job", "list", "--data-dir", &data]).success();
