@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::backup::{self, BackupError};
 use super::error::Condition;
-use super::open::{self, BACKUPS, BUSY_TIMEOUT, DATABASE};
+use super::open::{self, BUSY_TIMEOUT, DATABASE};
 use super::open_error::OpenError;
 use super::schema::{self, Migrations};
 use super::{installation, lockfile};
@@ -46,10 +46,20 @@ pub enum RestoreError {
     },
     /// The copy's schema is not one that this program can use, or the directory cannot be used.
     #[error(transparent)]
-    Open(#[from] OpenError),
+    Open(OpenError),
     /// The copy could not be copied.
     #[error(transparent)]
     Copy(#[from] BackupError),
+}
+
+impl From<OpenError> for RestoreError {
+    /// Damage is named as the copy's: the advice for a damaged database, to restore a copy, would be none.
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Damaged { database: file, findings, .. } => Self::Damaged { file, findings },
+            other => Self::Open(other),
+        }
+    }
 }
 
 impl RestoreError {
@@ -145,7 +155,8 @@ pub fn restore(file: &Path, directory: &Path) -> Result<Restored, RestoreError> 
     made
 }
 
-/// Whether there is a database with something in it, or copies of one.
+/// Whether there is a database with something in it, or the log of one. Copies from before migrations do not
+/// count: they are what is restored when the database beside them is damaged and was moved away.
 fn taken(directory: &Path) -> io::Result<bool> {
     let database = directory.join(DATABASE);
     let size = match std::fs::metadata(&database) {
@@ -153,7 +164,7 @@ fn taken(directory: &Path) -> io::Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
         Err(error) => return Err(error),
     };
-    Ok(size > 0 || open::has_log(&database) || !backup::kept(&directory.join(BACKUPS)).is_empty())
+    Ok(size > 0 || open::has_log(&database))
 }
 
 fn fill(file: &Path, next: &Path, known: &Migrations) -> Result<Restored, RestoreError> {

@@ -93,6 +93,20 @@ async fn nothing_is_overwritten_by_a_copy_or_by_a_restore() {
 }
 
 #[tokio::test]
+async fn a_damaged_database_that_was_moved_away_makes_room_for_the_copy_in_its_own_backups() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, _) = busy(directory.path()).await;
+    let data = directory.path().join("data");
+    let copy = data.join("backups/zerfaux-schema-001.db");
+    fs::create_dir_all(copy.parent().unwrap()).unwrap();
+    back_up(&data, &copy).unwrap();
+    store.close().await;
+    fs::rename(data.join("zerfaux.db"), directory.path().join("damaged.db")).unwrap();
+    restore(&copy, &data).unwrap();
+    assert_eq!(Store::open(&data).unwrap().setting("a").await.unwrap(), Some(json!(1)));
+}
+
+#[tokio::test]
 async fn a_copy_that_is_none_damaged_or_newer_is_refused_and_leaves_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let (_store, copy) = busy(directory.path()).await;
