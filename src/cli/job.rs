@@ -57,7 +57,7 @@ enum Verb {
 
 impl Job {
     pub(super) async fn run(self, settings: &Settings) -> Result<Exit, Trouble> {
-        let app = lasting_app(&data_dir(settings))?;
+        let app = lasting_app(&data_dir(settings)).await?;
         match self.verb {
             Verb::List { limit, json } => list(&app, limit, json).await,
             Verb::Show { id, json } => show(&app, id, json).await,

@@ -109,7 +109,7 @@ impl Replicate {
         }
         let (input, dry_run, json) = (self.input()?, self.dry_run, self.json);
         let app = match &settings.data_dir {
-            Some(directory) => lasting_app(directory)?,
+            Some(directory) => lasting_app(directory).await?,
             None => crate::boot::passing(passphrase()).map_err(|error| Trouble::failed(&error))?,
         };
         if dry_run {
