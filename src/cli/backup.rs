@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::exit::{Exit, Trouble};
 use super::options::{absolute, data_dir};
+use super::output;
 use crate::app::backups;
 use crate::config::Settings;
 
@@ -38,7 +39,11 @@ impl Backup {
         let (directory, file) = (data_dir(settings), absolute(&self.file)?);
         backups::back_up(&directory, &file)
             .map_err(|error| Trouble::failed(&error).advise(error.advice()))?;
-        println!("{} is a checked copy of the database in {}.", file.display(), directory.display());
+        output::line(format_args!(
+            "{} is a checked copy of the database in {}.",
+            file.display(),
+            directory.display()
+        ));
         Ok(Exit::Done)
     }
 }
@@ -51,21 +56,24 @@ impl Restore {
                 if error.protects_data() { Trouble::refused(&error) } else { Trouble::failed(&error) };
             trouble.advise(error.advice())
         })?;
-        println!(
+        output::line(format_args!(
             "{} holds what was in {} (generation {}).",
             directory.display(),
             file.display(),
             restored.generation
-        );
+        ));
         if restored.interrupted > 0 {
-            println!(
+            output::line(format_args!(
                 "Jobs that were under way and now wait for you: {}. See: zerfaux job list --data-dir {}",
                 restored.interrupted,
                 directory.display()
-            );
+            ));
         }
         if restored.has_secrets {
-            println!("It has secrets: put the zerfaux.key that belongs to it into {}.", directory.display());
+            output::line(format_args!(
+                "It has secrets: put the zerfaux.key that belongs to it into {}.",
+                directory.display()
+            ));
         }
         Ok(Exit::Done)
     }

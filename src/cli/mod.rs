@@ -1,8 +1,5 @@
 //! The command line, one file per command: parse, call the use case, draw. No rules of its own.
 
-// Results go to standard output here, and nowhere else.
-#![allow(clippy::print_stdout)]
-
 mod backup;
 mod demo;
 mod exit;

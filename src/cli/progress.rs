@@ -119,7 +119,7 @@ impl Progress {
         };
         match &self.shown {
             Shown::Bar(bar) => bar.println(format!("{mark} {message}")),
-            Shown::Plain { .. } => eprintln!("{mark} {message}"),
+            Shown::Plain { .. } => output::remark(format_args!("{mark} {message}")),
             Shown::Json => {}
         }
     }
