@@ -4,3 +4,5 @@ pub mod conflict;
 pub mod replication;
 pub mod retention;
 pub mod rpo;
+
+mod streams;

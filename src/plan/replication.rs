@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::conflict::{Conflict, tags};
+use super::streams::{from_bookmark, from_nothing, from_snapshot, taken_tags};
 use crate::domain::dataset::{
     Base, Bookmark, Dataset, DatasetKind, Encryption, Guid, PartialReceive, Role, Snapshot,
 };
@@ -343,61 +344,6 @@ fn diverged(facts: &Facts<'_>, destination: &Dataset, base: &CommonBase<'_>) -> 
     })
 }
 
-fn between(source: &Dataset, after_txg: u64, target: &Snapshot) -> Vec<SnapTag> {
-    let inside =
-        |snapshot: &&Snapshot| snapshot.createtxg > after_txg && snapshot.createtxg < target.createtxg;
-    tags(source.snapshots.iter().filter(inside))
-}
-
-fn from_nothing(source: &Dataset, target: &Snapshot, history: History) -> Vec<Stream> {
-    match source.snapshots.first() {
-        Some(oldest) if history == History::All && oldest.guid != target.guid => {
-            let mut streams = vec![Stream::Full { to: oldest.tag.clone() }];
-            streams.extend(from_snapshot(source, oldest, target, history));
-            streams
-        }
-        _ => vec![Stream::Full { to: target.tag.clone() }],
-    }
-}
-
-fn from_snapshot(source: &Dataset, base: &Snapshot, target: &Snapshot, history: History) -> Vec<Stream> {
-    if base.guid == target.guid || base.createtxg >= target.createtxg {
-        return Vec::new();
-    }
-    let intermediates = history == History::All && !between(source, base.createtxg, target).is_empty();
-    let from = Base::Snapshot(base.tag.clone());
-    vec![Stream::Incremental { from, to: target.tag.clone(), intermediates }]
-}
-
-fn from_bookmark(source: &Dataset, base: &Bookmark, target: &Snapshot, history: History) -> Vec<Stream> {
-    let from = Base::Bookmark(base.tag.clone());
-    let first = match history {
-        History::All => source.snapshots.iter().find(|snapshot| snapshot.createtxg > base.createtxg),
-        History::NewestOnly => None,
-    };
-    let first = first.unwrap_or(target);
-    let mut streams = vec![Stream::Incremental { from, to: first.tag.clone(), intermediates: false }];
-    streams.extend(from_snapshot(source, first, target, history));
-    streams
-}
-
-/// Names that would arrive and are taken at the destination by a snapshot with other contents.
-fn taken_tags(
-    source: &Dataset,
-    destination: &Dataset,
-    after_txg: u64,
-    target: &Snapshot,
-    history: History,
-) -> Vec<SnapTag> {
-    let mut arriving = match history {
-        History::All => between(source, after_txg, target),
-        History::NewestOnly => Vec::new(),
-    };
-    arriving.push(target.tag.clone());
-    arriving.retain(|tag| destination.snapshot_by_tag(tag).is_some());
-    arriving
-}
-
 /// Where a dataset of the source's tree belongs at the destination: the same path below its root.
 ///
 /// # Errors
@@ -422,6 +368,9 @@ fn has(dataset: &Dataset, guid: Guid) -> bool {
     dataset.snapshot_by_guid(guid).is_some()
 }
 
+#[cfg(test)]
+#[path = "replication_model.rs"]
+mod model;
 #[cfg(test)]
 #[path = "replication_tests.rs"]
 mod tests;

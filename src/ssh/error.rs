@@ -135,7 +135,7 @@ impl ConnectError {
                 endpoint.user, endpoint.host
             ),
             Self::HostKeyUnknown { .. } => {
-                "Compare the fingerprint with the one on the host itself (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub); if it is the same, accept it."
+                "Compare the fingerprint with the one on the host itself (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub); if it is the same, accept it (--accept-new-host-keys)."
                     .into()
             }
             Self::HostKeyChanged { .. } => {
