@@ -31,11 +31,15 @@ pub struct Facts<'a> {
     pub source: &'a Dataset,
     /// The dataset that is received into, if it is there.
     pub destination: Option<&'a Dataset>,
+    /// Where it belongs, whether there is something or not.
+    pub place: &'a DatasetName,
     /// The group on whose behalf this is done.
     pub group: &'a str,
     /// Bytes that the destination says were written since the snapshot that [`unsure_since`] asked for
     /// (property `written@…`), where it had to be asked.
     pub written_since_base: Option<u64>,
+    /// How the dataset is encrypted in which a destination that is not there would be created.
+    pub above: Option<&'a Encryption>,
 }
 
 /// What to do about one dataset.
@@ -152,6 +156,13 @@ pub fn plan(facts: &Facts<'_>, history: History) -> Plan {
         return Plan { discard: None, action: Action::NoSnapshot, notes: Vec::new() };
     };
     let Some(destination) = facts.destination else {
+        if let (Encryption::Off, Some(Encryption::On { root, key_loaded: false })) =
+            (&facts.source.encryption, facts.above)
+        {
+            let (destination, root) = (facts.place.clone(), root.clone());
+            let conflict = Conflict::DestinationKeyNotLoaded { destination, root };
+            return Plan { discard: None, action: Action::Conflict(conflict), notes: Vec::new() };
+        }
         let streams = from_nothing(facts.source, target, history);
         return Plan { discard: None, action: Action::Send { streams }, notes: Vec::new() };
     };
@@ -239,6 +250,16 @@ fn judge_partial<'a>(
     }
 }
 
+/// What the destination's partial receive is of, if it did not come from this source: neither is its snapshot
+/// one of the source's (under whatever name), nor does its name speak of the source.
+fn somebody_elses(source: &Dataset, destination: &Dataset) -> Option<String> {
+    let contents = destination.partial.as_ref()?.contents.as_ref()?;
+    let named = contents.to_name.split('@').next() == Some(source.name.as_str());
+    let known = source.snapshot_by_guid(contents.to_guid).is_some()
+        || source.bookmarks.iter().any(|bookmark| bookmark.guid == contents.to_guid);
+    (!named && !known).then(|| contents.to_name.clone())
+}
+
 fn token_of(destination: &Dataset) -> String {
     destination.partial.as_ref().map(|partial| partial.token.clone()).unwrap_or_default()
 }
@@ -255,7 +276,11 @@ fn without_partial(
     let name = || destination.name.clone();
     if destination.snapshots.is_empty() {
         // A first receive that was interrupted leaves a dataset without a snapshot; dropping its
-        // partial state takes the dataset away as well, and then everything is sent.
+        // partial state takes the dataset away as well, and then everything is sent. That is what a run
+        // into the wrong dataset must not do to somebody else's first stream.
+        if let Some(from) = somebody_elses(source, destination) {
+            return Action::Conflict(Conflict::OthersPartial { destination: name(), from });
+        }
         if discarding {
             return Action::Send { streams: from_nothing(source, target, history) };
         }

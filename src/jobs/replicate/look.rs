@@ -58,9 +58,7 @@ impl Step for Look {
             for note in &plan.notes {
                 cx.warn(note.clone());
             }
-            if let Action::Conflict(conflict) = plan.action {
-                conflicts.push((pair, conflict));
-            }
+            conflicts.extend(run.obstacle(&view, pair).map(|conflict| (pair, conflict)));
         }
         for (pair, conflict) in &conflicts {
             if !can_be_resolved(conflict, is_encrypted(pair), run.input.on_conflict) {

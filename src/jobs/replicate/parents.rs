@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::look::Looked;
-use super::run::Run;
+use super::run::{Run, no_pool};
 use crate::domain::job::Failure;
 use crate::domain::names::DatasetName;
 use crate::engine::{Step, StepContext, UndoKind};
@@ -43,8 +43,7 @@ impl Step for Parents {
         if missing.iter().any(|name| name.parent().is_none()) {
             let pool = run.input.destination.dataset.pool();
             let host = run.destination.host().label();
-            return Err(Failure::permanent(format!("There is no pool {pool} on {host}."))
-                .advise("List the pools there with: zpool list. A pool that is missing there may have to be imported."));
+            return Err(no_pool(pool, host));
         }
         recorded(missing)
     }
