@@ -171,26 +171,22 @@ impl Journal {
         self.console(Level::Warn, message);
     }
 
+    /// What a person has seen never goes back: a step that starts again shows nothing until it is further.
     pub(super) fn progress(&self, percent: u8) {
-        {
-            let mut pending = lock(&self.pending);
-            if pending.shown_percent == percent {
-                return;
-            }
-            pending.percent = Some(percent);
-            pending.shown_percent = percent;
+        let mut pending = lock(&self.pending);
+        if percent <= pending.shown_percent {
+            return;
         }
+        pending.percent = Some(percent);
+        pending.shown_percent = percent;
         self.hub.tell(JobUpdate::Progress { job: self.job, percent, details: Value::Null });
         self.something_pending.notify_one();
     }
 
     pub(super) fn details(&self, details: Value) {
-        let percent = {
-            let mut pending = lock(&self.pending);
-            pending.details = Some(details.clone());
-            pending.shown_percent
-        };
-        self.hub.tell(JobUpdate::Progress { job: self.job, percent, details });
+        let mut pending = lock(&self.pending);
+        pending.details = Some(details.clone());
+        self.hub.tell(JobUpdate::Progress { job: self.job, percent: pending.shown_percent, details });
         self.something_pending.notify_one();
     }
 
@@ -242,7 +238,10 @@ impl Journal {
         let mut pending = lock(&self.pending);
         let waiting = pending.percent.take();
         match change.progress_percent {
-            Some(percent) => pending.shown_percent = percent,
+            Some(percent) => {
+                pending.shown_percent = pending.shown_percent.max(percent);
+                change.progress_percent = Some(pending.shown_percent);
+            }
             None => change.progress_percent = waiting,
         }
         let details = pending.details.take();
@@ -264,7 +263,10 @@ impl Journal {
         if let Some(phase) = &change.phase {
             self.hub.tell(JobUpdate::Phase { job, phase: phase.clone() });
         }
-        if let Some(percent) = change.progress_percent {
+        if change.progress_percent.is_some() {
+            // While it was being written the step may have told more.
+            let pending = lock(&self.pending);
+            let percent = pending.shown_percent;
             self.hub.tell(JobUpdate::Progress { job, percent, details: Value::Null });
         }
         if let Some(state) = change.state {
