@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::conflict::{Conflict, tags};
 use super::streams::{from_bookmark, from_nothing, from_snapshot, taken_tags};
 use crate::domain::dataset::{
-    Base, Bookmark, Dataset, DatasetKind, Encryption, Guid, PartialReceive, Role, Snapshot,
+    Base, Bookmark, Dataset, DatasetKind, Encryption, PartialReceive, Role, Snapshot,
 };
 use crate::domain::names::{DatasetName, SnapTag};
 
@@ -386,11 +386,7 @@ pub fn counterpart(
 
 /// The newest snapshot that both sides have as a snapshot: what the next run will build on.
 pub fn newest_common_snapshot<'a>(source: &'a Dataset, destination: &Dataset) -> Option<&'a Snapshot> {
-    source.snapshots.iter().rev().find(|snapshot: &&Snapshot| has(destination, snapshot.guid))
-}
-
-fn has(dataset: &Dataset, guid: Guid) -> bool {
-    dataset.snapshot_by_guid(guid).is_some()
+    source.snapshots.iter().rev().find(|snapshot| destination.snapshot_by_guid(snapshot.guid).is_some())
 }
 
 #[cfg(test)]
