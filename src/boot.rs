@@ -3,34 +3,106 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use secrecy::SecretString;
+use async_trait::async_trait;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::app::App;
+use crate::app::secrets::{SecretError, Secrets};
+use crate::domain::ids::SecretId;
+use crate::domain::job::Failure;
 use crate::engine::{Engine, SystemClock};
-use crate::jobs::hosts::Hosts;
-use crate::store::Store;
+use crate::jobs::hosts::{Hosts, SealedKeys};
+use crate::store::{OpenError, Store};
+use crate::vault::{Vault, VaultError};
 
-pub use crate::store::OpenError;
+/// Why there is no application.
+#[derive(Debug, thiserror::Error)]
+pub enum BootError {
+    /// The database.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The key file.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The secrets.
+    #[error(transparent)]
+    Secrets(#[from] SecretError),
+}
+
+impl BootError {
+    /// What to do about it.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::Open(error) => error.advice(),
+            Self::Vault(error) => error.advice(),
+            Self::Secrets(error) => error.advice(),
+        }
+    }
+
+    /// Whether it stopped in order to protect data.
+    pub fn protects_data(&self) -> bool {
+        matches!(self, Self::Open(OpenError::Newer { .. }) | Self::Secrets(SecretError::OtherKeyFile { .. }))
+    }
+}
 
 /// An application that keeps nothing: its database is in memory. What a run leaves behind lies with ZFS
 /// itself (resume tokens, holds, bookmarks), so the next one goes on from there.
 ///
 /// # Errors
 /// Only if memory or threads run out.
-pub fn passing(passphrase: Option<SecretString>) -> Result<App, OpenError> {
-    Ok(assemble(Store::open_in_memory()?, passphrase))
+pub fn passing(passphrase: Option<SecretString>) -> Result<App, BootError> {
+    Ok(assemble(Store::open_in_memory()?, None, passphrase))
 }
 
-/// An application over the database in `data_dir`, which is created or migrated if need be.
+/// An application over the database in `data_dir`, which is created or migrated if need be, with the secrets
+/// that the key file beside it opens. A rotation of that key that was cut off is finished first.
+///
+/// Without a key file there are no secrets. None is made here: whoever makes one has to show the recovery
+/// key to a person.
 ///
 /// # Errors
-/// If another process has it, if a newer version wrote it, if it is damaged, or the disk does not allow it.
-pub fn lasting(data_dir: &Path, passphrase: Option<SecretString>) -> Result<App, OpenError> {
-    Ok(assemble(Store::open(data_dir)?, passphrase))
+/// If another process has the directory, if a newer version wrote the database, if it is damaged, if the disk
+/// does not allow it, or if the key file is another database's or can be read by others.
+pub async fn lasting(data_dir: &Path, passphrase: Option<SecretString>) -> Result<App, BootError> {
+    let store = Store::open(data_dir)?;
+    let secrets = match Vault::open(data_dir) {
+        Ok(vault) => Some(Secrets::new(store.clone(), vault)),
+        Err(VaultError::Missing { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    if let Some(secrets) = &secrets {
+        secrets.require_own_key_file().await?;
+        secrets.finish_rotation(|_step| ()).await?;
+    }
+    let keys = secrets.map(|secrets| Arc::new(KeysInVault(secrets)) as Arc<dyn SealedKeys>);
+    Ok(assemble(store, keys, passphrase))
 }
 
-fn assemble(store: Store, passphrase: Option<SecretString>) -> App {
-    let hosts = Arc::new(Hosts::new(None, passphrase));
+fn assemble(store: Store, keys: Option<Arc<dyn SealedKeys>>, passphrase: Option<SecretString>) -> App {
+    let hosts = Arc::new(Hosts::new(keys, passphrase));
     let engine = Engine::new(store.clone(), crate::jobs::definitions(&hosts), Arc::new(SystemClock::new()));
     App::new(store, engine, hosts)
+}
+
+/// The SSH keys among the secrets. Jobs only see this, so they cannot ask for a password.
+struct KeysInVault(Secrets);
+
+#[async_trait]
+impl SealedKeys for KeysInVault {
+    async fn key_text(&self, id: SecretId) -> Result<SecretString, Failure> {
+        let sealed = self.0.get_by_id(id).await.map_err(|error| {
+            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+            Failure::permanent(format!("The SSH key was not read: {error}{}.", cause.unwrap_or_default()))
+                .advise(error.advice())
+        })?;
+        let sealed = sealed.ok_or_else(|| {
+            Failure::permanent(format!("There is no SSH key {id} in the vault."))
+                .advise("It was deleted: give the job another key.")
+        })?;
+        let text = std::str::from_utf8(sealed.expose_secret()).map_err(|_not_text| {
+            Failure::permanent(format!("The secret {id} is no SSH key: it is not text."))
+                .advise("Give the job another key.")
+        })?;
+        Ok(SecretString::from(text))
+    }
 }

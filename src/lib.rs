@@ -3,7 +3,7 @@
 //! ```text
 //!            cli            draw and parse; no rules
 //!             │
-//!            app            one use case = permission + audit line + one transaction; returns at once
+//!            app            one use case = one transaction, perhaps a job; returns at once
 //!             │
 //!           engine          claims jobs, runs their steps, records every event, schedules, recovers
 //!             │
@@ -13,8 +13,11 @@
 //!  zfs ─► host ─► ssh   store (SQLite) · vault (sealed secrets)
 //! ```
 //!
-//! Arrows only run downward; `tests/architecture.rs` reads the imports and fails on a wrong one.
-//! `boot` is the composition root and the only place that knows every type.
+//! Below all of these lies `domain`: the words of the field, which imports nothing of the house.
+//!
+//! Arrows only run downward; `tests/architecture.rs` reads the imports and fails on a wrong one. Of `jobs`,
+//! `app` takes the inputs and the previews, nothing that runs. `boot` is the composition root and the only
+//! place that knows every type; `cli` calls it, and reads `config` (the settings) and `telemetry` (the log).
 
 pub mod app;
 pub mod boot;

@@ -23,14 +23,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("engine", &["store", "domain"]),
     ("jobs", &["engine", "plan", "store", "vault", "vsphere", "zfs", "host", "ssh", "notify", "domain"]),
     ("auth", &["store", "domain"]),
-    ("app", &["domain", "plan", "store", "vault", "auth", "engine"]),
+    // Of `jobs`, the use cases take the inputs and the previews; the jobs themselves run in the engine.
+    ("app", &["domain", "plan", "store", "vault", "auth", "engine", "jobs"]),
     ("web", &["app", "auth", "domain"]),
     ("api", &["app", "auth", "domain"]),
     // The composition root is called from the commands, and from nowhere else.
-    ("cli", &["app", "domain", "boot", "config"]),
+    ("cli", &["app", "domain", "boot", "config", "telemetry"]),
     // Simulators share no code with the clients that they test.
     ("sim", &["domain"]),
-    ("config", &["domain"]),
+    // How much is logged, and how, is a setting.
+    ("config", &["domain", "telemetry"]),
     ("telemetry", &["domain"]),
     ("boot", &["*"]),
     // The crate root and the program only hand over.

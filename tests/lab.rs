@@ -13,15 +13,14 @@ mod lab;
 mod laws;
 
 #[path = "support/zerfaux.rs"]
+#[allow(dead_code)] // what this binary's cases do not use yet
 mod zerfaux_cli;
 
 #[path = "lab/cases/mod.rs"]
 mod cases;
 
-/// A campaign tries every one of many points, `tests/run` only a few: `(every, offset)` for the laws.
-fn sample(every: usize, offset: usize) -> (usize, usize) {
-    match std::env::var("ZERFAUX_LAB_EVERY").ok().and_then(|text| text.parse().ok()) {
-        Some(wanted) => (wanted, 0),
-        None => (every, offset),
-    }
+/// A campaign tries every one of many points (`ZERFAUX_LAB_EVERY=1`), `tests/run` only some.
+fn sample(every: usize, offset: usize) -> laws::Sample {
+    let wanted = std::env::var("ZERFAUX_LAB_EVERY").ok().and_then(|text| text.parse().ok());
+    laws::Sample { every: wanted.unwrap_or(every), offset }
 }

@@ -14,7 +14,7 @@ mod samples;
 use std::path::Path;
 use std::sync::Arc;
 
-use laws::{Child, Report, SelfChild, Story, World};
+use laws::{Child, Report, Sample, SelfChild, Story, World};
 use samples::{Directory, broken, files, pages};
 
 /// Kinds of the product whose worlds need more than files: the kind, and the file in which its world is.
@@ -96,26 +96,26 @@ async fn each_step_run_twice_changes_nothing_more() {
 #[tokio::test]
 async fn a_failure_at_each_step_unwinds_and_leaves_nothing_behind() {
     for world in sound() {
-        laws::fail_at_each_step(world.as_ref()).await.assert_kept(world.kind());
+        laws::fail_at_each_step(world.as_ref(), Sample::ALL).await.assert_kept(world.kind());
     }
 }
 
 #[tokio::test]
 async fn a_retry_after_a_failure_at_each_step_ends_as_without_it() {
     for world in sound() {
-        laws::retry_after_each_failure(world.as_ref()).await.assert_kept(world.kind());
+        laws::retry_after_each_failure(world.as_ref(), Sample::ALL).await.assert_kept(world.kind());
     }
 }
 
 #[tokio::test]
 async fn each_undo_run_twice_changes_nothing_more() {
     for world in sound() {
-        laws::undo_each_step_twice(world.as_ref()).await.assert_kept(world.kind());
+        laws::undo_each_step_twice(world.as_ref(), Sample::ALL).await.assert_kept(world.kind());
     }
 }
 
 async fn killed(world: &dyn World, child: &dyn Child) -> Report {
-    laws::kill_around_each_event(world, child, (1, 0)).await
+    laws::kill_around_each_event(world, child, Sample::ALL).await
 }
 
 #[tokio::test]
@@ -148,13 +148,13 @@ async fn a_step_that_does_more_each_time_is_found() {
 #[tokio::test]
 async fn an_undo_that_leaves_something_is_found() {
     let world = unsound_world("broken_leaves_behind");
-    found(&laws::fail_at_each_step(world.as_ref()).await, "left behind: found out #0 = x");
+    found(&laws::fail_at_each_step(world.as_ref(), Sample::ALL).await, "left behind: found out #0 = x");
 }
 
 #[tokio::test]
 async fn an_undo_that_works_only_once_is_found() {
     let world = unsound_world("broken_undoes_once");
-    let report = laws::undo_each_step_twice(world.as_ref()).await;
+    let report = laws::undo_each_step_twice(world.as_ref(), Sample::ALL).await;
     found(&report, "cannot be taken back again");
     found(&report, "the job is waiting");
 }

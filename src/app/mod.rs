@@ -3,6 +3,7 @@
 //! In: permission, audit, one transaction, perhaps a job. Out: drawing, parsing, commands on hosts. The
 //! types that a use case takes and gives are named here again, so that who draws needs no other room.
 
+pub mod backups;
 pub mod error;
 pub mod jobs;
 pub mod replications;

@@ -31,6 +31,12 @@ pub enum SecretError {
         #[source]
         source: VaultError,
     },
+    /// The key file is another installation's, or an older one.
+    #[error("the key file is not the one of this database, which is sealed under key {}", wanted.join(", "))]
+    OtherKeyFile {
+        /// The data keys that the database wants and the key file does not hold.
+        wanted: Vec<String>,
+    },
     /// The recovery key that was typed for the rotation is not the one of this database.
     #[error("could not rotate the data key: the recovery key is not the one of this database")]
     OtherRecoveryKey,
@@ -48,6 +54,10 @@ impl SecretError {
         match self {
             Self::Store { source, .. } => source.advice(),
             Self::Vault { source, .. } => source.advice(),
+            Self::OtherKeyFile { .. } => {
+                "Put the key file that belongs to this database back in its place. If it is lost, move this one \
+                 away: Zerfaux then works without its secrets, and nothing is sealed under a wrong key."
+            }
             Self::OtherRecoveryKey => "Use the recovery key that was printed last for this installation.",
             Self::Unreadable { .. } => "Enter these secrets again or delete them, then rotate the key.",
         }
@@ -108,6 +118,37 @@ impl Secrets {
         let attempted = || format!("read the secret {name:?}");
         let row = self.store.secret_named(name).await.map_err(failed(attempted()))?;
         row.map(|row| self.open(&row)).transpose().map_err(not_opened(attempted()))
+    }
+
+    /// The secret with this id, if there is one.
+    ///
+    /// # Errors
+    /// If it cannot be read or opened.
+    pub async fn get_by_id(&self, id: SecretId) -> Result<Option<SecretSlice<u8>>, SecretError> {
+        let attempted = || format!("read secret {id}");
+        let row = self.store.secret(id).await.map_err(failed(attempted()))?;
+        row.map(|row| self.open(&row)).transpose().map_err(not_opened(attempted()))
+    }
+
+    /// Whether the key file and the database belong together: asked once at the start, because what is sealed
+    /// under a wrong key is lost as soon as the right one comes back.
+    ///
+    /// # Errors
+    /// [`SecretError::OtherKeyFile`] if not; or if the database cannot be read.
+    pub async fn require_own_key_file(&self) -> Result<(), SecretError> {
+        let attempted = || "compare the key file with the database".to_owned();
+        let held = self.vault.key_ids();
+        let rows = self.store.secrets().await.map_err(failed(attempted()))?;
+        let mut wanted: Vec<String> =
+            rows.into_iter().map(|row| row.key_id).filter(|id| !held.contains(id)).collect();
+        let wrapped = self.store.wrapped_keys().await.map_err(failed(attempted()))?;
+        // In the middle of a rotation there are two, of which the key file needs to hold one.
+        if !wrapped.is_empty() && !wrapped.iter().any(|one| held.contains(&one.key_id)) {
+            wanted.extend(wrapped.into_iter().map(|one| one.key_id));
+        }
+        wanted.sort();
+        wanted.dedup();
+        if wanted.is_empty() { Ok(()) } else { Err(SecretError::OtherKeyFile { wanted }) }
     }
 
     /// Keeps the data keys wrapped for a recovery key that was just made, in place of the earlier wrapping.

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::exit::Exit;
+use super::output;
 
 /// Show Zerfaux on simulated sites (not there yet: says what it will do).
 #[derive(Debug, Args)]
@@ -29,9 +30,9 @@ What works today is replication between real ZFS hosts:
 impl Demo {
     pub(super) fn run(&self) -> Exit {
         if self.json {
-            println!("{}", serde_json::json!({ "available": false, "drill": self.drill, "message": WHAT }));
+            output::line(serde_json::json!({ "available": false, "drill": self.drill, "message": WHAT }));
         } else {
-            print!("{WHAT}");
+            output::line(WHAT.trim_end());
         }
         Exit::Done
     }

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use super::output;
+
 use crate::app::AppError;
 use crate::domain::job::{Failure, FailureKind, Job, JobState};
 
@@ -75,9 +77,9 @@ impl Trouble {
     }
 
     pub(super) fn print(&self) {
-        eprintln!("zerfaux: {}", self.message);
+        output::remark(format_args!("zerfaux: {}", self.message));
         if let Some(advice) = self.advice.as_deref().filter(|advice| !advice.is_empty()) {
-            eprintln!("{advice}");
+            output::remark(advice);
         }
     }
 }

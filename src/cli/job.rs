@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 
 use super::exit::{Exit, Trouble};
 use super::options::{data_dir, lasting_app};
-use super::progress::emit;
+use super::output;
 use crate::app::App;
 use crate::config::Settings;
 use crate::domain::ids::JobId;
@@ -57,7 +57,7 @@ enum Verb {
 
 impl Job {
     pub(super) async fn run(self, settings: &Settings) -> Result<Exit, Trouble> {
-        let app = lasting_app(&data_dir(settings))?;
+        let app = lasting_app(&data_dir(settings)).await?;
         match self.verb {
             Verb::List { limit, json } => list(&app, limit, json).await,
             Verb::Show { id, json } => show(&app, id, json).await,
@@ -74,14 +74,14 @@ impl Job {
             Verb::Cancel { id } => {
                 app.cancel(id).await?;
                 app.run_until_idle().await?;
-                println!("{}", line(&app.job(id).await?));
+                output::line(line(&app.job(id).await?));
                 Ok(Exit::Done)
             }
             Verb::Cleanup { id } => {
                 app.cleanup(id).await?;
                 app.run_until_idle().await?;
                 let job = app.job(id).await?;
-                println!("{}", line(&job));
+                output::line(line(&job));
                 Ok(if job.state == JobState::Waiting { Exit::Failed } else { Exit::Done })
             }
         }
@@ -98,7 +98,7 @@ async fn worst(app: &App, ids: &[JobId]) -> Result<Exit, Trouble> {
     let mut worst = Exit::Done;
     for id in ids {
         let job = app.job(*id).await?;
-        println!("{}", line(&job));
+        output::line(line(&job));
         if let Some(failure) = &job.failure {
             Trouble::from(failure).print();
         }
@@ -114,13 +114,13 @@ async fn list(app: &App, limit: usize, json: bool) -> Result<Exit, Trouble> {
     let jobs = app.jobs(limit).await?;
     for job in &jobs {
         if json {
-            emit(&serde_json::to_value(job).map_err(|error| Trouble::failed(&error))?);
+            output::json(&serde_json::to_value(job).map_err(|error| Trouble::failed(&error))?);
         } else {
-            println!("{}", line(job));
+            output::line(line(job));
         }
     }
     if jobs.is_empty() && !json {
-        println!("There are no jobs yet.");
+        output::line("There are no jobs yet.");
     }
     Ok(Exit::Done)
 }
@@ -128,22 +128,18 @@ async fn list(app: &App, limit: usize, json: bool) -> Result<Exit, Trouble> {
 async fn show(app: &App, id: JobId, json: bool) -> Result<Exit, Trouble> {
     let job = app.job(id).await?;
     if json {
-        emit(&serde_json::to_value(&job).map_err(|error| Trouble::failed(&error))?);
+        output::json(&serde_json::to_value(&job).map_err(|error| Trouble::failed(&error))?);
         return Ok(Exit::Done);
     }
-    println!("{}", line(&job));
+    output::line(line(&job));
     for entry in app.console(id, 0, usize::MAX).await? {
-        println!(
-            "  {} {:7} {}",
-            entry.at.strftime("%Y-%m-%d %H:%M:%SZ"),
-            entry.level.as_str(),
-            entry.message
-        );
+        let at = entry.at.strftime("%Y-%m-%d %H:%M:%SZ");
+        output::line(format_args!("  {at} {:7} {}", entry.level.as_str(), entry.message));
     }
     if let Some(failure) = &job.failure {
-        println!("  {}", failure.message);
+        output::line(format_args!("  {}", failure.message));
         if let Some(advice) = &failure.advice {
-            println!("  {advice}");
+            output::line(format_args!("  {advice}"));
         }
     }
     Ok(Exit::Done)

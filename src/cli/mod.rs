@@ -1,9 +1,11 @@
 //! The command line, one file per command: parse, call the use case, draw. No rules of its own.
 
+mod backup;
 mod demo;
 mod exit;
 mod job;
 mod options;
+mod output;
 mod progress;
 mod replicate;
 mod version;
@@ -30,6 +32,8 @@ struct Cli {
 enum Command {
     Replicate(Box<replicate::Replicate>),
     Job(job::Job),
+    Backup(backup::Backup),
+    Restore(backup::Restore),
     Demo(demo::Demo),
     Version(version::Version),
 }
@@ -68,6 +72,8 @@ fn run(cli: Cli) -> Result<Exit, Trouble> {
         match cli.command {
             Command::Replicate(command) => command.run(&settings).await,
             Command::Job(command) => command.run(&settings).await,
+            Command::Backup(command) => command.run(&settings),
+            Command::Restore(command) => command.run(&settings),
             Command::Demo(command) => Ok(command.run()),
             Command::Version(command) => Ok(command.run()),
         }

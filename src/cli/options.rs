@@ -98,7 +98,7 @@ fn home() -> Option<PathBuf> {
 }
 
 /// A job may be resumed from another directory, so paths are kept whole.
-fn absolute(path: &Path) -> Result<PathBuf, Trouble> {
+pub(super) fn absolute(path: &Path) -> Result<PathBuf, Trouble> {
     std::path::absolute(path).map_err(|error| Trouble::usage(&error))
 }
 
@@ -107,14 +107,10 @@ pub(super) fn passphrase() -> Option<SecretString> {
     std::env::var("ZERFAUX_IDENTITY_PASSPHRASE").ok().filter(|text| !text.is_empty()).map(SecretString::from)
 }
 
-/// The application over the data directory, which has to be named or be the default one.
-pub(super) fn lasting_app(data_dir: &Path) -> Result<App, Trouble> {
-    use crate::boot::OpenError;
-    crate::boot::lasting(data_dir, passphrase()).map_err(|error| {
-        let trouble = match &error {
-            OpenError::Newer { .. } => Trouble::refused(&error),
-            _ => Trouble::failed(&error),
-        };
+/// The application over this data directory.
+pub(super) async fn lasting_app(data_dir: &Path) -> Result<App, Trouble> {
+    crate::boot::lasting(data_dir, passphrase()).await.map_err(|error| {
+        let trouble = if error.protects_data() { Trouble::refused(&error) } else { Trouble::failed(&error) };
         trouble.advise(error.advice())
     })
 }

@@ -1,12 +1,13 @@
 //! How a running job is shown: a bar on a terminal, plain lines elsewhere, or one JSON object per line.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::exit::{Exit, Trouble};
+use super::output;
 use crate::app::App;
 use crate::app::jobs::JobUpdate;
 use crate::domain::ids::JobId;
@@ -85,7 +86,7 @@ impl Progress {
             JobUpdate::Progress { percent, details, .. } => self.progress(percent, &details),
             JobUpdate::State { state, .. } => {
                 if matches!(self.shown, Shown::Json) {
-                    emit(&json!({ "event": "state", "state": state }));
+                    output::json(&json!({ "event": "state", "state": state }));
                 }
             }
             JobUpdate::Refresh => self.catch_up(app, id).await?,
@@ -107,7 +108,7 @@ impl Progress {
         }
         self.last_console = line.seq;
         match self.shown {
-            Shown::Json => emit(&json!({
+            Shown::Json => output::json(&json!({
                 "event": "console", "seq": line.seq, "at": line.at, "level": line.level, "message": line.message,
             })),
             _ if line.level == Level::Debug => {}
@@ -137,7 +138,7 @@ impl Progress {
         };
         match &self.shown {
             Shown::Bar(bar) => bar.println(format!("{mark} {message}")),
-            Shown::Plain { .. } => eprintln!("{mark} {message}"),
+            Shown::Plain { .. } => output::remark(format_args!("{mark} {message}")),
             Shown::Json => {}
         }
     }
@@ -145,7 +146,7 @@ impl Progress {
     fn phase(&mut self, phase: Option<String>) {
         match &self.shown {
             Shown::Bar(bar) => bar.set_prefix(phase.clone().unwrap_or_default().replace('_', " ")),
-            Shown::Json => emit(&json!({ "event": "phase", "phase": phase })),
+            Shown::Json => output::json(&json!({ "event": "phase", "phase": phase })),
             Shown::Plain { .. } => {}
         }
         self.phase = phase;
@@ -154,7 +155,9 @@ impl Progress {
     fn progress(&mut self, percent: u8, details: &Value) {
         let text = describe(details);
         match &mut self.shown {
-            Shown::Json => emit(&json!({ "event": "progress", "percent": percent, "details": details })),
+            Shown::Json => {
+                output::json(&json!({ "event": "progress", "percent": percent, "details": details }))
+            }
             Shown::Bar(bar) => {
                 bar.set_position(u64::from(percent));
                 if !text.is_empty() {
@@ -164,7 +167,7 @@ impl Progress {
             Shown::Plain { told } => {
                 if !text.is_empty() && told.elapsed() >= PLAIN_EVERY {
                     *told = Instant::now();
-                    eprintln!("  {percent} %  {text}");
+                    output::remark(format_args!("  {percent} %  {text}"));
                 }
             }
         }
@@ -205,10 +208,4 @@ fn describe(details: &Value) -> String {
         text.push_str(&format!(" (dataset {index} of {total})"));
     }
     text
-}
-
-/// One JSON object on a line of its own.
-pub(super) fn emit(value: &Value) {
-    // A reader that has gone away is no reason to stop a replication.
-    let _ = writeln!(std::io::stdout(), "{value}");
 }

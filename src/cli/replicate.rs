@@ -5,7 +5,8 @@ use serde_json::json;
 
 use super::exit::{Exit, Trouble};
 use super::options::{Ssh, lasting_app, passphrase};
-use super::progress::{Progress, emit};
+use super::output;
+use super::progress::Progress;
 use crate::app::App;
 use crate::app::replications::{Action, History, OnConflict, Preview, ReplicateInput};
 use crate::config::Settings;
@@ -108,7 +109,7 @@ impl Replicate {
         }
         let (input, dry_run, json) = (self.input()?, self.dry_run, self.json);
         let app = match &settings.data_dir {
-            Some(directory) => lasting_app(directory)?,
+            Some(directory) => lasting_app(directory).await?,
             None => crate::boot::passing(passphrase()).map_err(|error| Trouble::failed(&error))?,
         };
         if dry_run {
@@ -147,7 +148,7 @@ async fn preview(app: &App, input: ReplicateInput, json: bool) -> Result<Exit, T
     let exit = if conflicts.count() == 0 { Exit::Done } else { Exit::Refused };
     if json {
         let value = serde_json::to_value(&preview).map_err(|error| Trouble::failed(&error))?;
-        emit(&json!({ "event": "plan", "dry_run": true, "plan": value }));
+        output::json(&json!({ "event": "plan", "dry_run": true, "plan": value }));
     } else {
         print_preview(&preview);
     }
@@ -155,26 +156,29 @@ async fn preview(app: &App, input: ReplicateInput, json: bool) -> Result<Exit, T
 }
 
 fn print_preview(preview: &Preview) {
-    println!("Dry run: nothing is changed.");
+    output::line("Dry run: nothing is changed.");
     if preview.snapshot_first {
         let written: u64 = preview.datasets.iter().map(|dataset| dataset.written).sum();
-        println!("A snapshot would be taken first; it would add about {}.", format_bytes(written));
+        output::line(format_args!(
+            "A snapshot would be taken first; it would add about {}.",
+            format_bytes(written)
+        ));
     }
     let mut total = 0;
     for dataset in &preview.datasets {
-        println!("{dataset}");
+        output::line(dataset);
         total += dataset.estimates.iter().sum::<u64>();
         if let Action::Conflict(conflict) = &dataset.plan.action {
-            println!("{}", conflict.advice(dataset.destination_encrypted));
+            output::line(conflict.advice(dataset.destination_encrypted));
         }
     }
-    println!("In all about {} of what is there now.", format_bytes(total));
+    output::line(format_args!("In all about {} of what is there now.", format_bytes(total)));
 }
 
 /// The last word: on standard output what was done, on standard error what went wrong.
 fn report(job: &Job, input: &ReplicateInput, json: bool) -> Result<(), Trouble> {
     if json {
-        emit(&json!({
+        output::json(&json!({
             "event": "result", "state": job.state, "result": job.result, "error": job.failure,
             "failed_phase": job.failed_phase, "warnings": job.warnings,
         }));
@@ -190,7 +194,7 @@ fn report(job: &Job, input: &ReplicateInput, json: bool) -> Result<(), Trouble> 
                     1 => format!("{} in 1 stream", format_bytes(bytes)),
                     _ => format!("{} in {streams} streams", format_bytes(bytes)),
                 };
-                println!("{} → {}: {what}, verified.", input.source, input.destination);
+                output::line(format_args!("{} → {}: {what}, verified.", input.source, input.destination));
             }
             Ok(())
         }

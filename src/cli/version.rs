@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::exit::Exit;
+use super::output;
 
 /// Print the version.
 #[derive(Debug, Args)]
@@ -16,9 +17,9 @@ impl Version {
     pub(super) fn run(&self) -> Exit {
         let version = env!("CARGO_PKG_VERSION");
         if self.json {
-            println!("{}", serde_json::json!({ "name": "zerfaux", "version": version }));
+            output::line(serde_json::json!({ "name": "zerfaux", "version": version }));
         } else {
-            println!("zerfaux {version}");
+            output::line(format_args!("zerfaux {version}"));
         }
         Exit::Done
     }

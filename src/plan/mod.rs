@@ -4,3 +4,6 @@ pub mod conflict;
 pub mod replication;
 pub mod retention;
 pub mod rpo;
+
+mod partial;
+mod streams;

@@ -21,6 +21,18 @@ const KEPT: usize = 3;
 /// Why there is no copy. Nothing is left behind under the copy's name.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
+    /// There is nothing to copy.
+    #[error("there is no database {}", database.display())]
+    NoDatabase {
+        /// Where it should be.
+        database: PathBuf,
+    },
+    /// What is there was not made by Zerfaux.
+    #[error("{} is not a database of Zerfaux", database.display())]
+    NotOurs {
+        /// The file.
+        database: PathBuf,
+    },
     /// A file of that name exists; a backup never replaces one.
     #[error("could not back up the database to {}: a file of that name exists", target.display())]
     Exists {
@@ -70,6 +82,10 @@ impl BackupError {
     /// What to do about it.
     pub fn advice(&self) -> &'static str {
         match self {
+            Self::NoDatabase { .. } | Self::NotOurs { .. } => {
+                "Name the data directory with --data-dir. Without one `zerfaux replicate` keeps nothing, and \
+                 there is nothing to back up."
+            }
             Self::Exists { .. } => "Choose another name, or move the old file away.",
             Self::File { source, .. } => match source.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Condition::DiskFull.advice(),

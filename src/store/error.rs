@@ -199,7 +199,7 @@ impl Condition {
                 "Something else than this version of Zerfaux wrote to the database: restore a backup, or \
                  use the version that wrote it."
             }
-            Self::Other => "See the cause below; `zerfaux doctor` checks the database.",
+            Self::Other => "See the cause; if it stays, report it with the log.",
         }
     }
 }

@@ -26,10 +26,7 @@ impl Store {
             return Ok(installation);
         }
         self.write("give the installation its id", |c| {
-            c.prepare_cached(
-                "INSERT OR IGNORE INTO installation (only_row, id, generation) VALUES (1, ?1, 1)",
-            )?
-            .execute([InstallationId::new().to_string()])?;
+            draw(c)?;
             Ok(find(c)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?)
         })
         .await
@@ -40,13 +37,22 @@ impl Store {
     /// # Errors
     /// If the database cannot be written.
     pub async fn raise_generation(&self) -> Result<Installation, StoreError> {
-        self.installation().await?;
-        self.write("raise the installation's generation", |c| {
-            c.execute("UPDATE installation SET generation = generation + 1", [])?;
-            Ok(find(c)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?)
-        })
-        .await
+        self.write("raise the installation's generation", |c| Ok(raise(c)?)).await
     }
+}
+
+/// Raises the generation of a database; one that had no installation yet has one afterwards.
+pub(in crate::store) fn raise(connection: &Connection) -> rusqlite::Result<Installation> {
+    draw(connection)?;
+    connection.execute("UPDATE installation SET generation = generation + 1", [])?;
+    find(connection)?.ok_or(rusqlite::Error::QueryReturnedNoRows)
+}
+
+fn draw(connection: &Connection) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT OR IGNORE INTO installation (only_row, id, generation) VALUES (1, ?1, 1)")?
+        .execute([InstallationId::new().to_string()])
+        .map(drop)
 }
 
 fn find(connection: &Connection) -> rusqlite::Result<Option<Installation>> {

@@ -143,7 +143,10 @@ fn back_up(database: &Path, backups: &Path, found: i64) -> Result<PathBuf, OpenE
 
 /// Migrates a file that nobody else uses. Foreign keys are off meanwhile, because SQLite cannot switch them
 /// within a transaction and migrations may rebuild tables; they are checked before the file is used.
-fn migrate_file(next: &Path, known: &Migrations) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+pub(in crate::store) fn migrate_file(
+    next: &Path,
+    known: &Migrations,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let mut connection = Connection::open(next)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", false)?;
@@ -156,7 +159,7 @@ fn migrate_file(next: &Path, known: &Migrations) -> Result<(), Box<dyn std::erro
     Ok(())
 }
 
-fn remove_with_log(database: &Path) -> io::Result<()> {
+pub(in crate::store) fn remove_with_log(database: &Path) -> io::Result<()> {
     for suffix in ["", "-wal", "-shm", "-journal"] {
         match fs::remove_file(backup::with_suffix(database, suffix)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

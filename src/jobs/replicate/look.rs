@@ -30,6 +30,8 @@ pub(super) struct Looked {
     pub(super) group: GroupId,
     /// The sequence number of the next snapshot.
     pub(super) sequence: u64,
+    /// Whether there is something at the destination already.
+    pub(super) destination_exists: bool,
     /// The datasets at the source, parents first.
     pub(super) sources: Vec<DatasetName>,
 }
@@ -64,7 +66,9 @@ impl Step for Look {
             }
         }
         let sources = view.pairs.iter().map(|pair| pair.source.name.clone()).collect();
-        let looked = Looked { group: view.group, sequence: next_sequence(&view), sources };
+        let destination_exists = view.pairs.first().is_some_and(|pair| pair.destination.is_some());
+        let looked =
+            Looked { group: view.group, sequence: next_sequence(&view), destination_exists, sources };
         recorded(looked)
     }
 

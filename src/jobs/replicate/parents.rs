@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::look::Looked;
 use super::run::{Run, no_pool};
 use crate::domain::job::Failure;
 use crate::domain::names::DatasetName;
@@ -32,6 +33,9 @@ impl Step for Parents {
 
     /// Which ones are missing, outermost first: what an undo may take away again.
     async fn intent(&self, cx: &StepContext) -> Result<Value, Failure> {
+        if cx.need::<Looked>("look")?.destination_exists {
+            return Ok(Value::Array(Vec::new()));
+        }
         let run = Run::open(cx.input()?, &self.0).await?;
         let above = ancestors(&run.input.destination.dataset);
         let there = run.destination.existing(&above).await?;

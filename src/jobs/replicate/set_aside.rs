@@ -93,7 +93,7 @@ impl Step for SetAside {
     }
 
     fn undo_kind(&self) -> UndoKind {
-        UndoKind::Cannot("the copy that was set aside stays under its dated name until a person discards it")
+        UndoKind::Nothing("a copy that was set aside stays under its dated name until a person discards it")
     }
 }
 

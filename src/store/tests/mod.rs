@@ -1,9 +1,11 @@
 //! Tests of the store that need its insides: its closures, its connections, other migrations.
 
 mod commits;
+mod jobs;
 mod migrating;
 mod nouns;
 mod opening;
+mod restoring;
 
 use jiff::Timestamp;
 use serde_json::json;

@@ -36,6 +36,7 @@ fn every_command() -> Vec<(&'static str, Command)> {
         ("guids", verbs::guids(&snapshot, &bookmark)),
         ("get", verbs::get(&name, std::slice::from_ref(&property))),
         ("exists", verbs::exists(&names)),
+        ("written_since", verbs::written_since(&name, "written@s1")),
         ("snapshot", verbs::snapshot(&snapshot, &more, &properties)),
         ("hold", verbs::hold(&tag, &snapshot, &more)),
         ("release", verbs::release(&tag, &snapshot, &more)),
@@ -51,6 +52,7 @@ fn every_command() -> Vec<(&'static str, Command)> {
         ("clone", verbs::clone(&snapshot, &name, &properties)),
         ("promote", verbs::promote(&name)),
         ("rename", verbs::rename(&name, &other)),
+        ("rename_volume", verbs::rename_volume(&name, &other)),
         ("abort_receive", verbs::abort_receive(&name)),
         ("mount", verbs::mount(&name)),
         ("unmount", verbs::unmount(&name)),
@@ -118,7 +120,8 @@ fn no_verb_forces_destroys_recursively_or_rolls_back() {
         if words[0] == "receive" && verb == "receive" {
             assert!(words.contains(&"-u") && words.contains(&"readonly=on"), "{verb}: {words:?}");
         }
-        if words[0] == "rename" {
+        if verb == "rename" {
+            // A file system keeps its mount as it is; for a volume there is no such option.
             assert_eq!(words[1], "-u");
         }
     }
@@ -141,7 +144,7 @@ fn what_changes_something_says_what_a_delegated_user_needs() {
     for (verb, command) in every_command() {
         let reads = ["list", "list_owners", "inspect_snapshots", "guids", "get", "exists", "holds", "token_contents"]
             .contains(&verb)
-            || ["estimate", "pool_properties", "pool_status"].contains(&verb)
+            || ["estimate", "pool_properties", "pool_status", "written_since"].contains(&verb)
             // of a resumed stream only the token knows the dataset
             || command.words().contains(&"-t".to_owned());
         assert_eq!(command.needs().is_none(), reads, "{verb}");

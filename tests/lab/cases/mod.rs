@@ -4,7 +4,6 @@ mod conflicts;
 mod errors;
 mod foreign;
 mod hindered;
-
 mod laws;
 mod the_lab;
 mod unsuited;

@@ -11,7 +11,7 @@ use zerfaux::engine::{Engine, SystemClock};
 use zerfaux::store::{JobFilter, Store};
 
 use super::wrapped::{Moment, Twist};
-use super::{Facts, Report, Scene, World};
+use super::{Facts, Report, Sample, Scene, World};
 
 /// How the process that is killed is started. It keeps its database in `data`; started on an empty one it
 /// makes the scene's job, started again it goes on; it ends when the job has ended.
@@ -51,18 +51,14 @@ async fn ended(data: &Path) -> Ended {
     Ended { job, events, left }
 }
 
-/// Law 4. `every`: 1 tries each event, a larger number only some (a sample that moves with `offset`).
-pub async fn kill_around_each_event(
-    world: &dyn World,
-    child: &dyn Child,
-    (every, offset): (usize, usize),
-) -> Report {
+/// Law 4.
+pub async fn kill_around_each_event(world: &dyn World, child: &dyn Child, sample: Sample) -> Report {
     let clean = trial(world, child, None).await.expect("undisturbed, it ends");
     let mut report = Report::default();
-    for number in (1..=clean.events).filter(|number| number % every == offset % every) {
+    for number in (1..=clean.events).filter(|number| sample.takes(*number)) {
         for side in ["before", "after"] {
             let at = format!("{} killed {side} event {number} of {}", world.kind(), clean.events);
-            report.points += 1;
+            report.point(&at);
             match trial(world, child, Some(format!("{number}:{side}"))).await {
                 Err(trouble) => report.failures.push(format!("{at}: {trouble}")),
                 Ok(end) => {

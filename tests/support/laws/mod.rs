@@ -21,6 +21,8 @@ use serde_json::{Value, json};
 use zerfaux::domain::job::Job;
 use zerfaux::engine::Definition;
 
+use wrapped::Moment;
+
 pub use kill::{Child, SelfChild, Story, kill_around_each_event, run_as_child};
 pub use steps::{fail_at_each_step, retry_after_each_failure, run_each_step_twice, undo_each_step_twice};
 
@@ -68,6 +70,30 @@ pub trait Scene: Send + Sync {
     }
 }
 
+/// Which of the many points of a law are tried.
+#[derive(Debug, Clone, Copy)]
+pub struct Sample {
+    /// Every so many.
+    pub every: usize,
+    /// Beginning so far in, so that different tests try different points.
+    pub offset: usize,
+}
+
+impl Sample {
+    /// All of them.
+    pub const ALL: Sample = Sample { every: 1, offset: 0 };
+
+    fn takes(self, number: usize) -> bool {
+        number % self.every == self.offset % self.every
+    }
+
+    /// The steps to fail at, and on which side of their run.
+    fn of(self, steps: usize) -> Vec<(usize, Moment)> {
+        let points = (0..steps).flat_map(|step| [(step, Moment::BeforeRun), (step, Moment::AfterRun)]);
+        points.enumerate().filter(|(number, _)| self.takes(*number)).map(|(_, point)| point).collect()
+    }
+}
+
 /// What a law found.
 #[derive(Debug, Default)]
 #[must_use]
@@ -83,6 +109,12 @@ impl Report {
     pub fn assert_kept(&self, law: &str) {
         assert!(self.points > 0, "{law}: nothing was tried");
         assert!(self.failures.is_empty(), "{law}: {self}");
+    }
+
+    /// Counts one trial, and says which, for those who watch a long run.
+    fn point(&mut self, at: &str) {
+        self.points += 1;
+        eprintln!("{:4} {at}", self.points);
     }
 
     fn check(&mut self, at: &str, what: &str, expected: &impl Differs, found: &impl Differs) {

@@ -7,8 +7,8 @@ use zerfaux::domain::job::{Job, JobState};
 use zerfaux::engine::{Definition, Engine, ManualClock, UndoKind};
 use zerfaux::store::Store;
 
-use super::wrapped::{Moment, Twist};
-use super::{Facts, Report, Scene, World, without_remains};
+use super::wrapped::Twist;
+use super::{Facts, Report, Sample, Scene, World, without_remains};
 
 /// A scene with an engine on it.
 struct Trial {
@@ -82,51 +82,45 @@ pub async fn run_each_step_twice(world: &dyn World) -> Report {
 }
 
 /// Law 2.
-pub async fn fail_at_each_step(world: &dyn World) -> Report {
+pub async fn fail_at_each_step(world: &dyn World, sample: Sample) -> Report {
     let clean = clean_end(world).await;
     let mut report = Report::default();
-    for step in 0..clean.definition.steps.len() {
-        for moment in [Moment::BeforeRun, Moment::AfterRun] {
-            let at = format!("step {:?} made to fail {moment:?}", clean.definition.steps[step].name());
-            unwind_from(world, &clean, step, &Twist::failing(step, moment), &at, &mut report).await;
-        }
+    for (step, moment) in sample.of(clean.definition.steps.len()) {
+        let at = format!("step {:?} made to fail {moment:?}", clean.definition.steps[step].name());
+        unwind_from(world, &clean, step, &Twist::failing(step, moment), &at, &mut report).await;
     }
     report
 }
 
 /// Law 2, the other way: after the failure a person asks for a retry.
-pub async fn retry_after_each_failure(world: &dyn World) -> Report {
+pub async fn retry_after_each_failure(world: &dyn World, sample: Sample) -> Report {
     let clean = clean_end(world).await;
     let mut report = Report::default();
-    for step in 0..clean.definition.steps.len() {
-        for moment in [Moment::BeforeRun, Moment::AfterRun] {
-            report.points += 1;
-            let name = clean.definition.steps[step].name();
-            let at = format!("retried after step {name:?} was made to fail {moment:?}");
-            let mut trial = Trial::run(world, &Twist { once: true, ..Twist::failing(step, moment) }).await;
-            match trial.engine.retry(trial.job.id).await {
-                Ok(()) => trial.go_on().await,
-                Err(error) => report.failures.push(format!("{at}: {error}")),
-            }
-            report.check(&at, "the end", &clean.facts, &trial.scene.fingerprint().await);
-            report.check(&at, "the outcome", &clean.outcome, &trial.outcome());
-            trial.end(world).await;
+    for (step, moment) in sample.of(clean.definition.steps.len()) {
+        let name = clean.definition.steps[step].name();
+        let at = format!("retried after step {name:?} was made to fail {moment:?}");
+        report.point(&at);
+        let mut trial = Trial::run(world, &Twist { once: true, ..Twist::failing(step, moment) }).await;
+        match trial.engine.retry(trial.job.id).await {
+            Ok(()) => trial.go_on().await,
+            Err(error) => report.failures.push(format!("{at}: {error}")),
         }
+        report.check(&at, "the end", &clean.facts, &trial.scene.fingerprint().await);
+        report.check(&at, "the outcome", &clean.outcome, &trial.outcome());
+        trial.end(world).await;
     }
     report
 }
 
 /// Law 3.
-pub async fn undo_each_step_twice(world: &dyn World) -> Report {
+pub async fn undo_each_step_twice(world: &dyn World, sample: Sample) -> Report {
     let clean = clean_end(world).await;
     let mut report = Report::default();
-    for step in 0..clean.definition.steps.len() {
-        for moment in [Moment::BeforeRun, Moment::AfterRun] {
-            let twist = Twist { undo_twice: true, ..Twist::failing(step, moment) };
-            let name = clean.definition.steps[step].name();
-            let at = format!("undone twice after {name:?} was made to fail {moment:?}");
-            unwind_from(world, &clean, step, &twist, &at, &mut report).await;
-        }
+    for (step, moment) in sample.of(clean.definition.steps.len()) {
+        let twist = Twist { undo_twice: true, ..Twist::failing(step, moment) };
+        let name = clean.definition.steps[step].name();
+        let at = format!("undone twice after {name:?} was made to fail {moment:?}");
+        unwind_from(world, &clean, step, &twist, &at, &mut report).await;
     }
     report
 }
@@ -140,7 +134,7 @@ async fn unwind_from(
     at: &str,
     report: &mut Report,
 ) {
-    report.points += 1;
+    report.point(at);
     let mut trial = Trial::run(world, twist).await;
     let failed_at = trial.job.failed_phase.clone().unwrap_or_default();
     if failed_at != clean.definition.steps[step].name() {
