@@ -173,11 +173,11 @@ fn unfit(facts: &Facts<'_>, destination: &Dataset) -> Option<Conflict> {
     if source.kind != destination.kind {
         return Some(Conflict::KindDiffers { destination: name(), source: source.kind });
     }
-    if let Some(group) = destination.group.as_deref().filter(|group| *group != facts.group) {
-        return Some(Conflict::OtherGroup { destination: name(), group: group.to_owned() });
-    }
     if let Some(role) = destination.role.filter(|role| *role != Role::Replica) {
         return Some(Conflict::InUse { destination: name(), role: role.as_str().to_owned() });
+    }
+    if let Some(group) = destination.group.as_deref().filter(|group| *group != facts.group) {
+        return Some(Conflict::OtherGroup { destination: name(), group: group.to_owned() });
     }
     match (&source.encryption, &destination.encryption) {
         (Encryption::On { .. }, Encryption::Off) if !destination.snapshots.is_empty() => {
