@@ -152,7 +152,7 @@ pub async fn preview(input: ReplicateInput, hosts: &Hosts) -> Result<Preview, Fa
         let mut estimates = Vec::new();
         if let Action::Send { streams } = &plan.action {
             for stream in streams {
-                estimates.push(run.source.estimate(&send_args(&pair.source, stream, &run)?).await?);
+                estimates.push(run.source.estimate(&send_args(&pair, stream, &run)?).await?);
             }
         }
         let choices = match &plan.action {

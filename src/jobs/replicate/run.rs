@@ -30,7 +30,7 @@ pub(super) struct Pair {
     pub(super) place: DatasetName,
     pub(super) destination: Option<Dataset>,
     pub(super) written_since_base: Option<u64>,
-    /// How the dataset is encrypted in which the tree's root would be created, if it is not there.
+    /// How the destination, or else the nearest dataset above its place, is encrypted.
     pub(super) above: Option<Encryption>,
 }
 
@@ -72,7 +72,11 @@ impl Run {
                     .advise("Choose a shorter destination.")
             })?;
             let destination = there.iter().find(|dataset| dataset.name == place).cloned();
-            let above = above.clone();
+            let above = there
+                .iter()
+                .filter(|dataset| place.below(&dataset.name).is_some())
+                .max_by_key(|dataset| dataset.name.as_str().len())
+                .map_or_else(|| above.clone(), |nearest| Some(nearest.encryption.clone()));
             pairs.push(Pair { source, place, destination, written_since_base: None, above });
         }
         pairs.sort_by(|a, b| a.source.name.cmp(&b.source.name));
@@ -205,6 +209,11 @@ pub(super) fn hold_tag(group: &GroupId) -> Result<HoldTag, Failure> {
 }
 
 impl Pair {
+    /// Whether what arrives is encrypted by the destination.
+    pub(super) fn arrives_encrypted(&self) -> bool {
+        !self.source.encryption.is_on() && self.above.as_ref().is_some_and(Encryption::is_on)
+    }
+
     /// What is to be done about it.
     pub(super) fn plan(&self, group: &GroupId, history: History) -> Plan {
         let group = group.to_string();
