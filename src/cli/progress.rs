@@ -28,6 +28,8 @@ pub(super) struct Progress {
     shown: Shown,
     last_console: i64,
     phase: Option<String>,
+    /// The last error of the console, not said yet: if the job ends with it, the last word on standard error says it.
+    held: Option<String>,
 }
 
 impl Progress {
@@ -39,7 +41,7 @@ impl Progress {
         } else {
             Shown::Plain { told: Instant::now() }
         };
-        Self { shown, last_console: 0, phase: None }
+        Self { shown, last_console: 0, phase: None, held: None }
     }
 
     /// Runs the job that is queued and shows it. Ctrl-C stops it at a safe point; a second one leaves at
@@ -67,8 +69,12 @@ impl Progress {
             }
         }
         self.catch_up(app, id).await?;
-        self.finish();
         let job = app.job(id).await?;
+        if job.failure.as_ref().is_some_and(|failure| Some(&failure.message) == self.held.as_ref()) {
+            self.held = None;
+        }
+        self.release();
+        self.finish();
         let exit = Exit::of_job(&job);
         Ok((job, exit))
     }
@@ -106,7 +112,20 @@ impl Progress {
                 "event": "console", "seq": line.seq, "at": line.at, "level": line.level, "message": line.message,
             })),
             _ if line.level == Level::Debug => {}
-            _ => self.say(line.level, &line.message),
+            _ => {
+                self.release();
+                match line.level {
+                    Level::Error => self.held = Some(line.message.clone()),
+                    level => self.say(level, &line.message),
+                }
+            }
+        }
+    }
+
+    /// Says the error that was held back, if there is one.
+    fn release(&mut self) {
+        if let Some(message) = self.held.take() {
+            self.say(Level::Error, &message);
         }
     }
 

@@ -85,6 +85,20 @@ pub enum Conflict {
         /// What the source is.
         source: DatasetKind,
     },
+    /// An interrupted receive of something else waits in the destination, and is all there is in it.
+    OthersPartial {
+        /// The dataset in question.
+        destination: DatasetName,
+        /// The snapshot that was being sent, by its name on the host it came from.
+        from: String,
+    },
+    /// One of the two lies in the other.
+    Nested {
+        /// The dataset in question.
+        destination: DatasetName,
+        /// What was to be sent.
+        source: DatasetName,
+    },
     /// Source and destination are the same dataset.
     SameDataset {
         /// The dataset in question.
@@ -132,13 +146,24 @@ impl Conflict {
             | Self::ReplicaNotEncrypted { destination }
             | Self::DestinationKeyNotLoaded { destination, .. }
             | Self::KindDiffers { destination, .. }
+            | Self::OthersPartial { destination, .. }
+            | Self::Nested { destination, .. }
             | Self::SameDataset { destination } => destination,
         }
     }
 
     /// What may be done, the best first. `encrypted` is whether the destination is encrypted: a clone
     /// of an encrypted dataset cannot take its place without the key, so it can only be seeded anew.
+    /// A pool's root dataset cannot be renamed, so nothing of it can be set aside.
     pub fn choices(&self, encrypted: bool) -> Vec<Choice> {
+        let mut choices = self.choices_of_a_renamable(encrypted);
+        if self.destination().parent().is_none() {
+            choices.retain(|choice| !matches!(choice, Choice::KeepAndContinue | Choice::KeepAndSeed));
+        }
+        choices
+    }
+
+    fn choices_of_a_renamable(&self, encrypted: bool) -> Vec<Choice> {
         use Choice::{KeepAndContinue, KeepAndSeed, LoadKey, PointElsewhere};
         match self {
             Self::DestinationModified { .. } | Self::TagTaken { .. } if encrypted => {
@@ -153,6 +178,8 @@ impl Conflict {
             Self::OtherGroup { .. }
             | Self::InUse { .. }
             | Self::KindDiffers { .. }
+            | Self::OthersPartial { .. }
+            | Self::Nested { .. }
             | Self::SameDataset { .. } => vec![PointElsewhere],
         }
     }
@@ -167,9 +194,25 @@ impl Conflict {
 
     /// The choices in words, one to a line.
     pub fn advice(&self, encrypted: bool) -> String {
-        let lines: Vec<String> =
+        let mut lines: Vec<String> =
             self.choices(encrypted).into_iter().map(|choice| self.describe(choice)).collect();
+        lines.extend(self.by_hand());
         format!("Nothing was changed. You can:\n{}", lines.join("\n"))
+    }
+
+    /// A way on that takes a decision which only a person can take, and which is not made here.
+    fn by_hand(&self) -> Option<String> {
+        match self {
+            Self::OtherGroup { destination, .. } => Some(format!(
+                "  if that replication is over: rename its replica aside yourself (zfs rename {destination} \
+                 {destination}-old) and run this again"
+            )),
+            Self::OthersPartial { destination, .. } => Some(format!(
+                "  if that stream is not wanted any more: drop what arrived of it (zfs receive -A {destination}) \
+                 and run this again"
+            )),
+            _ => None,
+        }
     }
 
     fn describe(&self, choice: Choice) -> String {
@@ -252,6 +295,19 @@ impl fmt::Display for Conflict {
                 };
                 write!(f, "the source is a {here} and {destination} is a {there}")
             }
+            Self::OthersPartial { destination, from } => write!(
+                f,
+                "{destination} holds the beginning of a stream of {from}, which is not this source: its receive was \
+                 interrupted and can still be resumed"
+            ),
+            Self::Nested { destination, source } if source.below(destination).is_some() => {
+                write!(f, "the source {source} lies in {destination} on the same host")
+            }
+            Self::Nested { destination, source } => write!(
+                f,
+                "{destination} lies in {source} on the same host, and that is to be sent with all below it: each run \
+                 would copy the copies of the run before"
+            ),
             Self::SameDataset { destination } => {
                 write!(f, "source and destination are the same dataset, {destination}")
             }

@@ -5,4 +5,5 @@ pub mod replication;
 pub mod retention;
 pub mod rpo;
 
+mod partial;
 mod streams;

@@ -7,10 +7,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::conflict::{Conflict, tags};
+pub use super::partial::DeadPartial;
+use super::partial::{judge_partial, somebody_elses, token_of};
 use super::streams::{from_bookmark, from_nothing, from_snapshot, taken_tags};
-use crate::domain::dataset::{
-    Base, Bookmark, Dataset, DatasetKind, Encryption, Guid, PartialReceive, Role, Snapshot,
-};
+use crate::domain::dataset::{Base, Bookmark, Dataset, DatasetKind, Encryption, Role, Snapshot};
 use crate::domain::names::{DatasetName, SnapTag};
 
 /// Which snapshots are to arrive.
@@ -31,11 +31,15 @@ pub struct Facts<'a> {
     pub source: &'a Dataset,
     /// The dataset that is received into, if it is there.
     pub destination: Option<&'a Dataset>,
+    /// Where it belongs, whether there is something or not.
+    pub place: &'a DatasetName,
     /// The group on whose behalf this is done.
     pub group: &'a str,
     /// Bytes that the destination says were written since the snapshot that [`unsure_since`] asked for
     /// (property `written@…`), where it had to be asked.
     pub written_since_base: Option<u64>,
+    /// How the dataset is encrypted in which a destination that is not there would be created.
+    pub above: Option<&'a Encryption>,
 }
 
 /// What to do about one dataset.
@@ -108,35 +112,6 @@ impl Stream {
     }
 }
 
-/// Why a partly received stream cannot be resumed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DeadPartial {
-    /// Its token could not be read.
-    Unreadable,
-    /// The snapshot that was being sent is gone, or the source was renamed since.
-    SnapshotGone,
-    /// The base of the increment is gone at the source.
-    BaseGone,
-    /// It was sent raw and would now be sent in clear, or the other way round.
-    RawDiffers,
-    /// Something else arrived in the meantime, so it would not fit any more.
-    Overtaken,
-}
-
-impl DeadPartial {
-    /// The reason in words.
-    pub fn reason(self) -> &'static str {
-        match self {
-            Self::Unreadable => "its resume token could not be read",
-            Self::SnapshotGone => "the snapshot it was made from is gone at the source",
-            Self::BaseGone => "the base it builds on is gone",
-            Self::RawDiffers => "the source's encryption is not what it was",
-            Self::Overtaken => "the destination has received something else since",
-        }
-    }
-}
-
 /// The destination's snapshot of which has to be asked how much was written since (`written@TAG`)
 /// before [`plan`] can decide: there are newer snapshots than the common base, which is harmless only
 /// as long as they hold no change.
@@ -152,6 +127,13 @@ pub fn plan(facts: &Facts<'_>, history: History) -> Plan {
         return Plan { discard: None, action: Action::NoSnapshot, notes: Vec::new() };
     };
     let Some(destination) = facts.destination else {
+        if let (Encryption::Off, Some(Encryption::On { root, key_loaded: false })) =
+            (&facts.source.encryption, facts.above)
+        {
+            let (destination, root) = (facts.place.clone(), root.clone());
+            let conflict = Conflict::DestinationKeyNotLoaded { destination, root };
+            return Plan { discard: None, action: Action::Conflict(conflict), notes: Vec::new() };
+        }
         let streams = from_nothing(facts.source, target, history);
         return Plan { discard: None, action: Action::Send { streams }, notes: Vec::new() };
     };
@@ -191,11 +173,11 @@ fn unfit(facts: &Facts<'_>, destination: &Dataset) -> Option<Conflict> {
     if source.kind != destination.kind {
         return Some(Conflict::KindDiffers { destination: name(), source: source.kind });
     }
-    if let Some(group) = destination.group.as_deref().filter(|group| *group != facts.group) {
-        return Some(Conflict::OtherGroup { destination: name(), group: group.to_owned() });
-    }
     if let Some(role) = destination.role.filter(|role| *role != Role::Replica) {
         return Some(Conflict::InUse { destination: name(), role: role.as_str().to_owned() });
+    }
+    if let Some(group) = destination.group.as_deref().filter(|group| *group != facts.group) {
+        return Some(Conflict::OtherGroup { destination: name(), group: group.to_owned() });
     }
     match (&source.encryption, &destination.encryption) {
         (Encryption::On { .. }, Encryption::Off) if !destination.snapshots.is_empty() => {
@@ -206,41 +188,6 @@ fn unfit(facts: &Facts<'_>, destination: &Dataset) -> Option<Conflict> {
         }
         _ => None,
     }
-}
-
-/// Whether a partly received stream can go on: the snapshot it completes and the bytes that are there.
-fn judge_partial<'a>(
-    source: &'a Dataset,
-    destination: &Dataset,
-    partial: &PartialReceive,
-) -> Result<(&'a Snapshot, u64), DeadPartial> {
-    let contents = partial.contents.as_ref().ok_or(DeadPartial::Unreadable)?;
-    // `zfs send -t` finds the snapshot by the name in the token, so a renamed source has lost it.
-    let dataset = contents.to_name.split('@').next().unwrap_or_default();
-    let to = source.snapshot_by_guid(contents.to_guid).filter(|_| dataset == source.name.as_str());
-    let to = to.ok_or(DeadPartial::SnapshotGone)?;
-    if contents.raw != source.encryption.is_on() {
-        return Err(DeadPartial::RawDiffers);
-    }
-    if destination.snapshot_by_guid(contents.to_guid).is_some() {
-        return Err(DeadPartial::Overtaken);
-    }
-    match contents.from_guid {
-        None if destination.snapshots.is_empty() => Ok((to, contents.bytes)),
-        None => Err(DeadPartial::Overtaken),
-        Some(base) => {
-            let known = source.snapshot_by_guid(base).is_some()
-                || source.bookmarks.iter().any(|bookmark| bookmark.guid == base);
-            if !known || destination.snapshot_by_guid(base).is_none() {
-                return Err(DeadPartial::BaseGone);
-            }
-            Ok((to, contents.bytes))
-        }
-    }
-}
-
-fn token_of(destination: &Dataset) -> String {
-    destination.partial.as_ref().map(|partial| partial.token.clone()).unwrap_or_default()
 }
 
 /// What to do if there is no partly received stream, or once it is dropped.
@@ -255,7 +202,11 @@ fn without_partial(
     let name = || destination.name.clone();
     if destination.snapshots.is_empty() {
         // A first receive that was interrupted leaves a dataset without a snapshot; dropping its
-        // partial state takes the dataset away as well, and then everything is sent.
+        // partial state takes the dataset away as well, and then everything is sent. That is what a run
+        // into the wrong dataset must not do to somebody else's first stream.
+        if let Some(from) = somebody_elses(source, destination) {
+            return Action::Conflict(Conflict::OthersPartial { destination: name(), from });
+        }
         if discarding {
             return Action::Send { streams: from_nothing(source, target, history) };
         }
@@ -361,11 +312,7 @@ pub fn counterpart(
 
 /// The newest snapshot that both sides have as a snapshot: what the next run will build on.
 pub fn newest_common_snapshot<'a>(source: &'a Dataset, destination: &Dataset) -> Option<&'a Snapshot> {
-    source.snapshots.iter().rev().find(|snapshot: &&Snapshot| has(destination, snapshot.guid))
-}
-
-fn has(dataset: &Dataset, guid: Guid) -> bool {
-    dataset.snapshot_by_guid(guid).is_some()
+    source.snapshots.iter().rev().find(|snapshot| destination.snapshot_by_guid(snapshot.guid).is_some())
 }
 
 #[cfg(test)]

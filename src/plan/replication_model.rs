@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::tests::{GROUP, bookmark, replica, snapshot, source};
+use super::tests::{bookmark, facts, replica, snapshot, source};
 use super::*;
 
 #[derive(Debug, Clone)]
@@ -67,8 +67,7 @@ impl Model {
         let before: Vec<Guid> = self.there.iter().flat_map(|d| &d.snapshots).map(|s| s.guid).collect();
         let asked = self.there.as_ref().and_then(|there| unsure_since(&self.here, there));
         let written_since_base = asked.map(|_| if self.written { 4096 } else { 0 });
-        let facts =
-            Facts { source: &self.here, destination: self.there.as_ref(), group: GROUP, written_since_base };
+        let facts = facts(&self.here, self.there.as_ref(), written_since_base);
         match plan(&facts, history).action {
             Action::NoSnapshot => assert!(self.here.snapshots.is_empty()),
             Action::UpToDate { .. } => {

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 
 use super::*;
-use crate::domain::dataset::{Owner, TokenContents};
+use crate::domain::dataset::{Owner, PartialReceive, TokenContents};
+use crate::plan::conflict::Choice;
 
 pub(super) fn snapshot(tag: &str, guid: u64, createtxg: u64) -> Snapshot {
     Snapshot {
@@ -60,8 +61,17 @@ pub(super) fn replica(snapshots: &[(&str, u64)]) -> Dataset {
     dataset("backup/a", snapshots)
 }
 
+pub(super) fn facts<'a>(
+    source: &'a Dataset,
+    destination: Option<&'a Dataset>,
+    written_since_base: Option<u64>,
+) -> Facts<'a> {
+    static PLACE: std::sync::LazyLock<DatasetName> = std::sync::LazyLock::new(|| "backup/a".parse().unwrap());
+    Facts { source, destination, place: &PLACE, group: GROUP, written_since_base, above: None }
+}
+
 fn planned(source: &Dataset, destination: Option<&Dataset>, history: History) -> Plan {
-    plan(&Facts { source, destination, group: GROUP, written_since_base: None }, history)
+    plan(&facts(source, destination, None), history)
 }
 
 fn streams(plan: Plan) -> Vec<Stream> {
@@ -106,6 +116,55 @@ fn a_new_destination_gets_the_oldest_snapshot_in_full_and_then_the_history() {
     let source = source(&[("s1", 1), ("s2", 2), ("s3", 3)]);
     assert_eq!(streams(planned(&source, None, History::All)), [full("s1"), incremental("s1", "s3", true)]);
     assert_eq!(streams(planned(&source, None, History::NewestOnly)), [full("s3")]);
+}
+
+#[test]
+fn a_new_destination_under_a_locked_encryption_root_takes_only_raw_streams() {
+    let locked = Encryption::On { root: "backup".parse().unwrap(), key_loaded: false };
+    let mut source = source(&[("s1", 1)]);
+    let under = |source: &Dataset, above: &Encryption| {
+        plan(&Facts { above: Some(above), ..facts(source, None, None) }, History::All)
+    };
+    assert_eq!(
+        conflict(under(&source, &locked)),
+        Conflict::DestinationKeyNotLoaded {
+            destination: "backup/a".parse().unwrap(),
+            root: "backup".parse().unwrap()
+        }
+    );
+    let open = Encryption::On { root: "backup".parse().unwrap(), key_loaded: true };
+    assert_eq!(streams(under(&source, &open)), [full("s1")]);
+    source.encryption = Encryption::On { root: source.name.clone(), key_loaded: false };
+    assert_eq!(streams(under(&source, &locked)), [full("s1")]);
+}
+
+#[test]
+fn the_beginning_of_another_sources_first_stream_is_not_dropped() {
+    let source = source(&[("s1", 1)]);
+    let mut there = replica(&[]);
+    let mut of_others = partial(77, None);
+    if let Some(contents) = &mut of_others.contents {
+        contents.to_name = "tank/b@s9".into();
+    }
+    there.partial = Some(of_others);
+    let found = conflict(planned(&source, Some(&there), History::All));
+    assert_eq!(found, Conflict::OthersPartial { destination: there.name.clone(), from: "tank/b@s9".into() });
+    assert_eq!(found.choices(false), [Choice::PointElsewhere]);
+    assert!(found.advice(false).contains("zfs receive -A backup/a"));
+    // The source's own, whose snapshot is gone, is.
+    there.partial = Some(partial(77, None));
+    let plan = planned(&source, Some(&there), History::All);
+    assert_eq!(plan.discard, Some(DeadPartial::SnapshotGone));
+    assert_eq!(streams(plan), [full("s1")]);
+}
+
+#[test]
+fn a_pools_root_is_never_set_aside() {
+    let source = source(&[("s1", 1)]);
+    let mut there = replica(&[]);
+    there.name = "backup".parse().unwrap();
+    let found = conflict(planned(&source, Some(&there), History::All));
+    assert_eq!(found.choices(false), [Choice::PointElsewhere]);
 }
 
 #[test]
@@ -222,8 +281,7 @@ fn snapshots_taken_of_an_unchanged_replica_do_no_harm_but_changes_between_them_d
     let there = replica(&[("s1", 1), ("by-hand", 77)]);
     assert_eq!(unsure_since(&source, &there), Some("s1".parse().unwrap()));
     let ask = |written| {
-        let facts =
-            Facts { source: &source, destination: Some(&there), group: GROUP, written_since_base: written };
+        let facts = facts(&source, Some(&there), written);
         plan(&facts, History::All)
     };
     assert_eq!(streams(ask(Some(0))), [incremental("s1", "s2", false)]);
@@ -278,8 +336,7 @@ fn encryption_that_does_not_fit_is_a_conflict() {
 fn a_taken_name_is_found_before_anything_is_sent() {
     let source = source(&[("s1", 1), ("x", 2), ("s3", 3)]);
     let there = replica(&[("s1", 1), ("x", 50)]);
-    let facts =
-        Facts { source: &source, destination: Some(&there), group: GROUP, written_since_base: Some(0) };
+    let facts = facts(&source, Some(&there), Some(0));
     assert!(
         matches!(conflict(plan(&facts, History::All)), Conflict::TagTaken { tags, .. } if tags.len() == 1)
     );

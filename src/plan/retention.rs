@@ -64,8 +64,8 @@ impl fmt::Display for Reason {
             Self::Daily => f.write_str("daily"),
             Self::Weekly => f.write_str("weekly"),
             Self::Monthly => f.write_str("monthly"),
-            Self::Held(1) => f.write_str("held by 1 hold"),
-            Self::Held(count) => write!(f, "held by {count} holds"),
+            Self::Held(1) => f.write_str("held by 1 hold (zfs holds shows whose)"),
+            Self::Held(count) => write!(f, "held by {count} holds (zfs holds shows whose)"),
             Self::HasClones(clones) => {
                 let names: Vec<&str> = clones.iter().map(DatasetName::as_str).collect();
                 write!(f, "cloned as {}", names.join(", "))

@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use super::hostkeys::HostKey;
+use super::known_hosts::host_name;
 use crate::domain::endpoint::Endpoint;
 
 /// Why there is no connection.
@@ -135,13 +136,15 @@ impl ConnectError {
                 endpoint.user, endpoint.host
             ),
             Self::HostKeyUnknown { .. } => {
-                "Compare the fingerprint with the one on the host itself (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub); if it is the same, accept it (--accept-new-host-keys)."
+                "Compare the fingerprint with the one on the host itself (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub); if it is the same, accept it (on the command line: --accept-new-host-keys)."
                     .into()
             }
-            Self::HostKeyChanged { .. } => {
-                "Do not go on before you know why. If the host was set up anew, remove the old key and confirm the new one; if not, someone may be reading along."
-                    .into()
-            }
+            Self::HostKeyChanged { endpoint, .. } => format!(
+                "Do not go on before you know why: someone may be reading along. Nothing was sent to it, neither key \
+                 nor password. If the host was set up anew, remove the old key (ssh-keygen -R '{}', with -f FILE if \
+                 it is not in ~/.ssh/known_hosts) and confirm the new one.",
+                host_name(endpoint)
+            ),
             Self::HostKeyUndecidable { .. } => "Make the file of known hosts readable and writable.".into(),
             Self::Protocol { .. } => {
                 "Look at the log of the SSH server there; if it happens once, it may pass by itself.".into()

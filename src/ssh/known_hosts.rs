@@ -111,7 +111,7 @@ fn judge(entries: &[Entry], presented: &HostKey) -> HostKeyCheck {
 }
 
 /// How the file calls the host.
-fn host_name(endpoint: &Endpoint) -> String {
+pub(super) fn host_name(endpoint: &Endpoint) -> String {
     let host = endpoint.host.to_ascii_lowercase();
     if endpoint.port == SSH_PORT { host } else { format!("[{host}]:{}", endpoint.port) }
 }

@@ -32,6 +32,12 @@ impl SendFlags {
         Self { raw: true, ..self }
     }
 
+    /// The same without `-e`: a dataset that encrypts what it receives refuses embedded blocks.
+    #[must_use]
+    pub fn without_embedded(self) -> Self {
+        Self { embedded: false, ..self }
+    }
+
     fn words(self) -> impl Iterator<Item = &'static str> {
         [("-L", self.large_blocks), ("-e", self.embedded), ("-c", self.compressed), ("-w", self.raw)]
             .into_iter()

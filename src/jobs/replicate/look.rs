@@ -58,9 +58,7 @@ impl Step for Look {
             for note in &plan.notes {
                 cx.warn(note.clone());
             }
-            if let Action::Conflict(conflict) = plan.action {
-                conflicts.push((pair, conflict));
-            }
+            conflicts.extend(run.obstacle(&view, pair).map(|conflict| (pair, conflict)));
         }
         for (pair, conflict) in &conflicts {
             if !can_be_resolved(conflict, is_encrypted(pair), run.input.on_conflict) {
@@ -154,7 +152,7 @@ pub async fn preview(input: ReplicateInput, hosts: &Hosts) -> Result<Preview, Fa
         let mut estimates = Vec::new();
         if let Action::Send { streams } = &plan.action {
             for stream in streams {
-                estimates.push(run.source.estimate(&send_args(&pair.source, stream, &run)?).await?);
+                estimates.push(run.source.estimate(&send_args(&pair, stream, &run)?).await?);
             }
         }
         let choices = match &plan.action {

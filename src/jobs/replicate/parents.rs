@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::look::Looked;
-use super::run::Run;
+use super::run::{Run, no_pool};
 use crate::domain::job::Failure;
 use crate::domain::names::DatasetName;
 use crate::engine::{Step, StepContext, UndoKind};
@@ -37,14 +37,13 @@ impl Step for Parents {
             return Ok(Value::Array(Vec::new()));
         }
         let run = Run::open(cx.input()?, &self.0).await?;
-        let above = ancestors(&run.input.destination.dataset);
+        let above = run.input.destination.dataset.ancestors();
         let there = run.destination.existing(&above).await?;
         let missing: Vec<DatasetName> = above.into_iter().filter(|name| !there.contains(name)).collect();
         if missing.iter().any(|name| name.parent().is_none()) {
             let pool = run.input.destination.dataset.pool();
             let host = run.destination.host().label();
-            return Err(Failure::permanent(format!("There is no pool {pool} on {host}."))
-                .advise("List the pools there with: zpool list. A pool that is missing there may have to be imported."));
+            return Err(no_pool(pool, host));
         }
         recorded(missing)
     }
@@ -89,11 +88,4 @@ fn read(intent: &Value) -> Result<Vec<DatasetName>, Failure> {
     Vec::deserialize(intent).map_err(|error| {
         Failure::permanent(format!("The recorded list of parents could not be read: {error}."))
     })
-}
-
-/// All datasets above this one, the pool's root first.
-fn ancestors(name: &DatasetName) -> Vec<DatasetName> {
-    let mut above: Vec<DatasetName> = std::iter::successors(name.parent(), DatasetName::parent).collect();
-    above.reverse();
-    above
 }

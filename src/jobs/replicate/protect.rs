@@ -10,6 +10,9 @@ use serde_json::Value;
 
 use super::look::Looked;
 use super::run::{Pair, Run, View, full_name, hold_tag};
+use super::settle::CURSORS;
+use super::snapshot::prefix;
+use crate::domain::dataset::Owner;
 use crate::domain::job::Failure;
 use crate::domain::names::SnapshotName;
 use crate::engine::{Step, StepContext, UndoKind};
@@ -26,6 +29,19 @@ struct Intent {
     /// Held at the destination.
     destination: Vec<SnapshotName>,
     /// Bookmarked at the source, under the snapshot's own name.
+    bookmarks: Vec<SnapshotName>,
+    /// What earlier runs put on at the source that never arrived, and nobody needs any more. Without this, a
+    /// destination that stays full or away for a week would leave a hold and a bookmark for each attempt.
+    #[serde(default)]
+    stale: Stale,
+}
+
+/// Left by runs that failed.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Stale {
+    /// Held in vain.
+    holds: Vec<SnapshotName>,
+    /// Bookmarked in vain, by the snapshot's name.
     bookmarks: Vec<SnapshotName>,
 }
 
@@ -60,6 +76,10 @@ impl Step for Protect {
         there?;
         for name in &intent.bookmarks {
             run.source.bookmark(name, &bookmark_of(name)?).await?;
+        }
+        run.source.release(&tag, &intent.stale.holds).await?;
+        for name in &intent.stale.bookmarks {
+            run.source.destroy_bookmark(&bookmark_of(name)?).await?;
         }
         Ok(Value::Null)
     }
@@ -121,7 +141,45 @@ fn wanted(view: &View) -> Result<Intent, Failure> {
         }
         intent.destination.extend(common.map(|(_, there)| there));
     }
+    let kept: BTreeSet<SnapshotName> =
+        needed(view)?.into_iter().chain(intent.source.iter().cloned()).collect();
+    for pair in &view.pairs {
+        find_stale(view, pair, &kept, &mut intent.stale)?;
+    }
     Ok(intent)
+}
+
+/// The group's snapshots that are held although they never arrived and are not to be sent next, and the group's
+/// bookmarks that remember nothing the destination has. The newest few bookmarks stay in any case.
+fn find_stale(
+    view: &View,
+    pair: &Pair,
+    kept: &BTreeSet<SnapshotName>,
+    stale: &mut Stale,
+) -> Result<(), Failure> {
+    let source = &pair.source;
+    let ours = Owner::Zerfaux(view.group.to_string());
+    for snapshot in source.snapshots.iter().filter(|snapshot| snapshot.holds > 0 && snapshot.owner == ours) {
+        let name = full_name(&source.name, &snapshot.tag)?;
+        if !kept.contains(&name) {
+            stale.holds.push(name);
+        }
+    }
+    let arriving = pair.destination.as_ref().and_then(|there| there.partial.as_ref()?.contents.as_ref());
+    let prefix = prefix(&view.group);
+    let marks = source.bookmarks.iter().filter(|bookmark| bookmark.tag.as_str().starts_with(&prefix));
+    for bookmark in marks.rev().skip(CURSORS) {
+        let arrived =
+            pair.destination.as_ref().is_some_and(|there| there.snapshot_by_guid(bookmark.guid).is_some());
+        let under_way = arriving.is_some_and(|contents| {
+            contents.to_guid == bookmark.guid || contents.from_guid == Some(bookmark.guid)
+        });
+        let name = full_name(&source.name, &bookmark.tag)?;
+        if !arrived && !under_way && !kept.contains(&name) {
+            stale.bookmarks.push(name);
+        }
+    }
+    Ok(())
 }
 
 /// Whether the bookmark of that name is there and remembers that very snapshot.

@@ -5,12 +5,14 @@ use std::collections::BTreeSet;
 use sha2::{Digest, Sha256};
 
 use super::ReplicateInput;
-use crate::domain::dataset::{Dataset, Guid, HOLD_PREFIX};
+use super::look::refused;
+use crate::domain::dataset::{Dataset, Encryption, Guid, HOLD_PREFIX};
 use crate::domain::ids::GroupId;
 use crate::domain::job::Failure;
 use crate::domain::names::{DatasetName, SnapTag, SnapshotName};
 use crate::jobs::hosts::Hosts;
-use crate::plan::replication::{Facts, History, Plan, counterpart, plan, unsure_since};
+use crate::plan::conflict::Conflict;
+use crate::plan::replication::{Action, Facts, History, Plan, counterpart, plan, unsure_since};
 use crate::zfs::{HoldTag, Zfs};
 
 /// One replication with its two ends.
@@ -28,6 +30,8 @@ pub(super) struct Pair {
     pub(super) place: DatasetName,
     pub(super) destination: Option<Dataset>,
     pub(super) written_since_base: Option<u64>,
+    /// How the destination, or else the nearest dataset above its place, is encrypted.
+    pub(super) above: Option<Encryption>,
 }
 
 /// Both trees at one moment, parents first.
@@ -53,13 +57,14 @@ impl Run {
             self.destination.datasets(std::slice::from_ref(into), recursive),
         );
         let (here, there) = (here?, there?);
-        if !here.iter().any(|dataset| &dataset.name == from) {
-            return Err(Failure::permanent(format!(
-                "There is no dataset {from} on {}.",
-                self.source.host().label()
-            ))
-            .advise(format!("List what is there with: zfs list -r {}", from.pool())));
-        }
+        let Some(root) = here.iter().find(|dataset| &dataset.name == from) else {
+            return Err(self.no_source().await?);
+        };
+        self.apart(root).await?;
+        let above = match there.iter().any(|dataset| &dataset.name == into) {
+            true => None,
+            false => self.encryption_above(into).await?,
+        };
         let mut pairs = Vec::with_capacity(here.len());
         for source in here {
             let place = counterpart(&source.name, from, into).map_err(|error| {
@@ -67,7 +72,12 @@ impl Run {
                     .advise("Choose a shorter destination.")
             })?;
             let destination = there.iter().find(|dataset| dataset.name == place).cloned();
-            pairs.push(Pair { source, place, destination, written_since_base: None });
+            let above = there
+                .iter()
+                .filter(|dataset| place.below(&dataset.name).is_some())
+                .max_by_key(|dataset| dataset.name.as_str().len())
+                .map_or_else(|| above.clone(), |nearest| Some(nearest.encryption.clone()));
+            pairs.push(Pair { source, place, destination, written_since_base: None, above });
         }
         pairs.sort_by(|a, b| a.source.name.cmp(&b.source.name));
         for pair in &mut pairs {
@@ -75,6 +85,55 @@ impl Run {
                 self.written_since_base(&pair.source, pair.destination.as_ref()).await?;
         }
         Ok(View { group: self.group(&pairs), pairs })
+    }
+
+    /// The source is not there, or its pool is not.
+    async fn no_source(&self) -> Result<Failure, Failure> {
+        let (from, host) = (&self.input.source.dataset, self.source.host().label());
+        let pool = from.pool();
+        let root = pool.parse::<DatasetName>().ok().filter(|root| root != from);
+        if let Some(root) = root
+            && !self.source.existing(std::slice::from_ref(&root)).await?.contains(&root)
+        {
+            return Ok(no_pool(pool, host));
+        }
+        Ok(Failure::permanent(format!("There is no dataset {from} on {host}."))
+            .advise(format!("List what is there with: zfs list -r {pool}")))
+    }
+
+    /// What stands in the way of one dataset before a snapshot is taken. Where that snapshot alone will travel, a
+    /// name that is taken at the destination does not matter, because nothing of that name is going to arrive.
+    pub(super) fn obstacle(&self, view: &View, pair: &Pair) -> Option<Conflict> {
+        let Action::Conflict(conflict) = pair.plan(&view.group, self.input.history).action else {
+            return None;
+        };
+        let newest_alone = self.input.snapshot && self.input.history == History::NewestOnly;
+        let harmless = newest_alone && matches!(conflict, Conflict::TagTaken { .. });
+        (!harmless).then_some(conflict)
+    }
+
+    /// Refuses a source and a destination of which one lies in the other: to make room for the replica would move
+    /// the source, and a tree that holds its own replica grows with every run. Asked of the host only where the
+    /// names allow it, because the same names on two hosts mean nothing.
+    async fn apart(&self, root: &Dataset) -> Result<(), Failure> {
+        let (from, into) = (&root.name, &self.input.destination.dataset);
+        let nested = from.below(into).is_some() || self.input.recursive && into.below(from).is_some();
+        if from == into || !nested {
+            return Ok(());
+        }
+        let seen = self.destination.datasets(std::slice::from_ref(from), false).await?;
+        if !seen.iter().any(|other| other.guid == root.guid) {
+            return Ok(());
+        }
+        Err(refused(&Conflict::Nested { destination: into.clone(), source: from.clone() }, false))
+    }
+
+    /// How the nearest dataset above is encrypted.
+    async fn encryption_above(&self, name: &DatasetName) -> Result<Option<Encryption>, Failure> {
+        let above: Vec<DatasetName> = std::iter::successors(name.parent(), DatasetName::parent).collect();
+        let there = self.destination.datasets(&above, false).await?;
+        let nearest = there.into_iter().max_by_key(|dataset| dataset.name.as_str().len());
+        Ok(nearest.map(|dataset| dataset.encryption))
     }
 
     async fn written_since_base(
@@ -107,6 +166,13 @@ impl Run {
             derived_group(&[&guid.to_string(), &self.input.destination.dataset.to_string()])
         })
     }
+}
+
+/// Neither end can do anything about a pool that is not there.
+pub(super) fn no_pool(pool: &str, host: &str) -> Failure {
+    Failure::permanent(format!("There is no pool {pool} on {host}.")).advise(
+        "List the pools there with: zpool list. A pool that is missing there may have to be imported (zpool import).",
+    )
 }
 
 /// The GUIDs of a dataset's snapshots and bookmarks.
@@ -143,14 +209,21 @@ pub(super) fn hold_tag(group: &GroupId) -> Result<HoldTag, Failure> {
 }
 
 impl Pair {
+    /// Whether what arrives is encrypted by the destination.
+    pub(super) fn arrives_encrypted(&self) -> bool {
+        !self.source.encryption.is_on() && self.above.as_ref().is_some_and(Encryption::is_on)
+    }
+
     /// What is to be done about it.
     pub(super) fn plan(&self, group: &GroupId, history: History) -> Plan {
         let group = group.to_string();
         let facts = Facts {
             source: &self.source,
             destination: self.destination.as_ref(),
+            place: &self.place,
             group: &group,
             written_since_base: self.written_since_base,
+            above: self.above.as_ref(),
         };
         plan(&facts, history)
     }

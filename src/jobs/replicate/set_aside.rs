@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::look::{can_be_resolved, is_encrypted, refused};
-use super::run::{Pair, Run, full_name};
+use super::run::{Pair, Run, full_name, hold_tag};
+use super::settle::let_go;
 use super::snapshot::mark;
 use super::{OnConflict, ReplicateInput};
 use crate::domain::dataset::{Guid, PROPERTY_ROLE, Role};
@@ -22,8 +23,7 @@ use crate::domain::names::{DatasetName, SnapTag};
 use crate::engine::{Step, StepContext, UndoKind};
 use crate::jobs::failure::recorded;
 use crate::jobs::hosts::Hosts;
-use crate::plan::replication::Action;
-use crate::zfs::Property;
+use crate::zfs::{Property, Zfs};
 
 pub(super) struct SetAside(pub(super) Arc<Hosts>);
 
@@ -56,9 +56,7 @@ impl Step for SetAside {
         let view = run.look().await?;
         let mut moves: Vec<Move> = Vec::new();
         for pair in &view.pairs {
-            let Action::Conflict(conflict) = pair.plan(&view.group, run.input.history).action else {
-                continue;
-            };
+            let Some(conflict) = run.obstacle(&view, pair) else { continue };
             if !can_be_resolved(&conflict, is_encrypted(pair), run.input.on_conflict) {
                 return Err(refused(&conflict, is_encrypted(pair)));
             }
@@ -134,7 +132,7 @@ async fn make_room(cx: &StepContext, run: &Run, wanted: &Move, group: &GroupId) 
         cx.console(Level::Success, format!("{place} is kept as {aside}."));
     }
     zfs.set(aside, &[role(Role::Keep)?]).await?;
-    let Some(base) = base else { return Ok(()) };
+    let Some(base) = base else { return let_go_of_kept(zfs, aside, group).await };
     let placed = zfs.existing(std::slice::from_ref(place)).await?.contains(place);
     if !placed {
         let mut properties = vec![mark(group)?, role(Role::Replica)?];
@@ -154,5 +152,13 @@ async fn make_room(cx: &StepContext, run: &Run, wanted: &Move, group: &GroupId) 
         zfs.promote(place).await?;
     }
     cx.info(format!("{place} goes on from @{base}."));
+    let_go_of_kept(zfs, aside, group).await
+}
+
+/// Nothing builds on the kept copy any more, and whoever discards it must not be stopped by holds whose meaning
+/// has gone. Only the group's own holds are taken off.
+async fn let_go_of_kept(zfs: &Zfs, aside: &DatasetName, group: &GroupId) -> Result<(), Failure> {
+    let kept = zfs.datasets(std::slice::from_ref(aside), true).await?;
+    let_go(zfs, &hold_tag(group)?, kept.iter(), &[]).await?;
     Ok(())
 }

@@ -19,7 +19,7 @@ pub(super) struct Settle(pub(super) Arc<Hosts>);
 
 /// So many bookmarks of the group stay at the source, the newest: should somebody destroy the newest
 /// snapshots of a replica, an older one is still a base.
-const CURSORS: usize = 3;
+pub(super) const CURSORS: usize = 3;
 
 #[async_trait]
 impl Step for Settle {
@@ -94,7 +94,7 @@ async fn claim(run: &Run, view: &View, pair: &Pair) -> Result<(), Failure> {
 }
 
 /// Releases the group's hold on everything but the base. How many were released.
-async fn let_go<'a>(
+pub(super) async fn let_go<'a>(
     zfs: &Zfs,
     tag: &HoldTag,
     datasets: impl Iterator<Item = &'a crate::domain::dataset::Dataset>,

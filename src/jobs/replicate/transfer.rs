@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::look::{describe, is_encrypted, refused};
 use super::run::{Pair, Run, View};
 use super::stream;
-use crate::domain::dataset::{Dataset, Guid};
+use crate::domain::dataset::Guid;
 use crate::domain::job::{Failure, Level};
 use crate::domain::names::{DatasetName, SnapTag};
 use crate::domain::size::format_bytes;
@@ -166,7 +166,7 @@ async fn send(
     part: &Part,
     sent: &mut Sent,
 ) -> Result<(), Failure> {
-    let args = send_args(&pair.source, stream, run)?;
+    let args = send_args(pair, stream, run)?;
     let estimate = run.source.estimate(&args).await?;
     cx.info(format!("{}: sending {}, about {}.", pair.source.name, describe(stream), format_bytes(estimate)));
     let resuming = matches!(stream, Stream::Resume { .. });
@@ -193,12 +193,14 @@ async fn send(
 }
 
 /// The `zfs send` for one planned stream.
-pub(super) fn send_args(source: &Dataset, stream: &Stream, run: &Run) -> Result<SendArgs, Failure> {
+pub(super) fn send_args(pair: &Pair, stream: &Stream, run: &Run) -> Result<SendArgs, Failure> {
+    let source = &pair.source;
     let wrong = |error: &dyn std::fmt::Display| {
         Failure::permanent(format!("The stream of {} cannot be made: {error}.", source.name))
     };
     let flags = common_flags(run.source.version(), run.destination.version());
     let flags = if source.encryption.is_on() { flags.with_raw() } else { flags };
+    let flags = if pair.arrives_encrypted() { flags.without_embedded() } else { flags };
     let name = |tag: &SnapTag| super::run::full_name(&source.name, tag);
     match stream {
         Stream::Resume { token, .. } => Ok(SendArgs::resume(token.parse().map_err(|error| wrong(&error))?)),
