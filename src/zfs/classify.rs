@@ -94,8 +94,16 @@ fn from_the_stream(text: &Text<'_>) -> Option<Complaint> {
         Complaint::PartialInTheWay
     } else if has(text, &["does not have any resumable receive state"]) {
         Complaint::NothingToAbort
-    } else if has(text, &["cannot receive resume stream: kernel modules must be upgraded"]) {
-        // On 2.3.2 this is what a resumed stream meets whose token is another dataset's.
+    } else if has(
+        text,
+        &[
+            "cannot receive resume stream: kernel modules must be upgraded",
+            "cannot receive resume stream: incompatible embedded data stream feature",
+        ],
+    ) {
+        // On 2.3.2 this is what a resumed stream meets that does not begin where the interrupted one ended: its
+        // token is another dataset's, or the receive has gone on since. Which of the two texts it is depends on
+        // nothing but whether the stream may hold embedded blocks.
         Complaint::TokenMismatch
     } else if text.bare.contains("cannot resume send") {
         Complaint::TokenStale

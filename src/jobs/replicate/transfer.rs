@@ -182,6 +182,12 @@ async fn send(
             );
             Ok(())
         }
+        // The receive of a connection that broke may have worked on until a moment ago: then the token that was
+        // read before speaks of less than is there by now, and the next round goes on from the new one.
+        Err(stream::Trouble::DeadToken(_)) if has_moved_on(run, pair, stream).await? => {
+            cx.info(format!("{} had received more by then; going on from there.", pair.place));
+            Ok(())
+        }
         // The plan thought the token alive and zfs did not: drop it, and the next round sends afresh.
         Err(stream::Trouble::DeadToken(why)) if resuming => {
             cx.warn(format!("The partly received stream in {} is dropped: {why}.", pair.place));
@@ -190,6 +196,15 @@ async fn send(
         }
         Err(trouble) => Err(trouble.into_failure()),
     }
+}
+
+/// Whether the destination no longer has the partly received stream that was to be resumed, or has more of it.
+async fn has_moved_on(run: &Run, pair: &Pair, stream: &Stream) -> Result<bool, Failure> {
+    let Stream::Resume { token, .. } = stream else { return Ok(false) };
+    let now = run.destination.datasets(std::slice::from_ref(&pair.place), false).await?;
+    let partial =
+        now.iter().find(|dataset| dataset.name == pair.place).and_then(|there| there.partial.as_ref());
+    Ok(partial.is_none_or(|partial| partial.token != *token))
 }
 
 /// The `zfs send` for one planned stream.

@@ -190,8 +190,12 @@ fn a_receive_that_succeeded_without_its_properties_is_noticed() {
 }
 
 #[test]
-fn texts_of_other_releases_and_of_hosts_that_cannot_be_had_here_are_recognised() {
+fn texts_that_are_hard_to_provoke_and_those_of_other_releases_are_recognised() {
     let known = [
+        (
+            "cannot receive resume stream: incompatible embedded data stream feature with encrypted receive.",
+            Complaint::TokenMismatch,
+        ),
         ("cannot open 'tank': pool I/O is currently suspended", Complaint::PoolSuspended),
         (
             "cannot receive incremental stream: IV set guid missing. See errata 4 at",
