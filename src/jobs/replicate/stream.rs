@@ -71,7 +71,7 @@ pub(super) async fn relay(
     if let Ok(relayed) = &outcome {
         warn_of_missing_rights(cx, run, pair, &receive, &relayed.destination_stderr);
     }
-    outcome.map_err(|error| judge(error, run, pair, resuming))
+    outcome.map_err(|error| judge(error, run, pair, (args, &receive), resuming))
 }
 
 /// A delegated user's receive succeeds although a property could not be set; the replica is then not as
@@ -114,7 +114,13 @@ fn tell(cx: &StepContext, pair: &Pair, meter: &Meter, estimate: u64, part: &Part
 
 /// Says which side failed and how. Where the receiver refused, the sender's broken pipe is only the echo;
 /// where the sender broke down, the receiver's complaint about a short stream is.
-fn judge(error: RelayError, run: &Run, pair: &Pair, resuming: bool) -> Trouble {
+fn judge(
+    error: RelayError,
+    run: &Run,
+    pair: &Pair,
+    (send, receive): (&SendArgs, &ReceiveArgs),
+    resuming: bool,
+) -> Trouble {
     let (sender, receiver, bytes) = match &error {
         RelayError::Cancelled { bytes } => {
             return Trouble::Other(Failure::cancelled(format!(
@@ -144,10 +150,22 @@ fn judge(error: RelayError, run: &Run, pair: &Pair, resuming: bool) -> Trouble {
         Side::Destination => (receiver, "zfs receive", run.destination.host().label()),
     };
     let told = format!("{} → {}: after {}, ", pair.source.name, pair.place, format_bytes(bytes));
-    Trouble::Other(verdict(&told, outcome, command, host, resuming))
+    let refused = Exit::Code(1);
+    let advice = match at_fault {
+        Side::Source => run.source.judge_send(send, refused, outcome.stderr()).advice(),
+        Side::Destination => run.destination.judge_receive(receive, refused, outcome.stderr()).advice(),
+    };
+    Trouble::Other(verdict(&told, outcome, (command, host), &advice, resuming))
 }
 
-fn verdict(told: &str, outcome: &SideOutcome, command: &str, host: &str, resuming: bool) -> Failure {
+/// `advice` is for a command that ended by itself and said why.
+fn verdict(
+    told: &str,
+    outcome: &SideOutcome,
+    (command, host): (&str, &str),
+    advice: &str,
+    resuming: bool,
+) -> Failure {
     let stderr = outcome.stderr().trim();
     match outcome {
         SideOutcome::Lost { why, .. } => {
@@ -173,7 +191,7 @@ fn verdict(told: &str, outcome: &SideOutcome, command: &str, host: &str, resumin
             } else {
                 Failure::permanent(message)
             };
-            failure.advise(complaint.advice())
+            failure.advise(advice)
         }
     }
 }
