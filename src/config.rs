@@ -242,9 +242,9 @@ where
 
 #[cfg(test)]
 mod tests {
-    use std::error::Error;
 
     use super::*;
+    use crate::domain::causes::with_causes;
 
     fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
         let directory = tempfile::tempdir().unwrap();
@@ -255,17 +255,6 @@ mod tests {
 
     fn environment<'a>(variables: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<OsString> + 'a {
         |name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).into())
-    }
-
-    /// The message with all its causes, as it is printed.
-    fn chain(error: &dyn Error) -> String {
-        let mut text = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            text = format!("{text}: {error}");
-            cause = error.source();
-        }
-        text
     }
 
     #[test]
@@ -302,7 +291,7 @@ mod tests {
         for (text, expected) in cases {
             let (_directory, path) = file(text);
             let flags = Flags { config: Some(path), ..Flags::default() };
-            let error = chain(&Settings::gather(flags, |_| None).unwrap_err());
+            let error = with_causes(&Settings::gather(flags, |_| None).unwrap_err());
             assert!(error.contains(expected) && error.contains("zerfaux.toml"), "{text:?} gave {error:?}");
         }
     }
@@ -310,7 +299,7 @@ mod tests {
     #[test]
     fn a_file_that_was_named_has_to_be_there() {
         let flags = Flags { config: Some("/nowhere/zerfaux.toml".into()), ..Flags::default() };
-        let error = chain(&Settings::gather(flags, |_| None).unwrap_err());
+        let error = with_causes(&Settings::gather(flags, |_| None).unwrap_err());
         assert!(error.starts_with("could not read the settings file /nowhere/zerfaux.toml: "), "{error}");
     }
 
@@ -318,7 +307,7 @@ mod tests {
     fn a_bad_value_is_named_with_its_variable_even_where_a_flag_overrides_it() {
         let flags = Flags { log: Some(LogFilter::default()), ..Flags::default() };
         let error = Settings::gather(flags, environment(&[("ZERFAUX_LOG", "loud")])).unwrap_err();
-        let text = chain(&error);
+        let text = with_causes(&error);
         assert!(text.contains("environment variable ZERFAUX_LOG cannot be used: \"loud\" is not"), "{text}");
     }
 

@@ -16,6 +16,9 @@ mod laws;
 #[allow(dead_code)] // what this binary's cases do not use yet
 mod zerfaux_cli;
 
+#[path = "support/running.rs"]
+mod running;
+
 #[path = "lab/cases/mod.rs"]
 mod cases;
 

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use super::output;
 
 use crate::app::AppError;
+use crate::domain::causes::with_causes;
 use crate::domain::job::{Failure, FailureKind, Job, JobState};
 
 /// How the process ends (CONTRACT: 0 done, 1 failed, 2 wrong usage, 3 refused to protect data, 130
@@ -46,8 +47,8 @@ pub(super) struct Trouble {
 
 impl Trouble {
     /// The command line asks for something that cannot be.
-    pub(super) fn usage(error: &dyn std::error::Error) -> Self {
-        Self { exit: Exit::Usage, message: chain(error), advice: None }
+    pub(super) fn usage(error: &(dyn std::error::Error + 'static)) -> Self {
+        Self { exit: Exit::Usage, message: with_causes(error), advice: None }
     }
 
     /// The same in words.
@@ -56,8 +57,8 @@ impl Trouble {
     }
 
     /// It did not work.
-    pub(super) fn failed(error: &dyn std::error::Error) -> Self {
-        Self { exit: Exit::Failed, message: chain(error), advice: None }
+    pub(super) fn failed(error: &(dyn std::error::Error + 'static)) -> Self {
+        Self { exit: Exit::Failed, message: with_causes(error), advice: None }
     }
 
     /// A person stopped it.
@@ -66,8 +67,8 @@ impl Trouble {
     }
 
     /// It was refused in order to protect data.
-    pub(super) fn refused(error: &dyn std::error::Error) -> Self {
-        Self { exit: Exit::Refused, message: chain(error), advice: None }
+    pub(super) fn refused(error: &(dyn std::error::Error + 'static)) -> Self {
+        Self { exit: Exit::Refused, message: with_causes(error), advice: None }
     }
 
     /// With what to do about it.
@@ -88,7 +89,7 @@ impl From<AppError> for Trouble {
     fn from(error: AppError) -> Self {
         let exit = if error.protects_data() { Exit::Refused } else { Exit::Failed };
         let advice = error.advice().map(str::to_owned);
-        Self { exit, message: chain(&error), advice }
+        Self { exit, message: with_causes(&error), advice }
     }
 }
 
@@ -101,19 +102,4 @@ impl From<&Failure> for Trouble {
         };
         Self { exit, message: failure.message.clone(), advice: failure.advice.clone() }
     }
-}
-
-/// The message with its causes. A cause that the message holds already is not said twice.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let said = inner.to_string();
-        if !text.contains(&said) {
-            text.push_str(": ");
-            text.push_str(&said);
-        }
-        cause = inner.source();
-    }
-    text
 }

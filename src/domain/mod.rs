@@ -4,6 +4,7 @@
 //! Everything else may import this module; this module imports nothing of the house.
 
 pub mod argv;
+pub mod causes;
 pub mod dataset;
 pub mod endpoint;
 pub mod exit;

@@ -123,6 +123,13 @@ impl DatasetName {
         self.0.rsplit_once('/').map(|(above, _)| Self(above.to_owned()))
     }
 
+    /// All datasets above, the pool's root first.
+    pub fn ancestors(&self) -> Vec<DatasetName> {
+        let mut above: Vec<DatasetName> = std::iter::successors(self.parent(), Self::parent).collect();
+        above.reverse();
+        above
+    }
+
     /// The last part of the name.
     pub fn leaf(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or(&self.0)

@@ -16,6 +16,7 @@ use super::crashpoint::Recording;
 use super::error::Fault;
 use super::events::{Hub, JobUpdate};
 use super::log::Standing;
+use crate::domain::causes::with_causes;
 use crate::domain::ids::JobId;
 use crate::domain::job::{ConsoleLine, EventRecord, Failure, Job, JobState, Level, StepEvent};
 use crate::store::{JobChange, Store};
@@ -140,7 +141,10 @@ impl Journal {
     /// Records a note of `step`.
     pub(super) async fn note(&self, step: &str, note: Value) -> Result<(), Failure> {
         self.record(step, StepEvent::Noted { note }, JobChange::default()).await.map_err(|fault| {
-            Failure::transient(format!("Keeping a note of step {step:?} did not work: {}.", chain(&fault)))
+            Failure::transient(format!(
+                "Keeping a note of step {step:?} did not work: {}.",
+                with_causes(&fault)
+            ))
         })
     }
 
@@ -167,26 +171,22 @@ impl Journal {
         self.console(Level::Warn, message);
     }
 
+    /// What a person has seen never goes back: a step that starts again shows nothing until it is further.
     pub(super) fn progress(&self, percent: u8) {
-        {
-            let mut pending = lock(&self.pending);
-            if pending.shown_percent == percent {
-                return;
-            }
-            pending.percent = Some(percent);
-            pending.shown_percent = percent;
+        let mut pending = lock(&self.pending);
+        if percent <= pending.shown_percent {
+            return;
         }
+        pending.percent = Some(percent);
+        pending.shown_percent = percent;
         self.hub.tell(JobUpdate::Progress { job: self.job, percent, details: Value::Null });
         self.something_pending.notify_one();
     }
 
     pub(super) fn details(&self, details: Value) {
-        let percent = {
-            let mut pending = lock(&self.pending);
-            pending.details = Some(details.clone());
-            pending.shown_percent
-        };
-        self.hub.tell(JobUpdate::Progress { job: self.job, percent, details });
+        let mut pending = lock(&self.pending);
+        pending.details = Some(details.clone());
+        self.hub.tell(JobUpdate::Progress { job: self.job, percent: pending.shown_percent, details });
         self.something_pending.notify_one();
     }
 
@@ -238,7 +238,10 @@ impl Journal {
         let mut pending = lock(&self.pending);
         let waiting = pending.percent.take();
         match change.progress_percent {
-            Some(percent) => pending.shown_percent = percent,
+            Some(percent) => {
+                pending.shown_percent = pending.shown_percent.max(percent);
+                change.progress_percent = Some(pending.shown_percent);
+            }
             None => change.progress_percent = waiting,
         }
         let details = pending.details.take();
@@ -260,7 +263,10 @@ impl Journal {
         if let Some(phase) = &change.phase {
             self.hub.tell(JobUpdate::Phase { job, phase: phase.clone() });
         }
-        if let Some(percent) = change.progress_percent {
+        if change.progress_percent.is_some() {
+            // While it was being written the step may have told more.
+            let pending = lock(&self.pending);
+            let percent = pending.shown_percent;
             self.hub.tell(JobUpdate::Progress { job, percent, details: Value::Null });
         }
         if let Some(state) = change.state {
@@ -281,12 +287,6 @@ impl Turn {
         self.ended |= change.state.is_some_and(stops);
         self.unwinding = change.unwinding.unwrap_or(self.unwinding);
     }
-}
-
-/// An error with all of its causes in one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

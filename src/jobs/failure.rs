@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::domain::causes::with_causes;
 use crate::domain::job::Failure;
 use crate::host::{HostError, RelayError};
 use crate::zfs::{Complaint, ZfsError};
@@ -12,21 +13,6 @@ pub(super) fn recorded(value: impl Serialize) -> Result<Value, Failure> {
     serde_json::to_value(value).map_err(|error| {
         Failure::permanent(format!("What the step has to record could not be written: {error}."))
     })
-}
-
-/// The message with its causes, one sentence.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let said = inner.to_string();
-        if !text.contains(&said) {
-            text.push_str(": ");
-            text.push_str(&said);
-        }
-        cause = inner.source();
-    }
-    text
 }
 
 /// Whether `zfs` stopped in front of data that it would have had to overwrite or mix up.
@@ -44,7 +30,7 @@ impl From<ZfsError> for Failure {
     fn from(error: ZfsError) -> Self {
         let protects_data =
             matches!(error, ZfsError::Guarded { .. }) || error.complaint().is_some_and(refuses_to_overwrite);
-        let message = chain(&error);
+        let message = with_causes(&error);
         let failure = if protects_data {
             Failure::refused(message)
         } else {
@@ -56,13 +42,13 @@ impl From<ZfsError> for Failure {
 
 impl From<HostError> for Failure {
     fn from(error: HostError) -> Self {
-        passing_or_not(error.is_transient(), chain(&error)).advise(error.advice())
+        passing_or_not(error.is_transient(), with_causes(&error)).advise(error.advice())
     }
 }
 
 impl From<&RelayError> for Failure {
     fn from(error: &RelayError) -> Self {
-        passing_or_not(error.is_transient(), chain(error)).advise(error.advice())
+        passing_or_not(error.is_transient(), with_causes(error)).advise(error.advice())
     }
 }
 

@@ -10,7 +10,7 @@ use super::conflict::{Conflict, tags};
 pub use super::partial::DeadPartial;
 use super::partial::{judge_partial, somebody_elses, token_of};
 use super::streams::{from_bookmark, from_nothing, from_snapshot, taken_tags};
-use crate::domain::dataset::{Base, Bookmark, Dataset, DatasetKind, Encryption, Guid, Role, Snapshot};
+use crate::domain::dataset::{Base, Bookmark, Dataset, DatasetKind, Encryption, Role, Snapshot};
 use crate::domain::names::{DatasetName, SnapTag};
 
 /// Which snapshots are to arrive.
@@ -312,11 +312,7 @@ pub fn counterpart(
 
 /// The newest snapshot that both sides have as a snapshot: what the next run will build on.
 pub fn newest_common_snapshot<'a>(source: &'a Dataset, destination: &Dataset) -> Option<&'a Snapshot> {
-    source.snapshots.iter().rev().find(|snapshot: &&Snapshot| has(destination, snapshot.guid))
-}
-
-fn has(dataset: &Dataset, guid: Guid) -> bool {
-    dataset.snapshot_by_guid(guid).is_some()
+    source.snapshots.iter().rev().find(|snapshot| destination.snapshot_by_guid(snapshot.guid).is_some())
 }
 
 #[cfg(test)]

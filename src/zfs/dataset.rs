@@ -9,7 +9,7 @@ use super::complaint::Complaint;
 use super::error::ZfsError;
 use super::parse::columns;
 use super::property::{Property, PropertyName};
-use super::{Zfs, ancestors, verbs};
+use super::{Zfs, verbs};
 
 impl Zfs {
     /// Makes sure that everything above `name` exists, down from the pool: what is missing becomes a
@@ -18,7 +18,7 @@ impl Zfs {
     /// # Errors
     /// If the pool does not exist, or one of them cannot be made.
     pub async fn create_parents(&self, name: &DatasetName) -> Result<(), ZfsError> {
-        let above = ancestors(name);
+        let above = name.ancestors();
         if above.is_empty() {
             return Ok(());
         }

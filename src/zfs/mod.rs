@@ -36,7 +36,6 @@ use async_trait::async_trait;
 
 use crate::domain::argv::Argv;
 use crate::domain::exit::{Exit, Output};
-use crate::domain::names::DatasetName;
 
 pub use args::{ArgsError, ReceiveArgs, SendArgs, SendFlags};
 pub use classify::{classify, properties_not_received};
@@ -278,11 +277,4 @@ fn pieces<T: fmt::Display>(names: &[T]) -> Vec<&[T]> {
         pieces.push(&names[start..]);
     }
     pieces
-}
-
-/// Datasets above `name`, the pool's root first, without `name` itself.
-fn ancestors(name: &DatasetName) -> Vec<DatasetName> {
-    let mut above: Vec<DatasetName> = std::iter::successors(name.parent(), DatasetName::parent).collect();
-    above.reverse();
-    above
 }

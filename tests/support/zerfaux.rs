@@ -1,6 +1,6 @@
 //! The program under test, started as a person would: its own process, its own view of the hosts.
 
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
@@ -45,6 +45,12 @@ impl Ended {
             .collect()
     }
 
+    /// What the console of a `--json` run said, line by line.
+    pub fn console(&self) -> Vec<String> {
+        let lines = self.json().into_iter().filter(|line| line["event"] == "console");
+        lines.filter_map(|line| Some(line["message"].as_str()?.to_owned())).collect()
+    }
+
     /// The last line of `--json`, which is the result.
     pub fn result(&self) -> Value {
         let last = self.json().pop().unwrap_or_else(|| panic!("no output: {self:#?}"));
@@ -63,19 +69,19 @@ pub fn replicate_as(scene: &Scene, user: &str, (from, to): (&str, &str), options
     ended(command(scene, user, (from, to), options).output().expect("the binary runs"))
 }
 
-/// The same, started and not waited for.
-pub fn start_replicating(scene: &Scene, options: &[&str]) -> Child {
-    let mut command = command(scene, "root", ("data", "copy"), options);
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs")
-}
-
 /// The command itself.
 pub fn command(scene: &Scene, user: &str, (from, to): (&str, &str), options: &[&str]) -> Command {
-    let mut command = Command::new(BINARY);
     let (source, target) = (&scene.source, &scene.target);
+    let mut command = zerfaux();
     command.arg("replicate").arg("--identity").arg(&source.host.key);
     command.arg("--known-hosts").arg(&source.host.known_hosts).args(options);
     command.args([address(source, user, from), address(target, user, to)]);
+    command
+}
+
+/// `zerfaux` with nothing of this machine's own settings.
+pub fn zerfaux() -> Command {
+    let mut command = Command::new(BINARY);
     command.stdin(Stdio::null()).env_remove("SSH_AUTH_SOCK").env_remove("ZERFAUX_DATA_DIR");
     command
 }

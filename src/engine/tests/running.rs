@@ -1,5 +1,7 @@
 //! Going forward: order, outputs, retries, panics, locks, console, live updates.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use tokio::sync::Notify;
 
 use super::*;
@@ -214,6 +216,34 @@ async fn progress_is_told_live_each_time_but_written_only_now_and_then() {
     assert_eq!(job.details, json!({"bytes": 4999}), "the last one is not lost");
     let writes = store.statistics().writes;
     assert!(writes < 500, "{writes} writes for 5000 updates");
+}
+
+#[tokio::test]
+async fn progress_never_goes_back_when_a_step_starts_again_or_counts_anew() {
+    let attempts = Arc::new(AtomicUsize::new(0));
+    let counted = attempts.clone();
+    let mut again = step("again", move |cx, _| {
+        let attempt = counted.fetch_add(1, Ordering::Relaxed);
+        async move {
+            for fraction in [0.2, 0.6, 0.1, 0.4] {
+                cx.progress(fraction);
+            }
+            if attempt == 0 { Err(Failure::transient("lost")) } else { Ok(Value::Null) }
+        }
+    });
+    (again.attempts, again.percent) = (2, (10, 90));
+    let engine = engine(vec![kind("k", vec![again])]);
+    let id = engine.enqueue("k", Value::Null, "test").await.unwrap();
+    let mut watcher = engine.watch(id);
+    engine.run_until_idle().await.unwrap();
+    let mut seen = Vec::new();
+    while seen.last() != Some(&100) {
+        if let JobUpdate::Progress { percent, .. } = watcher.next().await.unwrap() {
+            seen.push(percent);
+        }
+    }
+    assert_eq!(attempts.load(Ordering::Relaxed), 2);
+    assert!(seen.is_sorted() && seen.contains(&58), "{seen:?}");
 }
 
 #[tokio::test]

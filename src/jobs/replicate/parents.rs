@@ -37,7 +37,7 @@ impl Step for Parents {
             return Ok(Value::Array(Vec::new()));
         }
         let run = Run::open(cx.input()?, &self.0).await?;
-        let above = ancestors(&run.input.destination.dataset);
+        let above = run.input.destination.dataset.ancestors();
         let there = run.destination.existing(&above).await?;
         let missing: Vec<DatasetName> = above.into_iter().filter(|name| !there.contains(name)).collect();
         if missing.iter().any(|name| name.parent().is_none()) {
@@ -88,11 +88,4 @@ fn read(intent: &Value) -> Result<Vec<DatasetName>, Failure> {
     Vec::deserialize(intent).map_err(|error| {
         Failure::permanent(format!("The recorded list of parents could not be read: {error}."))
     })
-}
-
-/// All datasets above this one, the pool's root first.
-fn ancestors(name: &DatasetName) -> Vec<DatasetName> {
-    let mut above: Vec<DatasetName> = std::iter::successors(name.parent(), DatasetName::parent).collect();
-    above.reverse();
-    above
 }

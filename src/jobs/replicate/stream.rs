@@ -93,9 +93,10 @@ fn warn_of_missing_rights(cx: &StepContext, run: &Run, pair: &Pair, receive: &Re
 fn tell(cx: &StepContext, pair: &Pair, meter: &Meter, estimate: u64, part: &Part, started: Instant) {
     let bytes = meter.bytes();
     let rate = meter.rate();
+    let all = part.before + estimate.max(bytes) + part.after;
     // Sizes and rates are for showing; beyond 2^52 their last digits do not matter.
     #[allow(clippy::cast_precision_loss)]
-    let fraction = if estimate == 0 { 1.0 } else { (bytes as f64 / estimate as f64).min(1.0) };
+    let fraction = if all == 0 { 1.0 } else { (part.before + bytes) as f64 / all as f64 };
     #[allow(clippy::cast_precision_loss)]
     cx.progress((part.index as f64 + fraction) / part.total.max(1) as f64);
     let eta = (rate > 0).then(|| estimate.saturating_sub(bytes) / rate.max(1));

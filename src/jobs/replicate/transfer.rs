@@ -73,8 +73,8 @@ impl Step for Transfer {
         let total = view.pairs.len();
         let names: Vec<DatasetName> = view.pairs.iter().map(|pair| pair.source.name.clone()).collect();
         for (index, name) in names.iter().enumerate() {
-            let part = Part { index, total };
-            if let Some(arrival) = bring(cx, &run, &mut view, name, &part, &mut sent).await? {
+            let part = Part { index, total, before: 0, after: 0 };
+            if let Some(arrival) = bring(cx, &run, &mut view, name, part, &mut sent).await? {
                 sent.arrivals.push(arrival);
             }
         }
@@ -86,10 +86,16 @@ impl Step for Transfer {
     }
 }
 
-/// Which of how many datasets this is.
+/// Which part of the whole one stream is.
 pub(super) struct Part {
+    /// Which dataset, from 0.
     pub(super) index: usize,
+    /// Of how many.
     pub(super) total: usize,
+    /// Bytes of the dataset's streams before this one.
+    pub(super) before: u64,
+    /// Bytes of its streams after this one, estimated.
+    pub(super) after: u64,
 }
 
 /// Sends one dataset until its plan is empty.
@@ -98,9 +104,10 @@ async fn bring(
     run: &Run,
     view: &mut View,
     name: &DatasetName,
-    part: &Part,
+    mut part: Part,
     sent: &mut Sent,
 ) -> Result<Option<Arrival>, Failure> {
+    let sent_before = sent.bytes;
     for _ in 0..STREAMS_AT_MOST {
         let Some(pair) = view.pair(name) else { return Ok(None) };
         let plan = pair.plan(&view.group, run.input.history);
@@ -118,8 +125,13 @@ async fn bring(
             Action::UpToDate { at } => return Ok(arrival(pair, &at)),
             Action::Conflict(conflict) => return Err(refused(&conflict, is_encrypted(pair))),
             Action::Send { streams } => {
-                let Some(first) = streams.first() else { return Ok(None) };
-                send(cx, run, pair, first, part, sent).await?;
+                let Some((first, later)) = streams.split_first() else { return Ok(None) };
+                part.before = sent.bytes - sent_before;
+                part.after = 0;
+                for stream in later {
+                    part.after += run.source.estimate(&send_args(pair, stream, run)?).await?;
+                }
+                send(cx, run, pair, first, &part, sent).await?;
                 cx.note(&*sent).await?;
             }
         }

@@ -1,8 +1,6 @@
 //! Operations that may be repeated, and that refuse what is not ours.
 
-use super::super::{
-    Complaint, Destroyed, HoldTag, KeptBecause, Outcome, Property, ResumeToken, ZfsError, ancestors,
-};
+use super::super::{Complaint, Destroyed, HoldTag, KeptBecause, Outcome, Property, ResumeToken, ZfsError};
 use super::{Golden, golden, says, scripted, silence};
 use crate::domain::dataset::{Guid, Owner, Snapshot};
 use crate::domain::exit::Exit;
@@ -193,7 +191,7 @@ async fn every_snapshot_that_is_kept_says_why() {
 
 #[tokio::test]
 async fn only_missing_parents_are_made_from_the_top_down() {
-    assert_eq!(ancestors(&name("t/a/b/c")), [name("t"), name("t/a"), name("t/a/b")]);
+    assert_eq!(name("t/a/b/c").ancestors(), [name("t"), name("t/a"), name("t/a/b")]);
     let (zfs, script) = scripted(vec![
         ("zfs list", says("t\nt/a\n")),
         ("create", silence()),

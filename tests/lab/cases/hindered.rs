@@ -143,6 +143,8 @@ fn slow_receive(scene: &Scene, send: &str, seconds: u32) -> Child {
         }
         std::thread::sleep(std::time::Duration::from_millis(200));
     }
+    let _ = child.kill();
+    let _ = child.wait();
     panic!("the slow receive did not start");
 }
 

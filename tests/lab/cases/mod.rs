@@ -1,10 +1,16 @@
 //! One file per area; each case in it begins with `#[test]` and `#[ignore = "needs the lab: tests/run"]`.
 
 mod conflicts;
+mod cuts;
 mod errors;
 mod foreign;
 mod hindered;
+mod interrupted;
 mod laws;
+mod replicate;
+mod replicate_kinds;
+mod replicate_local;
+mod replicate_rights;
 mod the_lab;
 mod unsuited;
 mod witness;

@@ -1,6 +1,6 @@
 //! Proves the lab itself: what the other cases build on does what it says. Nothing of Zerfaux runs here.
 
-use crate::lab::{Entry, Scene, Side, Signal, Stream, hosts};
+use crate::lab::{Entry, Scene, Side, Signal, Stream, hosts, wait_until};
 use std::process::{Command, Stdio};
 
 #[test]
@@ -199,15 +199,4 @@ fn pipe(scene: &Scene, send: &str, receive: &str) -> Result<(), String> {
         return Ok(());
     }
     Err(format!("{}{}", String::from_utf8_lossy(&sender.stderr), String::from_utf8_lossy(&receiver.stderr)))
-}
-
-/// Asks again until it is so; two minutes are far more than an emulated host needs.
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    for _ in 0..240 {
-        if is_so() {
-            return;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(500));
-    }
-    panic!("not within two minutes: {what}");
 }

@@ -138,3 +138,15 @@ impl SessionWatch {
         panic!("{why}: {}", String::from_utf8_lossy(&output.stderr));
     }
 }
+
+/// Asks again until it is so; two minutes are far more than an emulated host needs.
+#[track_caller]
+pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    for _ in 0..240 {
+        if is_so() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(500));
+    }
+    panic!("not within two minutes: {what}");
+}

@@ -4,12 +4,14 @@
 //! case never tests the code with itself. How the hosts come to be: `tests/lab/README.md`.
 
 mod breakage;
+mod compare;
 mod host;
 mod look;
 mod scene;
 mod script;
 
-pub use breakage::{SessionWatch, Signal, Stream};
+pub use breakage::{SessionWatch, Signal, Stream, wait_until};
+pub use compare::{assert_part_of, assert_same};
 pub use host::{Answer, LabHost, hosts};
 pub use look::{Entry, SnapshotSeen};
 pub use scene::{Scene, Side};
