@@ -11,12 +11,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::definition::Definition;
 use super::error::Fault;
-use super::journal::Journal;
+use super::journal::{Journal, chain};
 use super::locks::Claims;
 use super::log;
 use super::runner::{Runner, panic_words};
 use super::{Engine, Live};
-use crate::domain::causes::with_causes;
 use crate::domain::ids::JobId;
 use crate::domain::job::{ConsoleLine, Failure, Job, JobState, Level};
 use crate::store::{JobChange, LockOutcome, StoreError};
@@ -112,7 +111,7 @@ impl Engine {
             Ok(standing) => standing,
             Err(source) => {
                 let fault = Fault::Log { job: job.id, source };
-                let failure = Failure::permanent(format!("{}.", with_causes(&fault)));
+                let failure = Failure::permanent(format!("{}.", chain(&fault)));
                 return self.put_aside(&job, JobState::Interrupted, failure).await;
             }
         };
@@ -155,7 +154,7 @@ impl Engine {
                 Ok(())
             });
             if let Err(fault) = &outcome {
-                tracing::error!(%job, "a job rests because it could not be recorded: {}", with_causes(fault));
+                tracing::error!(%job, "a job rests because it could not be recorded: {}", chain(fault));
                 if !rest.is_zero() {
                     place.engine.inner.clock.sleep(rest).await;
                 }

@@ -16,7 +16,6 @@ use super::crashpoint::Recording;
 use super::error::Fault;
 use super::events::{Hub, JobUpdate};
 use super::log::Standing;
-use crate::domain::causes::with_causes;
 use crate::domain::ids::JobId;
 use crate::domain::job::{ConsoleLine, EventRecord, Failure, Job, JobState, Level, StepEvent};
 use crate::store::{JobChange, Store};
@@ -141,10 +140,7 @@ impl Journal {
     /// Records a note of `step`.
     pub(super) async fn note(&self, step: &str, note: Value) -> Result<(), Failure> {
         self.record(step, StepEvent::Noted { note }, JobChange::default()).await.map_err(|fault| {
-            Failure::transient(format!(
-                "Keeping a note of step {step:?} did not work: {}.",
-                with_causes(&fault)
-            ))
+            Failure::transient(format!("Keeping a note of step {step:?} did not work: {}.", chain(&fault)))
         })
     }
 
@@ -287,6 +283,12 @@ impl Turn {
         self.ended |= change.state.is_some_and(stops);
         self.unwinding = change.unwinding.unwrap_or(self.unwinding);
     }
+}
+
+/// An error with all of its causes in one line.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -43,12 +43,11 @@ pub use error::{EngineError, Fault};
 pub use events::{JobUpdate, Watcher};
 pub use locks::LockName;
 
-use crate::domain::causes::with_causes;
 use crate::domain::ids::JobId;
 use crate::store::Store;
 use dispatch::{REST, Tasks};
 use events::Hub;
-use journal::Journal;
+use journal::{Journal, chain};
 
 /// Runs jobs. Cheap to clone; the clones are one engine.
 #[derive(Clone)]
@@ -161,7 +160,7 @@ impl Engine {
     async fn drive(&self, tasks: &mut Tasks) {
         loop {
             if let Err(fault) = self.dispatch(tasks, REST).await {
-                tracing::error!("no job can be started now: {}", with_causes(&fault));
+                tracing::error!("no job can be started now: {}", chain(&fault));
                 self.inner.clock.sleep(REST).await;
                 continue;
             }

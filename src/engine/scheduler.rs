@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::Engine;
 use super::due::{Decision, Rule, decide, put_back};
 use super::error::{EngineError, Fault};
-use crate::domain::causes::with_causes;
+use super::journal::chain;
 use crate::store::{Due, Schedule};
 
 /// The longest time between two looks. A schedule is late by no more than this when the clock was set, or
@@ -31,7 +31,7 @@ impl Engine {
         let mut last = self.look();
         loop {
             if let Err(error) = self.make_due_jobs(&mut last).await {
-                tracing::error!("the schedules could not be looked at: {}", with_causes(&error));
+                tracing::error!("the schedules could not be looked at: {}", chain(&error));
             }
             self.inner.clock.sleep(self.wait_for_next().await).await;
         }
@@ -52,11 +52,7 @@ impl Engine {
                 self.move_to(&mut schedule, moved).await?;
             }
             if let Err(error) = self.serve_schedule(&mut schedule, now.wall).await {
-                tracing::error!(
-                    schedule = schedule.name,
-                    "a schedule makes no jobs: {}",
-                    with_causes(&*error)
-                );
+                tracing::error!(schedule = schedule.name, "a schedule makes no jobs: {}", chain(&*error));
             }
         }
         // Only now: what a fault above left undone is seen as put back again.
