@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::tests::{bookmark, facts, replica, snapshot, source};
 use super::*;
+use crate::domain::dataset::Guid;
 
 #[derive(Debug, Clone)]
 enum Happening {

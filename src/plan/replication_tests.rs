@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::*;
-use crate::domain::dataset::{Owner, PartialReceive, TokenContents};
+use crate::domain::dataset::{Guid, Owner, PartialReceive, TokenContents};
 use crate::plan::conflict::Choice;
 
 pub(super) fn snapshot(tag: &str, guid: u64, createtxg: u64) -> Snapshot {

@@ -129,7 +129,7 @@ async fn bring(
                 part.before = sent.bytes - sent_before;
                 part.after = 0;
                 for stream in later {
-                    part.after += run.source.estimate(&send_args(&pair.source, stream, run)?).await?;
+                    part.after += run.source.estimate(&send_args(pair, stream, run)?).await?;
                 }
                 send(cx, run, pair, first, &part, sent).await?;
                 cx.note(&*sent).await?;
