@@ -216,7 +216,7 @@ fn tell(law: &str, report: &Report) {
 
 async fn the_laws_of_steps(later: bool) {
     let world = Replication::new(later);
-    let sample = |offset| crate::sample(6, offset + usize::from(later));
+    let sample = |offset| crate::sample(9, offset + usize::from(later));
     tell("each step run twice", &run_each_step_twice(&world).await);
     tell("a failure at each step, taken back", &fail_at_each_step(&world, sample(0)).await);
     tell("a failure at each step, tried again", &retry_after_each_failure(&world, sample(2)).await);
@@ -238,14 +238,14 @@ async fn a_later_replication_keeps_the_laws_of_steps() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the lab: tests/run"]
 async fn a_first_replication_killed_around_its_events_ends_the_same() {
-    let report = kill_around_each_event(&Replication::new(false), &JobRun, crate::sample(7, 4)).await;
+    let report = kill_around_each_event(&Replication::new(false), &JobRun, crate::sample(12, 7)).await;
     tell("killed around each event, first run", &report);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the lab: tests/run"]
 async fn a_later_replication_killed_around_its_events_ends_the_same() {
-    let report = kill_around_each_event(&Replication::new(true), &JobRun, crate::sample(7, 1)).await;
+    let report = kill_around_each_event(&Replication::new(true), &JobRun, crate::sample(12, 3)).await;
     tell("killed around each event, later run", &report);
 }
 
