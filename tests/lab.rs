@@ -24,6 +24,14 @@ mod cases;
 
 /// A campaign tries every one of many points (`ZERFAUX_LAB_EVERY=1`), `tests/run` only some.
 fn sample(every: usize, offset: usize) -> laws::Sample {
-    let wanted = std::env::var("ZERFAUX_LAB_EVERY").ok().and_then(|text| text.parse().ok());
-    laws::Sample { every: wanted.unwrap_or(every), offset }
+    laws::Sample { every: wanted().unwrap_or(every), offset }
+}
+
+/// Whether this is more than `tests/run`.
+fn is_campaign() -> bool {
+    wanted().is_some()
+}
+
+fn wanted() -> Option<usize> {
+    std::env::var("ZERFAUX_LAB_EVERY").ok()?.parse().ok()
 }
