@@ -105,8 +105,13 @@ impl Scene for Trial {
         let (here, there) = (seen(&self.lab.source), seen(&self.lab.target));
         let mut facts = Facts::new();
         for (side, things, others) in [("source", &here, &there), ("destination", &there, &here)] {
+            let is_there = |thing: &Seen| others.values().any(|other| other.guid == thing.guid);
+            // Retention may let go of what an older bookmark remembers; that it had arrived, a newer one shows.
+            let newest =
+                things.iter().filter(|(_, thing)| is_there(thing)).filter_map(|(name, _)| cursor(name)).max();
             for (name, thing) in things {
-                let arrived = others.values().any(|other| other.guid == thing.guid)
+                let arrived = is_there(thing)
+                    || cursor(name).is_some_and(|number| Some(number) < newest)
                     || (side == "destination"
                         && things.keys().any(|other| holds_arrived(name, other, things, others)));
                 let prefix = if arrived { "arrived " } else { "" };
@@ -171,6 +176,12 @@ fn seen(side: &lab::Side) -> BTreeMap<String, Seen> {
     // The case's own root says nothing.
     things.remove("");
     things
+}
+
+/// The number in the name of one of the group's bookmarks.
+fn cursor(name: &str) -> Option<u64> {
+    let (_, tag) = name.split_once("#zx-")?;
+    tag.rsplit('-').next()?.parse().ok()
 }
 
 /// `data@zx-c0ffee00-20261120T171500Z-3` without its time.
