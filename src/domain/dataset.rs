@@ -56,6 +56,9 @@ pub struct Snapshot {
     pub used: u64,
     /// Bytes that it refers to.
     pub referenced: u64,
+    /// Bytes written between the snapshot before it and itself.
+    #[serde(default)]
+    pub written: u64,
     /// Datasets cloned from it; while there is one, it cannot be destroyed.
     pub clones: Vec<DatasetName>,
 }

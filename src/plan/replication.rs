@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::conflict::{Conflict, tags};
 pub use super::partial::DeadPartial;
 use super::partial::{judge_partial, somebody_elses, token_of};
+pub use super::streams::{arriving, reckoned_bytes};
 use super::streams::{from_bookmark, from_nothing, from_snapshot, taken_tags};
 use crate::domain::dataset::{Base, Bookmark, Dataset, DatasetKind, Encryption, Role, Snapshot};
 use crate::domain::names::{DatasetName, SnapTag};

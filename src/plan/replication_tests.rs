@@ -16,6 +16,7 @@ pub(super) fn snapshot(tag: &str, guid: u64, createtxg: u64) -> Snapshot {
         holds: 0,
         used: 0,
         referenced: 0,
+        written: 0,
         clones: Vec::new(),
     }
 }

@@ -26,6 +26,7 @@ fn snapshot(number: u64, created_at: Timestamp, owner: Owner) -> Snapshot {
         holds: 0,
         used: 0,
         referenced: 0,
+        written: 0,
         clones: Vec::new(),
     }
 }

@@ -56,6 +56,38 @@ pub(super) fn from_bookmark(
     streams
 }
 
+/// The snapshots of the source that `stream` brings along, oldest first; none if it goes on with one that began
+/// elsewhere, or if what it names is not there.
+pub fn arriving(source: &Dataset, stream: &Stream) -> Option<Vec<Snapshot>> {
+    let Stream::Incremental { from, to, intermediates } = stream else { return None };
+    let target = source.snapshot_by_tag(to)?;
+    let after = txg_of(source, from)?;
+    let inside = |snapshot: &&Snapshot| match intermediates {
+        true => snapshot.createtxg > after && snapshot.createtxg <= target.createtxg,
+        false => snapshot.guid == target.guid,
+    };
+    Some(source.snapshots.iter().filter(inside).cloned().collect())
+}
+
+fn txg_of(source: &Dataset, base: &Base) -> Option<u64> {
+    match base {
+        Base::Snapshot(tag) => source.snapshot_by_tag(tag).map(|snapshot| snapshot.createtxg),
+        Base::Bookmark(tag) => {
+            source.bookmarks.iter().find(|bookmark| &bookmark.tag == tag).map(|bookmark| bookmark.createtxg)
+        }
+    }
+}
+
+/// About how many bytes an incremental stream will have, from what the listing says was written between its ends; none
+/// for other streams, of which only `zfs send -n` knows. For showing progress, not for deciding.
+pub fn reckoned_bytes(source: &Dataset, stream: &Stream) -> Option<u64> {
+    let Stream::Incremental { from, to, .. } = stream else { return None };
+    let target = source.snapshot_by_tag(to)?;
+    let after = txg_of(source, from)?;
+    let between = |snapshot: &&Snapshot| snapshot.createtxg > after && snapshot.createtxg <= target.createtxg;
+    Some(source.snapshots.iter().filter(between).map(|snapshot| snapshot.written).sum())
+}
+
 /// Names that would arrive and are taken at the destination by a snapshot with other contents.
 pub(super) fn taken_tags(
     source: &Dataset,

@@ -28,6 +28,41 @@ impl Zfs {
         }
     }
 
+    /// [`bookmark`](Self::bookmark) for each of these, in one remote command where all goes well.
+    ///
+    /// # Errors
+    /// As [`bookmark`](Self::bookmark), for the first that fails; those before it are made.
+    pub async fn bookmark_all(&self, wanted: &[(SnapshotName, BookmarkName)]) -> Result<(), ZfsError> {
+        if let [(_, first), _, ..] = wanted {
+            let words: Vec<String> =
+                wanted.iter().flat_map(|(from, to)| [from.to_string(), to.to_string()]).collect();
+            if self.run_each(&verbs::bookmark_each(first, wanted.len()), 2, &words).await? {
+                return Ok(());
+            }
+        }
+        for (snapshot, bookmark) in wanted {
+            self.bookmark(snapshot, bookmark).await?;
+        }
+        Ok(())
+    }
+
+    /// [`destroy_bookmark`](Self::destroy_bookmark) for each of these, in one remote command where all goes well.
+    ///
+    /// # Errors
+    /// If one cannot be destroyed.
+    pub async fn destroy_bookmarks(&self, bookmarks: &[BookmarkName]) -> Result<(), ZfsError> {
+        if let [first, _, ..] = bookmarks {
+            let words: Vec<String> = bookmarks.iter().map(ToString::to_string).collect();
+            if self.run_each(&verbs::destroy_bookmark_each(first, bookmarks.len()), 1, &words).await? {
+                return Ok(());
+            }
+        }
+        for bookmark in bookmarks {
+            self.destroy_bookmark(bookmark).await?;
+        }
+        Ok(())
+    }
+
     /// Destroys a bookmark. One that is gone is passed over.
     ///
     /// # Errors

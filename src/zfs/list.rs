@@ -10,7 +10,7 @@ use crate::domain::dataset::{
     Bookmark, Dataset, DatasetKind, Encryption, Guid, Owner, PROPERTY_GROUP, PROPERTY_ROLE, PartialReceive,
     Role, Snapshot,
 };
-use crate::domain::names::DatasetName;
+use crate::domain::names::{DatasetName, SnapshotName};
 
 use super::classify::each_line;
 use super::complaint::Complaint;
@@ -65,6 +65,36 @@ impl Zfs {
             }
         }
         Ok(listing)
+    }
+
+    /// What is known of these snapshots, by their names; one that does not exist is absent. `owner` is given because it
+    /// is known: the caller has just made them.
+    ///
+    /// # Errors
+    /// If the host cannot be reached, or the output is not understood.
+    pub async fn fresh_snapshots(
+        &self,
+        names: &[SnapshotName],
+        owner: &Owner,
+    ) -> Result<BTreeMap<SnapshotName, Snapshot>, ZfsError> {
+        let mut found = BTreeMap::new();
+        for piece in pieces(names) {
+            let command = verbs::list_snapshots(piece);
+            let text = self.table(&command).await?;
+            for line in text.lines() {
+                let read = || {
+                    let row = Row::read(line)?;
+                    let name: SnapshotName =
+                        row.name.parse().map_err(|error| Unreadable::new(format!("{error}"), line))?;
+                    let mut snapshot = row.snapshot(name.tag().clone(), &Owners::new())?;
+                    snapshot.owner = owner.clone();
+                    Ok((name, snapshot))
+                };
+                let (name, snapshot) = read().map_err(|bad| self.unreadable(&command, bad))?;
+                found.insert(name, snapshot);
+            }
+        }
+        Ok(found)
     }
 
     /// Whether the dataset exists.
@@ -190,6 +220,7 @@ impl<'a> Row<'a> {
             holds: self.bytes(5)?,
             used: self.bytes(6)?,
             referenced: self.bytes(7)?,
+            written: self.bytes(9)?,
             clones: clones(self.values[11]),
         })
     }

@@ -257,6 +257,28 @@ impl Zfs {
     }
 }
 
+impl Zfs {
+    /// Runs `bare` once for each `at_a_time` of `words`, all in one remote command: `xargs` (POSIX) hands them on, so that
+    /// many small changes cost one round trip. True if every one of them succeeded; if not, the caller has to
+    /// look at each by itself.
+    async fn run_each(&self, bare: &Command, at_a_time: usize, words: &[String]) -> Result<bool, ZfsError> {
+        let refused = |error: crate::domain::argv::ArgvError| ZfsError::Arguments {
+            attempt: self.attempt(bare),
+            why: error.to_string(),
+        };
+        let before = ["xargs", "-0", "-n"].map(str::to_owned).into_iter().chain([at_a_time.to_string()]);
+        let argv = Argv::new(before.chain(self.argv(bare)?.words().iter().cloned())).map_err(refused)?;
+        let mut input = words.join("\0");
+        input.push('\0');
+        let output = self
+            .runner
+            .run(&argv, Some(input.as_bytes()), bare.deadline())
+            .await
+            .map_err(|source| ZfsError::Host { attempt: self.attempt(bare), source: Box::new(source) })?;
+        Ok(output.exit.is_success())
+    }
+}
+
 /// As much of a command line as one argument of `sh -c` may hold (Linux: `MAX_ARG_STRLEN`, 128 KiB),
 /// with room for quotes and the words before it.
 const NAMES_PER_COMMAND: usize = 64 * 1024;

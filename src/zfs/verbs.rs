@@ -33,6 +33,12 @@ pub fn list(names: &[DatasetName], depth: Depth) -> Command {
     Command::reads(Tool::Zfs, options, format!("list {}", a_few(names))).on(names)
 }
 
+/// A table of these snapshots with [`COLUMNS`].
+pub fn list_snapshots(names: &[SnapshotName]) -> Command {
+    let options = ["list", "-Hp", "-t", "snapshot", "-o", COLUMNS];
+    Command::reads(Tool::Zfs, &options, format!("list {}", a_few(names))).on(names)
+}
+
 /// Where our two properties are set locally: the source is what a list cannot show.
 pub fn list_owners(names: &[DatasetName], depth: Depth) -> Command {
     const WANTED: &str = "zerfaux:group,zerfaux:role";
@@ -121,6 +127,18 @@ pub fn bookmark(snapshot: &SnapshotName, bookmark: &BookmarkName) -> Command {
     let what = format!("bookmark {snapshot} as {bookmark}");
     Command::changes(&["bookmark"], what, "bookmark", bookmark.dataset())
         .on([snapshot.to_string(), bookmark.to_string()])
+}
+
+/// Bookmarks snapshots; the words, a snapshot and its bookmark each time, come from elsewhere.
+pub fn bookmark_each(first: &BookmarkName, count: usize) -> Command {
+    let what = format!("bookmark {count} snapshots");
+    Command::changes(&["bookmark"], what, "bookmark", first.dataset())
+}
+
+/// Destroys bookmarks; their names come from elsewhere.
+pub fn destroy_bookmark_each(first: &BookmarkName, count: usize) -> Command {
+    let what = format!("destroy {count} bookmarks");
+    Command::changes(&["destroy"], what, "destroy,mount", first.dataset())
 }
 
 /// Destroys a bookmark.

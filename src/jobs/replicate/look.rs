@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::ends::Ends;
 use super::run::{Pair, Run, View};
 use super::snapshot::next_sequence;
 use super::transfer::send_args;
@@ -22,7 +23,7 @@ use crate::plan::conflict::{Choice, Conflict};
 use crate::plan::replication::{Action, Plan, Stream};
 use crate::zfs::{Privilege, Zfs};
 
-pub(super) struct Look(pub(super) Arc<Hosts>);
+pub(super) struct Look(pub(super) Arc<Ends>);
 
 /// What the look leaves for the steps after it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -47,7 +48,7 @@ impl Step for Look {
     }
 
     async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
-        let run = Run::open(cx.input()?, &self.0).await?;
+        let run = self.0.open(cx).await?;
         for end in [&run.source, &run.destination] {
             cx.info(format!("{}: {}.", end.host().label(), describe_end(end)));
         }
@@ -69,6 +70,7 @@ impl Step for Look {
         let destination_exists = view.pairs.first().is_some_and(|pair| pair.destination.is_some());
         let looked =
             Looked { group: view.group, sequence: next_sequence(&view), destination_exists, sources };
+        self.0.leave(cx, view);
         recorded(looked)
     }
 

@@ -1,10 +1,11 @@
 //! `replicate`: bring a dataset (or a tree of them) at the destination up to the source's newest snapshot.
 //!
 //! look → set aside → parents → snapshot → protect → transfer → verify → settle → retain. Each step looks
-//! at both ends for itself, so what happened before a crash, or by somebody else's hand, is always part
-//! of the facts. Nothing is forced and nothing is rolled back; what cannot be continued by appending is
+//! at both ends, or takes what the step right before it saw (`ends.rs`), so what happened before a crash, or by
+//! somebody else's hand, is always part of the facts. Nothing is forced and nothing is rolled back; what cannot be continued by appending is
 //! a conflict that stops the job before anything is changed.
 
+mod ends;
 mod look;
 mod parents;
 mod protect;
@@ -16,6 +17,7 @@ mod snapshot;
 mod stream;
 mod transfer;
 mod verify;
+mod view;
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -87,19 +89,20 @@ pub enum OnConflict {
 
 /// The definition of the job, working on hosts that `hosts` knows how to reach.
 pub fn definition(hosts: Arc<Hosts>) -> Definition {
-    let hosts = || Arc::clone(&hosts);
+    let ends = Arc::new(ends::Ends::new(hosts));
+    let ends = || Arc::clone(&ends);
     Definition::new(
         KIND,
         vec![
-            Box::new(look::Look(hosts())),
-            Box::new(set_aside::SetAside(hosts())),
-            Box::new(parents::Parents(hosts())),
-            Box::new(snapshot::TakeSnapshot(hosts())),
-            Box::new(protect::Protect(hosts())),
-            Box::new(transfer::Transfer(hosts())),
-            Box::new(verify::Verify(hosts())),
-            Box::new(settle::Settle(hosts())),
-            Box::new(retain::Retain(hosts())),
+            Box::new(look::Look(ends())),
+            Box::new(set_aside::SetAside(ends())),
+            Box::new(parents::Parents(ends())),
+            Box::new(snapshot::TakeSnapshot(ends())),
+            Box::new(protect::Protect(ends())),
+            Box::new(transfer::Transfer(ends())),
+            Box::new(verify::Verify(ends())),
+            Box::new(settle::Settle(ends())),
+            Box::new(retain::Retain(ends())),
         ],
     )
     .with_locks(locks)

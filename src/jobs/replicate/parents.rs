@@ -6,16 +6,16 @@ use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::ends::Ends;
 use super::look::Looked;
-use super::run::{Run, no_pool};
+use super::run::no_pool;
 use crate::domain::job::Failure;
 use crate::domain::names::DatasetName;
 use crate::engine::{Step, StepContext, UndoKind};
 use crate::jobs::failure::recorded;
-use crate::jobs::hosts::Hosts;
 use crate::zfs::Complaint;
 
-pub(super) struct Parents(pub(super) Arc<Hosts>);
+pub(super) struct Parents(pub(super) Arc<Ends>);
 
 #[async_trait]
 impl Step for Parents {
@@ -36,7 +36,7 @@ impl Step for Parents {
         if cx.need::<Looked>("look")?.destination_exists {
             return Ok(Value::Array(Vec::new()));
         }
-        let run = Run::open(cx.input()?, &self.0).await?;
+        let run = self.0.open(cx).await?;
         let above = run.input.destination.dataset.ancestors();
         let there = run.destination.existing(&above).await?;
         let missing: Vec<DatasetName> = above.into_iter().filter(|name| !there.contains(name)).collect();
@@ -53,7 +53,7 @@ impl Step for Parents {
         if missing.is_empty() {
             return Ok(Value::Null);
         }
-        let run = Run::open(cx.input()?, &self.0).await?;
+        let run = self.0.open(cx).await?;
         run.destination.create_parents(&run.input.destination.dataset).await?;
         for name in &missing {
             cx.info(format!("Created {name} on {}, never mounted.", run.destination.host().label()));
@@ -67,7 +67,7 @@ impl Step for Parents {
 
     async fn undo(&self, cx: &StepContext, intent: &Value) -> Result<(), Failure> {
         let missing = read(intent)?;
-        let run = Run::open(cx.input()?, &self.0).await?;
+        let run = self.0.open(cx).await?;
         let there = run.destination.datasets(&missing, false).await?;
         for name in missing.iter().rev() {
             let Some(found) = there.iter().find(|dataset| &dataset.name == name) else { continue };

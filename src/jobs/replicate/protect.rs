@@ -8,8 +8,9 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::ends::Ends;
 use super::look::Looked;
-use super::run::{Pair, Run, View, full_name, hold_tag};
+use super::run::{Pair, View, full_name, hold_tag};
 use super::settle::CURSORS;
 use super::snapshot::prefix;
 use crate::domain::dataset::Owner;
@@ -17,9 +18,8 @@ use crate::domain::job::Failure;
 use crate::domain::names::SnapshotName;
 use crate::engine::{Step, StepContext, UndoKind};
 use crate::jobs::failure::recorded;
-use crate::jobs::hosts::Hosts;
 
-pub(super) struct Protect(pub(super) Arc<Hosts>);
+pub(super) struct Protect(pub(super) Arc<Ends>);
 
 /// What this run puts on, and thus what its undo may take off.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -45,6 +45,12 @@ struct Stale {
     bookmarks: Vec<SnapshotName>,
 }
 
+impl Stale {
+    fn is_empty(&self) -> bool {
+        self.holds.is_empty() && self.bookmarks.is_empty()
+    }
+}
+
 #[async_trait]
 impl Step for Protect {
     fn name(&self) -> &'static str {
@@ -60,13 +66,16 @@ impl Step for Protect {
     }
 
     async fn intent(&self, cx: &StepContext) -> Result<Value, Failure> {
-        let run = Run::open(cx.input()?, &self.0).await?;
-        recorded(wanted(&run.look().await?)?)
+        let run = self.0.open(cx).await?;
+        let view = self.0.view(cx, &run).await?;
+        let wanted = wanted(&view)?;
+        self.0.leave(cx, view);
+        recorded(wanted)
     }
 
     async fn run(&self, cx: &StepContext, intent: &Value) -> Result<Value, Failure> {
         let intent = read(intent)?;
-        let run = Run::open(cx.input()?, &self.0).await?;
+        let run = self.0.open(cx).await?;
         let tag = hold_tag(&cx.need::<Looked>("look")?.group)?;
         let (here, there) = tokio::join!(
             run.source.hold(&tag, &intent.source),
@@ -74,12 +83,20 @@ impl Step for Protect {
         );
         here?;
         there?;
-        for name in &intent.bookmarks {
-            run.source.bookmark(name, &bookmark_of(name)?).await?;
-        }
+        let seen = self.0.take(cx);
+        let bookmarks = intent
+            .bookmarks
+            .iter()
+            .map(|name| Ok((name.clone(), bookmark_of(name)?)))
+            .collect::<Result<Vec<_>, Failure>>()?;
+        run.source.bookmark_all(&bookmarks).await?;
         run.source.release(&tag, &intent.stale.holds).await?;
-        for name in &intent.stale.bookmarks {
-            run.source.destroy_bookmark(&bookmark_of(name)?).await?;
+        let stale = intent.stale.bookmarks.iter().map(bookmark_of).collect::<Result<Vec<_>, _>>()?;
+        run.source.destroy_bookmarks(&stale).await?;
+        // What was released in vain may have been held by somebody else as well; then it is looked at anew.
+        if let Some(mut view) = seen.filter(|_| intent.stale.is_empty()) {
+            intent.bookmarks.iter().for_each(|name| view.bookmarked(name));
+            self.0.leave(cx, view);
         }
         Ok(Value::Null)
     }
@@ -92,7 +109,7 @@ impl Step for Protect {
     /// sent.
     async fn undo(&self, cx: &StepContext, intent: &Value) -> Result<(), Failure> {
         let intent = read(intent)?;
-        let run = Run::open(cx.input()?, &self.0).await?;
+        let run = self.0.open(cx).await?;
         let view = run.look().await?;
         let tag = hold_tag(&view.group)?;
         let needed = needed(&view)?;
@@ -102,9 +119,8 @@ impl Step for Protect {
         let (source, destination) = (free(&intent.source), free(&intent.destination));
         run.source.release(&tag, &source).await?;
         run.destination.release(&tag, &destination).await?;
-        for name in &free(&intent.bookmarks) {
-            run.source.destroy_bookmark(&bookmark_of(name)?).await?;
-        }
+        let bookmarks = free(&intent.bookmarks).iter().map(bookmark_of).collect::<Result<Vec<_>, _>>()?;
+        run.source.destroy_bookmarks(&bookmarks).await?;
         Ok(())
     }
 }

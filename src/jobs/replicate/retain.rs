@@ -8,18 +8,17 @@ use async_trait::async_trait;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::run::Run;
+use super::ends::Ends;
 use super::transfer::Sent;
 use crate::domain::dataset::{Dataset, Guid, Snapshot};
 use crate::domain::job::Failure;
 use crate::domain::retention::Retention;
 use crate::engine::{Step, StepContext, UndoKind};
 use crate::jobs::failure::recorded;
-use crate::jobs::hosts::Hosts;
 use crate::plan::retention::{Decision, Verdict, decide};
 use crate::zfs::{Outcome, Zfs};
 
-pub(super) struct Retain(pub(super) Arc<Hosts>);
+pub(super) struct Retain(pub(super) Arc<Ends>);
 
 /// The job's result.
 #[derive(Debug, Serialize)]
@@ -46,12 +45,12 @@ impl Step for Retain {
 
     async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
         let sent = cx.need::<Sent>("transfer")?;
-        let run = Run::open(cx.input()?, &self.0).await?;
+        let run = self.0.open(cx).await?;
         let mut outcome = Replicated { sent, destroyed_at_source: 0, destroyed_at_destination: 0 };
         if run.input.keep_source.keeps_all() && run.input.keep_destination.keeps_all() {
             return recorded(outcome);
         }
-        let view = run.look().await?;
+        let view = self.0.view(cx, &run).await?;
         let group = view.group.to_string();
         for pair in &view.pairs {
             let protected: HashSet<Guid> = pair.common().into_iter().collect();

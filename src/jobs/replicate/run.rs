@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::ReplicateInput;
 use super::look::refused;
+pub(super) use super::view::View;
 use crate::domain::dataset::{Dataset, Encryption, Guid, HOLD_PREFIX};
 use crate::domain::ids::GroupId;
 use crate::domain::job::Failure;
@@ -32,13 +33,6 @@ pub(super) struct Pair {
     pub(super) written_since_base: Option<u64>,
     /// How the destination, or else the nearest dataset above its place, is encrypted.
     pub(super) above: Option<Encryption>,
-}
-
-/// Both trees at one moment, parents first.
-#[derive(Debug, Clone)]
-pub(super) struct View {
-    pub(super) group: GroupId,
-    pub(super) pairs: Vec<Pair>,
 }
 
 impl Run {
@@ -85,6 +79,16 @@ impl Run {
                 self.written_since_base(&pair.source, pair.destination.as_ref()).await?;
         }
         Ok(View { group: self.group(&pairs), pairs })
+    }
+
+    /// Looks again at what stands at the destination for one dataset.
+    pub(super) async fn look_again(&self, view: &mut View, name: &DatasetName) -> Result<(), Failure> {
+        let Some(pair) = view.pairs.iter_mut().find(|pair| &pair.source.name == name) else { return Ok(()) };
+        let there = self.destination.datasets(std::slice::from_ref(&pair.place), false).await?;
+        pair.destination = there.into_iter().find(|dataset| dataset.name == pair.place);
+        pair.written_since_base = self.written_since_base(&pair.source, pair.destination.as_ref()).await?;
+        view.reckon_above();
+        Ok(())
     }
 
     /// The source is not there, or its pool is not.
@@ -192,13 +196,6 @@ pub(super) fn derived_group(words: &[&str]) -> GroupId {
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&hash.finalize()[..16]);
     GroupId::from_bytes(bytes)
-}
-
-impl View {
-    /// The pair of that source dataset.
-    pub(super) fn pair(&self, source: &DatasetName) -> Option<&Pair> {
-        self.pairs.iter().find(|pair| &pair.source.name == source)
-    }
 }
 
 /// The tag of a group's holds on both sides.

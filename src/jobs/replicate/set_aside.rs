@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::ends::Ends;
 use super::look::{can_be_resolved, is_encrypted, refused};
 use super::run::{Pair, Run, full_name, hold_tag};
 use super::settle::let_go;
@@ -22,10 +23,9 @@ use crate::domain::job::{Failure, Level};
 use crate::domain::names::{DatasetName, SnapTag};
 use crate::engine::{Step, StepContext, UndoKind};
 use crate::jobs::failure::recorded;
-use crate::jobs::hosts::Hosts;
 use crate::zfs::{Property, Zfs};
 
-pub(super) struct SetAside(pub(super) Arc<Hosts>);
+pub(super) struct SetAside(pub(super) Arc<Ends>);
 
 /// One dataset that makes room.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -52,8 +52,8 @@ impl Step for SetAside {
         if input.on_conflict == OnConflict::Stop {
             return Ok(Value::Array(Vec::new()));
         }
-        let run = Run::open(input, &self.0).await?;
-        let view = run.look().await?;
+        let run = self.0.open(cx).await?;
+        let view = self.0.view(cx, &run).await?;
         let mut moves: Vec<Move> = Vec::new();
         for pair in &view.pairs {
             let Some(conflict) = run.obstacle(&view, pair) else { continue };
@@ -84,7 +84,7 @@ impl Step for SetAside {
         if moves.is_empty() {
             return Ok(Value::Null);
         }
-        let run = Run::open(cx.input()?, &self.0).await?;
+        let run = self.0.open(cx).await?;
         let group = cx.need::<super::look::Looked>("look")?.group;
         for wanted in &moves {
             make_room(cx, &run, wanted, &group).await?;

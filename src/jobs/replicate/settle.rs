@@ -5,17 +5,18 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value;
 
+use super::ends::Ends;
 use super::protect::{bookmark_of, common_names, is_bookmarked};
-use super::run::{Pair, Run, View, full_name, hold_tag};
+use super::run::{Run, View, full_name, hold_tag};
 use super::snapshot::{mark, prefix};
+use super::transfer::Sent;
 use crate::domain::dataset::{Bookmark, Owner, PROPERTY_ROLE, Role};
 use crate::domain::job::Failure;
-use crate::domain::names::SnapshotName;
+use crate::domain::names::{SnapTag, SnapshotName};
 use crate::engine::{Step, StepContext, UndoKind};
-use crate::jobs::hosts::Hosts;
 use crate::zfs::{HoldTag, Property, Zfs};
 
-pub(super) struct Settle(pub(super) Arc<Hosts>);
+pub(super) struct Settle(pub(super) Arc<Ends>);
 
 /// So many bookmarks of the group stay at the source, the newest: should somebody destroy the newest
 /// snapshots of a replica, an older one is still a base.
@@ -36,25 +37,34 @@ impl Step for Settle {
     }
 
     async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
-        let run = Run::open(cx.input()?, &self.0).await?;
-        let view = run.look().await?;
-        for pair in &view.pairs {
-            claim(&run, &view, pair).await?;
-        }
-        let mut base = (Vec::new(), Vec::new());
+        let run = self.0.open(cx).await?;
+        let seen = self.0.take(cx);
+        // Where nothing was sent, `protect` has just held the very same base.
+        let is_held = seen.is_some() && cx.need::<Sent>("transfer")?.streams == 0;
+        let mut view = match seen {
+            Some(view) => view,
+            None => run.look().await?,
+        };
+        claim(&run, &mut view).await?;
+        let (mut base, mut bookmarks) = ((Vec::new(), Vec::new()), Vec::new());
         for pair in &view.pairs {
             if let Some((here, there)) = common_names(pair)? {
                 if !is_bookmarked(pair, &here) {
-                    run.source.bookmark(&here, &bookmark_of(&here)?).await?;
+                    bookmarks.push((here.clone(), bookmark_of(&here)?));
                 }
                 base.0.push(here);
                 base.1.push(there);
             }
         }
+        run.source.bookmark_all(&bookmarks).await?;
+        bookmarks.iter().for_each(|(name, _)| view.bookmarked(name));
         let tag = hold_tag(&view.group)?;
-        let (here, there) = tokio::join!(run.source.hold(&tag, &base.0), run.destination.hold(&tag, &base.1));
-        here?;
-        there?;
+        if !is_held {
+            let (here, there) =
+                tokio::join!(run.source.hold(&tag, &base.0), run.destination.hold(&tag, &base.1));
+            here?;
+            there?;
+        }
         // From here on the new base is safe on both sides.
         let here = view.pairs.iter().map(|pair| &pair.source);
         let there = view.pairs.iter().filter_map(|pair| pair.destination.as_ref());
@@ -62,8 +72,11 @@ impl Step for Settle {
             let_go(&run.source, &tag, here, &base.0),
             let_go(&run.destination, &tag, there, &base.1)
         );
-        let released = here? + there?;
-        forget_cursors(&run, &view).await?;
+        let (here, there) = (here?, there?);
+        let released = here.len() + there.len();
+        forget_cursors(&run, &mut view).await?;
+        view.released(&here, &there);
+        self.0.leave(cx, view);
         Ok(serde_json::json!({ "released": released }))
     }
 
@@ -74,32 +87,37 @@ impl Step for Settle {
 
 /// The replica carries the group and its role; snapshots that are the group's at the source are so at the
 /// destination too. A stream brings no properties, so this is where a received snapshot becomes ours.
-async fn claim(run: &Run, view: &View, pair: &Pair) -> Result<(), Failure> {
-    let Some(there) = &pair.destination else { return Ok(()) };
+async fn claim(run: &Run, view: &mut View) -> Result<(), Failure> {
     let group = view.group.to_string();
-    if there.group.as_deref() != Some(&group) || there.role != Some(Role::Replica) {
-        let role = Property::new(PROPERTY_ROLE, Role::Replica.as_str())
-            .map_err(|error| Failure::permanent(format!("The role's mark is not valid: {error}.")))?;
-        run.destination.set(&there.name, &[mark(&view.group)?, role]).await?;
+    let ours = Owner::Zerfaux(group.clone());
+    let mut names: Vec<SnapshotName> = Vec::new();
+    for pair in &mut view.pairs {
+        let Some(there) = &mut pair.destination else { continue };
+        if there.group.as_deref() != Some(&group) || there.role != Some(Role::Replica) {
+            let role = Property::new(PROPERTY_ROLE, Role::Replica.as_str())
+                .map_err(|error| Failure::permanent(format!("The role's mark is not valid: {error}.")))?;
+            run.destination.set(&there.name, &[mark(&view.group)?, role]).await?;
+            (there.group, there.role) = (Some(group.clone()), Some(Role::Replica));
+        }
+        for snapshot in &mut there.snapshots {
+            let is_ours = pair.source.snapshot_by_guid(snapshot.guid).is_some_and(|here| here.owner == ours);
+            if snapshot.owner == Owner::Foreign && is_ours {
+                names.push(full_name(&there.name, &snapshot.tag)?);
+                snapshot.owner = ours.clone();
+            }
+        }
     }
-    let ours = Owner::Zerfaux(group);
-    let unmarked = there.snapshots.iter().filter(|snapshot| {
-        snapshot.owner == Owner::Foreign
-            && pair.source.snapshot_by_guid(snapshot.guid).is_some_and(|here| here.owner == ours)
-    });
-    let names: Vec<SnapshotName> =
-        unmarked.map(|snapshot| full_name(&there.name, &snapshot.tag)).collect::<Result<_, _>>()?;
-    run.destination.mark_snapshots(&view.group.to_string(), &names).await?;
+    run.destination.mark_snapshots(&group, &names).await?;
     Ok(())
 }
 
-/// Releases the group's hold on everything but the base. How many were released.
+/// Releases the group's hold on everything but the base. What was released.
 pub(super) async fn let_go<'a>(
     zfs: &Zfs,
     tag: &HoldTag,
     datasets: impl Iterator<Item = &'a crate::domain::dataset::Dataset>,
     base: &[SnapshotName],
-) -> Result<usize, Failure> {
+) -> Result<Vec<SnapshotName>, Failure> {
     let mut names = Vec::new();
     for dataset in datasets {
         for snapshot in dataset.snapshots.iter().filter(|snapshot| snapshot.holds > 0) {
@@ -110,29 +128,35 @@ pub(super) async fn let_go<'a>(
         }
     }
     if names.is_empty() {
-        return Ok(0);
+        return Ok(names);
     }
     let holds = zfs.holds(&names).await?;
     let ours: Vec<SnapshotName> =
         holds.into_iter().filter(|hold| hold.tag == tag.as_str()).map(|hold| hold.snapshot).collect();
     zfs.release(tag, &ours).await?;
-    Ok(ours.len())
+    Ok(ours)
 }
 
 /// Destroys the group's bookmarks at the source but for the newest few.
-async fn forget_cursors(run: &Run, view: &View) -> Result<(), Failure> {
+async fn forget_cursors(run: &Run, view: &mut View) -> Result<(), Failure> {
     let prefix = prefix(&view.group);
-    for pair in &view.pairs {
-        let ours: Vec<&Bookmark> = pair
-            .source
+    let mut forgotten = Vec::new();
+    for pair in &mut view.pairs {
+        let source = &mut pair.source;
+        let ours = |bookmark: &&Bookmark| bookmark.tag.as_str().starts_with(&prefix);
+        let old: Vec<SnapTag> = source
             .bookmarks
             .iter()
-            .filter(|bookmark| bookmark.tag.as_str().starts_with(&prefix))
+            .filter(ours)
+            .rev()
+            .skip(CURSORS)
+            .map(|bookmark| bookmark.tag.clone())
             .collect();
-        for bookmark in ours.iter().rev().skip(CURSORS) {
-            let name = full_name(&pair.source.name, &bookmark.tag)?;
-            run.source.destroy_bookmark(&bookmark_of(&name)?).await?;
+        for tag in &old {
+            forgotten.push(bookmark_of(&full_name(&source.name, tag)?)?);
         }
+        source.bookmarks.retain(|bookmark| !old.contains(&bookmark.tag));
     }
+    run.source.destroy_bookmarks(&forgotten).await?;
     Ok(())
 }

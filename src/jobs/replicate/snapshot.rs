@@ -8,18 +8,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::ReplicateInput;
+use super::ends::Ends;
 use super::look::Looked;
-use super::run::{Run, View, full_name};
+use super::run::{View, full_name};
 use crate::domain::dataset::{Owner, PROPERTY_GROUP};
 use crate::domain::ids::GroupId;
 use crate::domain::job::{Failure, Level};
 use crate::domain::names::{SnapTag, SnapshotName};
 use crate::engine::{Step, StepContext, UndoKind};
 use crate::jobs::failure::recorded;
-use crate::jobs::hosts::Hosts;
 use crate::zfs::Property;
 
-pub(super) struct TakeSnapshot(pub(super) Arc<Hosts>);
+pub(super) struct TakeSnapshot(pub(super) Arc<Ends>);
 
 /// The names, decided once: `zx-<group>-<utc>-<seq>`, unique within the installation whatever the clock
 /// does, because the sequence number only grows.
@@ -59,9 +59,17 @@ impl Step for TakeSnapshot {
             cx.info("No snapshot is taken: what is there is sent.");
             return Ok(Value::Null);
         };
-        let run = Run::open(cx.input()?, &self.0).await?;
+        let run = self.0.open(cx).await?;
         let group = cx.need::<Looked>("look")?.group;
+        let seen = self.0.take(cx);
         run.source.ensure_snapshots(&group.to_string(), &names, &[]).await?;
+        if let Some(mut view) = seen {
+            let owner = Owner::Zerfaux(group.to_string());
+            for (name, snapshot) in run.source.fresh_snapshots(&names, &owner).await? {
+                view.taken(name.dataset(), snapshot);
+            }
+            self.0.leave(cx, view);
+        }
         cx.console(Level::Success, format!("Snapshot @{tag} of {}.", count(names.len())));
         Ok(serde_json::json!({ "tag": tag }))
     }
@@ -74,7 +82,7 @@ impl Step for TakeSnapshot {
     /// builds on or resumes is never taken away.
     async fn undo(&self, cx: &StepContext, intent: &Value) -> Result<(), Failure> {
         let Some(tag) = read(intent)?.tag else { return Ok(()) };
-        let run = Run::open(cx.input()?, &self.0).await?;
+        let run = self.0.open(cx).await?;
         let view = run.look().await?;
         for pair in &view.pairs {
             let Some(snapshot) = pair.source.snapshot_by_tag(&tag) else { continue };

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::ends::Ends;
 use super::look::{describe, is_encrypted, refused};
 use super::run::{Pair, Run, View};
 use super::stream;
@@ -18,11 +19,10 @@ use crate::domain::names::{DatasetName, SnapTag};
 use crate::domain::size::format_bytes;
 use crate::engine::{Retry, Step, StepContext, UndoKind};
 use crate::jobs::failure::recorded;
-use crate::jobs::hosts::Hosts;
-use crate::plan::replication::{Action, Stream};
+use crate::plan::replication::{Action, Stream, reckoned_bytes};
 use crate::zfs::{SendArgs, common_flags};
 
-pub(super) struct Transfer(pub(super) Arc<Hosts>);
+pub(super) struct Transfer(pub(super) Arc<Ends>);
 
 /// What passes by itself is tried again for about a minute: a connection that broke, or a `zfs receive`
 /// that still works off what it was given before its connection broke, and holds the dataset meanwhile.
@@ -65,8 +65,8 @@ impl Step for Transfer {
     }
 
     async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
-        let run = Run::open(cx.input()?, &self.0).await?;
-        let mut view = run.look().await?;
+        let run = self.0.open(cx).await?;
+        let mut view = self.0.view(cx, &run).await?;
         // What earlier attempts of this step sent counts too.
         let mut sent: Sent = cx.last_note()?.unwrap_or_default();
         sent.arrivals.clear();
@@ -77,6 +77,10 @@ impl Step for Transfer {
             if let Some(arrival) = bring(cx, &run, &mut view, name, part, &mut sent).await? {
                 sent.arrivals.push(arrival);
             }
+        }
+        // After streams, only a look tells what arrived.
+        if sent.streams == 0 {
+            self.0.leave(cx, view);
         }
         recorded(sent)
     }
@@ -114,7 +118,7 @@ async fn bring(
         if let Some(dead) = plan.discard {
             cx.warn(format!("The partly received stream in {} is dropped: {}.", pair.place, dead.reason()));
             run.destination.abort_receive(&pair.place).await?;
-            *view = run.look().await?;
+            run.look_again(view, name).await?;
             continue;
         }
         match plan.action {
@@ -129,13 +133,16 @@ async fn bring(
                 part.before = sent.bytes - sent_before;
                 part.after = 0;
                 for stream in later {
-                    part.after += run.source.estimate(&send_args(pair, stream, run)?).await?;
+                    part.after += expected_bytes(run, pair, stream).await?;
                 }
-                send(cx, run, pair, first, &part, sent).await?;
+                let arrived = send(cx, run, pair, first, &part, sent).await?;
                 cx.note(&*sent).await?;
+                // What an increment brings is known. The step after this looks at everything again and compares.
+                if !(arrived && view.arrived(name, first)) {
+                    run.look_again(view, name).await?;
+                }
             }
         }
-        *view = run.look().await?;
     }
     Err(Failure::permanent(format!(
         "{name}: {STREAMS_AT_MOST} streams did not bring the destination up to date."
@@ -158,6 +165,15 @@ fn arrival(pair: &Pair, at: &SnapTag) -> Option<Arrival> {
     })
 }
 
+/// How many bytes a stream will have: by the listing where it says so, else by asking for this one.
+async fn expected_bytes(run: &Run, pair: &Pair, stream: &Stream) -> Result<u64, Failure> {
+    match reckoned_bytes(&pair.source, stream) {
+        Some(bytes) => Ok(bytes),
+        None => Ok(run.source.estimate(&send_args(pair, stream, run)?).await?),
+    }
+}
+
+/// One stream. False if it did not arrive and there is something else to be tried, by what a new look shows.
 async fn send(
     cx: &StepContext,
     run: &Run,
@@ -165,9 +181,9 @@ async fn send(
     stream: &Stream,
     part: &Part,
     sent: &mut Sent,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let args = send_args(pair, stream, run)?;
-    let estimate = run.source.estimate(&args).await?;
+    let estimate = expected_bytes(run, pair, stream).await?;
     cx.info(format!("{}: sending {}, about {}.", pair.source.name, describe(stream), format_bytes(estimate)));
     let resuming = matches!(stream, Stream::Resume { .. });
     let outcome = stream::relay(cx, run, pair, &args, estimate, part, resuming).await;
@@ -180,19 +196,19 @@ async fn send(
                 Level::Success,
                 format!("{}@{} arrived: {}.", pair.place, stream.to(), format_bytes(relayed.bytes)),
             );
-            Ok(())
+            Ok(true)
         }
         // The receive of a connection that broke may have worked on until a moment ago: then the token that was
         // read before speaks of less than is there by now, and the next round goes on from the new one.
         Err(stream::Trouble::DeadToken(_)) if has_moved_on(run, pair, stream).await? => {
             cx.info(format!("{} had received more by then; going on from there.", pair.place));
-            Ok(())
+            Ok(false)
         }
         // The plan thought the token alive and zfs did not: drop it, and the next round sends afresh.
         Err(stream::Trouble::DeadToken(why)) if resuming => {
             cx.warn(format!("The partly received stream in {} is dropped: {why}.", pair.place));
             run.destination.abort_receive(&pair.place).await?;
-            Ok(())
+            Ok(false)
         }
         Err(trouble) => Err(trouble.into_failure()),
     }

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::run::Run;
+use super::ends::Ends;
 use crate::domain::job::{Failure, Level};
 use crate::engine::{Step, StepContext, UndoKind};
-use crate::jobs::hosts::Hosts;
 use crate::plan::replication::Action;
 
-pub(super) struct Verify(pub(super) Arc<Hosts>);
+pub(super) struct Verify(pub(super) Arc<Ends>);
 
 #[async_trait]
 impl Step for Verify {
@@ -28,9 +27,9 @@ impl Step for Verify {
     }
 
     async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
-        let run = Run::open(cx.input()?, &self.0).await?;
+        let run = self.0.open(cx).await?;
         let sent = cx.need::<super::transfer::Sent>("transfer")?;
-        let view = run.look().await?;
+        let view = self.0.view(cx, &run).await?;
         let mut verified = 0;
         for arrival in &sent.arrivals {
             let there = view.pair(&arrival.source).and_then(|pair| pair.destination.as_ref());
@@ -54,6 +53,7 @@ impl Step for Verify {
         for pair in behind {
             cx.info(format!("{} has a newer snapshot by now; the next run sends it.", pair.source.name));
         }
+        self.0.leave(cx, view);
         cx.console(Level::Success, "The destination has the same snapshots, GUID by GUID.");
         Ok(serde_json::json!({ "verified": verified }))
     }

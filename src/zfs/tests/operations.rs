@@ -28,6 +28,7 @@ fn snapshot(tag: &str, guid: u64, owner: Owner) -> Snapshot {
         holds: 0,
         used: 0,
         referenced: 0,
+        written: 0,
         clones: vec![],
     }
 }

@@ -30,6 +30,7 @@ fn every_command() -> Vec<(&'static str, Command)> {
     let mut all = vec![
         ("list", verbs::list(&names, Depth::One)),
         ("list", verbs::list(&names, Depth::All)),
+        ("list_snapshots", verbs::list_snapshots(&more)),
         ("list_owners", verbs::list_owners(&names, Depth::One)),
         ("list_owners", verbs::list_owners(&names, Depth::All)),
         ("inspect_snapshots", verbs::inspect_snapshots(&more)),
@@ -42,6 +43,8 @@ fn every_command() -> Vec<(&'static str, Command)> {
         ("release", verbs::release(&tag, &snapshot, &more)),
         ("holds", verbs::holds(&more)),
         ("bookmark", verbs::bookmark(&snapshot, &bookmark)),
+        ("bookmark_each", verbs::bookmark_each(&bookmark, 2)),
+        ("destroy_bookmark_each", verbs::destroy_bookmark_each(&bookmark, 2)),
         ("destroy_bookmark", verbs::destroy_bookmark(&bookmark)),
         ("destroy_snapshot", verbs::destroy_snapshot(&snapshot)),
         ("destroy_dataset", verbs::destroy_dataset(&name)),
