@@ -5,13 +5,15 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::ends::Ends;
+use super::look::Looked;
 use super::transfer::Sent;
 use crate::domain::dataset::{Dataset, Guid, Snapshot};
 use crate::domain::job::Failure;
+use crate::domain::names::DatasetName;
 use crate::domain::retention::Retention;
 use crate::engine::{Step, StepContext, UndoKind};
 use crate::jobs::failure::recorded;
@@ -43,26 +45,39 @@ impl Step for Retain {
         super::transfer::RETRY
     }
 
-    async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
-        let sent = cx.need::<Sent>("transfer")?;
+    /// What is let go of, by name and GUID: after a restart the same is counted, whether it is gone by then or not.
+    async fn intent(&self, cx: &StepContext) -> Result<Value, Failure> {
         let run = self.0.open(cx).await?;
-        let mut outcome = Replicated { sent, destroyed_at_source: 0, destroyed_at_destination: 0 };
+        let (mut source, mut destination) = (Vec::new(), Vec::new());
         if run.input.keep_source.keeps_all() && run.input.keep_destination.keeps_all() {
-            return recorded(outcome);
+            return recorded(Intent { source, destination });
         }
         let view = self.0.view(cx, &run).await?;
         let group = view.group.to_string();
         for pair in &view.pairs {
             let protected: HashSet<Guid> = pair.common().into_iter().collect();
-            let side = Side { cx, group: &group, protected: &protected };
-            outcome.destroyed_at_source +=
-                side.thin(&run.source, &pair.source, &run.input.keep_source).await?;
+            let decide = |dataset, policy| doomed(cx, dataset, &group, policy, &protected);
+            source.extend(decide(&pair.source, &run.input.keep_source));
             if let Some(there) = &pair.destination {
-                outcome.destroyed_at_destination +=
-                    side.thin(&run.destination, there, &run.input.keep_destination).await?;
+                destination.extend(decide(there, &run.input.keep_destination));
             }
         }
-        recorded(outcome)
+        self.0.leave(cx, view);
+        recorded(Intent { source, destination })
+    }
+
+    async fn run(&self, cx: &StepContext, intent: &Value) -> Result<Value, Failure> {
+        let Intent { source, destination } = Intent::deserialize(intent).map_err(|error| {
+            Failure::permanent(format!("The recorded list of what to let go of could not be read: {error}."))
+        })?;
+        let sent = cx.need::<Sent>("transfer")?;
+        let run = self.0.open(cx).await?;
+        let group = cx.need::<Looked>("look")?.group.to_string();
+        let (destroyed_at_source, destroyed_at_destination) = tokio::try_join!(
+            let_go_of(cx, &run.source, &group, &source),
+            let_go_of(cx, &run.destination, &group, &destination)
+        )?;
+        recorded(Replicated { sent, destroyed_at_source, destroyed_at_destination })
     }
 
     fn undo_kind(&self) -> UndoKind {
@@ -70,6 +85,20 @@ impl Step for Retain {
             "a destroyed snapshot does not come back; what was destroyed, the retention no longer wanted",
         )
     }
+}
+
+/// What the retention no longer wants, by the look right before.
+#[derive(Debug, Serialize, Deserialize)]
+struct Intent {
+    source: Vec<Doomed>,
+    destination: Vec<Doomed>,
+}
+
+/// Some snapshots of one dataset.
+#[derive(Debug, Serialize, Deserialize)]
+struct Doomed {
+    dataset: DatasetName,
+    snapshots: Vec<Snapshot>,
 }
 
 /// Why a snapshot stays, in words.
@@ -83,45 +112,46 @@ fn reasons(verdict: &Verdict) -> String {
     }
 }
 
-struct Side<'a> {
-    cx: &'a StepContext,
-    group: &'a str,
-    protected: &'a HashSet<Guid>,
+/// What the policy lets go of in one dataset; what stays against it is told.
+fn doomed(
+    cx: &StepContext,
+    dataset: &Dataset,
+    group: &str,
+    policy: &Retention,
+    protected: &HashSet<Guid>,
+) -> Option<Doomed> {
+    let verdicts = decide(&dataset.snapshots, group, policy, protected, cx.now());
+    for verdict in verdicts.iter().filter(|verdict| verdict.kept_against_policy()) {
+        cx.info(format!(
+            "{}@{} stays although the retention would let it go: {}.",
+            dataset.name,
+            verdict.tag,
+            reasons(verdict)
+        ));
+    }
+    let snapshots: Vec<Snapshot> = verdicts
+        .iter()
+        .filter(|verdict| verdict.destroys())
+        .filter_map(|verdict| dataset.snapshot_by_guid(verdict.guid).cloned())
+        .collect();
+    (!snapshots.is_empty()).then(|| Doomed { dataset: dataset.name.clone(), snapshots })
 }
 
-impl Side<'_> {
-    /// Destroys what the policy lets go of in one dataset. How many were destroyed.
-    async fn thin(&self, zfs: &Zfs, dataset: &Dataset, policy: &Retention) -> Result<usize, Failure> {
-        let verdicts = decide(&dataset.snapshots, self.group, policy, self.protected, self.cx.now());
-        for verdict in verdicts.iter().filter(|verdict| verdict.kept_against_policy()) {
-            self.cx.info(format!(
-                "{}@{} stays although the retention would let it go: {}.",
-                dataset.name,
-                verdict.tag,
-                reasons(verdict)
-            ));
-        }
-        let doomed: Vec<&Snapshot> = verdicts
-            .iter()
-            .filter(|verdict| verdict.destroys())
-            .filter_map(|verdict| dataset.snapshot_by_guid(verdict.guid))
-            .collect();
-        if doomed.is_empty() {
-            return Ok(0);
-        }
-        let destroyed = zfs.destroy_snapshots(&dataset.name, self.group, &doomed).await?;
-        let mut gone = 0;
-        for one in &destroyed {
+/// Destroys what was decided on. How many are gone.
+async fn let_go_of(cx: &StepContext, zfs: &Zfs, group: &str, all: &[Doomed]) -> Result<usize, Failure> {
+    let mut gone = 0;
+    for Doomed { dataset, snapshots } in all {
+        let snapshots: Vec<&Snapshot> = snapshots.iter().collect();
+        let mut gone_here = 0;
+        for one in zfs.destroy_snapshots(dataset, group, &snapshots).await? {
             match &one.outcome {
-                Outcome::Kept(why) => self.cx.info(format!("{}@{} stays: {why}.", dataset.name, one.tag)),
-                Outcome::Destroyed | Outcome::Gone => gone += 1,
+                Outcome::Kept(why) => cx.info(format!("{dataset}@{} stays: {why}.", one.tag)),
+                Outcome::Destroyed | Outcome::Gone => gone_here += 1,
             }
         }
-        self.cx.info(format!(
-            "Retention let go of {gone} of {}'s snapshots on {}.",
-            dataset.name,
-            zfs.host().label()
-        ));
-        Ok(gone)
+        let host = zfs.host().label();
+        cx.info(format!("Retention let go of {gone_here} of {dataset}'s snapshots on {host}."));
+        gone += gone_here;
     }
+    Ok(gone)
 }
