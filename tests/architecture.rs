@@ -27,8 +27,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("app", &["domain", "plan", "store", "vault", "auth", "engine", "jobs"]),
     ("web", &["app", "auth", "domain"]),
     ("api", &["app", "auth", "domain"]),
-    // The composition root is called from the commands, and from nowhere else.
-    ("cli", &["app", "domain", "boot", "config", "telemetry"]),
+    // The composition root is called from the commands, and from nowhere else; simulators are started there.
+    ("cli", &["app", "domain", "boot", "config", "telemetry", "sim"]),
     // Simulators share no code with the clients that they test.
     ("sim", &["domain"]),
     // How much is logged, and how, is a setting.
