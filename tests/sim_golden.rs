@@ -299,7 +299,7 @@ fn renames_mounts_clones_and_creations() {
          create-no-pool: zfs create -p -u -o canmount=off nosuchpool/a/b",
     );
     sim.fill("zxgold2", "fill", 7 << 20, 5);
-    sim.write("zxgold2", "more", &appliances::noise(710_000, 6)).unwrap();
+    sim.write("zxgold2", "more", &appliances::noise(745_000, 6)).unwrap();
     play(
         &sim,
         "create-pool-full: zfs create zxgold2/y

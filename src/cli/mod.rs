@@ -76,7 +76,7 @@ fn run(cli: Cli) -> Result<Exit, Trouble> {
             Command::Job(command) => command.run(&settings).await,
             Command::Backup(command) => command.run(&settings),
             Command::Restore(command) => command.run(&settings),
-            Command::Demo(command) => Ok(command.run()),
+            Command::Demo(command) => command.run().await,
             Command::Sim(command) => command.run().await,
             Command::Version(command) => Ok(command.run()),
         }

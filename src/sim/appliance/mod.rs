@@ -5,7 +5,6 @@
 //! order. Out: anything that lasts; when it ends, everything is gone. Its send streams are its own form: they go
 //! between simulated appliances only.
 
-mod dial;
 mod fault;
 mod machine;
 mod model;
@@ -139,8 +138,7 @@ impl Appliance {
             machine.state().add_pool(name, *size, "/dev/sdb");
         }
         options.faults.into_iter().for_each(|rule| machine.faults.add(rule));
-        let key = PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519)
-            .map_err(|error| ApplianceError::Start(io::Error::other(error)))?;
+        let key = new_key()?;
         let host_key = key.public_key().clone();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -305,6 +303,22 @@ impl io::Write for Kept {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// A new key to log in with: the private key in OpenSSH form, and its line for `authorized_keys`.
+///
+/// # Errors
+/// If the system gives no random numbers.
+pub fn login_key() -> Result<(String, String), ApplianceError> {
+    let key = new_key()?;
+    let unwritten = |error| ApplianceError::Start(io::Error::other(error));
+    let private = key.to_openssh(russh::keys::ssh_key::LineEnding::LF).map_err(unwritten)?;
+    Ok((private.to_string(), key.public_key().to_openssh().map_err(unwritten)?))
+}
+
+fn new_key() -> Result<PrivateKey, ApplianceError> {
+    PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519)
+        .map_err(|error| ApplianceError::Start(io::Error::other(error)))
 }
 
 fn read_keys(text: &str) -> Result<Vec<PublicKey>, ApplianceError> {

@@ -59,7 +59,7 @@ impl Server {
         let _ = socket.set_nodelay(true);
         let Ok((socket, twin)) = twin(socket) else { return };
         let all = self.connections.lock().unwrap_or_else(PoisonError::into_inner).child_token();
-        let session = Arc::new(Session { hangup: all, ..Session::default() });
+        let session = Arc::new(Session { hangup: all });
         let visitor = Visitor {
             server: Arc::clone(&self),
             session: Arc::clone(&session),
@@ -132,16 +132,6 @@ impl server::Handler for Visitor {
         self.channels.insert(channel.id(), channel);
         reply.accept().await;
         Ok(())
-    }
-
-    async fn agent_request(
-        &mut self,
-        channel: ChannelId,
-        session: &mut server::Session,
-    ) -> Result<bool, russh::Error> {
-        *self.session.agent.lock().unwrap_or_else(PoisonError::into_inner) = Some(session.handle());
-        session.channel_success(channel)?;
-        Ok(true)
     }
 
     async fn exec_request(

@@ -7,6 +7,4 @@ use tokio_util::sync::CancellationToken;
 pub(crate) struct Session {
     /// Ends the connection as a broken cable would.
     pub(crate) hangup: CancellationToken,
-    /// Opens a channel to the client's agent, if the client offered one.
-    pub(crate) agent: std::sync::Mutex<Option<russh::server::Handle>>,
 }

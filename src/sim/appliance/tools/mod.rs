@@ -5,7 +5,7 @@ mod system;
 mod text;
 
 use super::shell::{Io, Shell};
-use super::{dial, zfs, zpool};
+use super::{zfs, zpool};
 
 /// Where programs lie. Those for administrators are not in the PATH of a plain user.
 const SBIN: &[&str] = &["zfs", "zpool", "exportfs", "showmount", "mkfs.ext4", "reboot"];
@@ -30,7 +30,6 @@ const BIN: &[&str] = &[
     "lsblk",
     "systemctl",
     "rsync",
-    "ssh",
     "sort",
     "cut",
     "grep",
@@ -85,7 +84,6 @@ pub(super) fn run(shell: &mut Shell, argv: &[String], io: &Io) -> i32 {
     match program {
         "zfs" => zfs::run(shell, words, io),
         "zpool" => zpool::run(shell, words, io),
-        "ssh" => dial::run(shell, words, io),
         "env" => env(shell, words, io),
         "sudo" => sudo(shell, words, io),
         "exec" | "command" => through(shell, program, words, io),
@@ -93,7 +91,10 @@ pub(super) fn run(shell: &mut Shell, argv: &[String], io: &Io) -> i32 {
             let mut inner = shell.clone();
             inner.name = if program == "sh" { "sh" } else { "bash" };
             match words {
-                [option, script, ..] if option.starts_with('-') && option.ends_with('c') => {
+                [option, script, parameters @ ..] if option.starts_with('-') && option.ends_with('c') => {
+                    for (number, value) in parameters.iter().enumerate() {
+                        inner.set_variable(&number.to_string(), value);
+                    }
                     inner.run_text(script, io)
                 }
                 _ => {
