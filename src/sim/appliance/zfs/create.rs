@@ -155,12 +155,15 @@ pub(super) fn clone(state: &mut State, words: &[String]) -> Reply {
         return Reply::fails(1, format!("cannot open '{origin}': dataset does not exist"));
     };
     let (id, tree, volsize) = (snapshot.id, Arc::clone(&snapshot.tree), dataset.volsize);
+    let taken = snapshot.createtxg;
     let encryption = dataset.encryption.clone();
     if let Err(why) = vacant(state, name, "create") {
         return Reply::fails(1, why);
     }
     let mut made = state.new_dataset(volsize, Some(tree.block_size));
     made.head = tree;
+    // Nothing is written in it since the snapshot.
+    made.changed = taken;
     made.origin = Some(id);
     made.encryption = encryption;
     state.datasets.insert(name.clone(), made);

@@ -2,7 +2,7 @@
 
 use super::super::model::{State, Target, pool_of};
 use super::super::shell::Shell;
-use super::Reply;
+use super::{Reply, usage};
 
 /// What a user who is not root is told, for verbs that change something.
 pub(super) fn without_rights(shell: &Shell, verb: &str, words: &[String]) -> Option<Reply> {
@@ -58,7 +58,11 @@ pub(super) fn suspended(state: &State, verb: &str, words: &[String]) -> Option<R
         }
         "snapshot" => Reply::fails(
             2,
-            format!("cannot open '{}': pool I/O is currently suspended", Target::parse(name).dataset()),
+            format!(
+                "cannot open '{}': pool I/O is currently suspended\n{}",
+                Target::parse(name).dataset(),
+                usage(super::snapshot::USAGE)
+            ),
         ),
         _ => Reply::fails(1, format!("cannot open '{name}': pool I/O is currently suspended")),
     })

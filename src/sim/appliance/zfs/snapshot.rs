@@ -8,7 +8,7 @@ use super::super::model::{Properties, Source, State, Target, now};
 use super::create::value;
 use super::{Options, Reply, usage};
 
-const USAGE: &str = "\tsnapshot [-r] [-o property=value] ... <filesystem|volume>@<snap> ...\n";
+pub(super) const USAGE: &str = "\tsnapshot [-r] [-o property=value] ... <filesystem|volume>@<snap> ...\n";
 
 pub(super) fn run(state: &mut State, words: &[String]) -> Reply {
     let options = match Options::read(words, "ro:") {
