@@ -5,7 +5,7 @@
 #[allow(dead_code)]
 mod appliances;
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -56,7 +56,10 @@ async fn words_arrive_as_they_were_meant_whatever_is_in_them() {
         (Exit::Code(7), &b"in\0put"[..], &b"oops\n"[..])
     );
     let missing = link.exec(&words(&["no-such-program"]), None, MINUTE).await.unwrap();
-    assert_eq!((missing.exit, missing.stderr_text().contains("command not found")), (Exit::Code(127), true));
+    assert_eq!(
+        (missing.exit.clone(), missing.stderr_text().contains("command not found")),
+        (Exit::Code(127), true)
+    );
 }
 
 #[test]
@@ -186,7 +189,7 @@ async fn only_authorised_keys_log_in_and_sudo_can_be_withheld() {
         .await
         .unwrap();
     assert_eq!(
-        (output.exit, output.stderr_text()),
+        (output.exit.clone(), output.stderr_text()),
         (Exit::Code(1), "sudo: a password is required".to_owned())
     );
     let bad = Appliance::start(ApplianceOptions {

@@ -5,13 +5,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use super::jobs::Watcher;
 use super::{App, AppError};
 use crate::domain::ids::ScheduleId;
 use crate::domain::job::Failure;
 use crate::jobs::replicate::{self, ReplicateInput};
 use crate::store::Schedule;
-
-pub use crate::engine::Watcher as JobWatcher;
 
 impl App {
     /// Replicates again and again, the first time at once.
@@ -51,7 +50,7 @@ impl App {
     }
 
     /// What happens to any job from now on.
-    pub fn watch_all(&self) -> JobWatcher {
+    pub fn watch_all(&self) -> Watcher {
         self.engine.watch_all()
     }
 }

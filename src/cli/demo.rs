@@ -10,7 +10,6 @@ use tokio_util::sync::CancellationToken;
 use super::exit::{Exit, Trouble};
 use super::output;
 use super::sim::wait_for_the_end;
-use crate::app::App;
 use crate::app::jobs::JobUpdate;
 use crate::app::replications::{History, OnConflict, ReplicateInput};
 use crate::domain::endpoint::Endpoint;
@@ -95,7 +94,7 @@ impl Demo {
                 }
                 Some(update) = updates.next() => {
                     if let JobUpdate::State { job, state } = update && (state.is_final() || state == JobState::Waiting) {
-                        show.run(&app, &app.job(job).await?, &there);
+                        show.run(&app.job(job).await?, &there);
                     }
                 }
             }
@@ -132,7 +131,7 @@ struct Show {
 }
 
 impl Show {
-    fn run(&mut self, _app: &App, job: &Job, there: &Appliance) {
+    fn run(&mut self, job: &Job, there: &Appliance) {
         self.runs += 1;
         let number =
             |key: &str| job.result.as_ref().and_then(|result| result.get(key)?.as_u64()).unwrap_or(0);

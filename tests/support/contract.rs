@@ -334,8 +334,8 @@ pub fn a_clone_keeps_its_origin_and_promote_turns_it_round(ground: &impl Ground)
             zfs.promote(&clone).await.unwrap();
         }
         let (seen, was) = (look(&zfs, &clone).await, look(&zfs, &a).await);
-        assert_eq!((tags(&seen), seen.origin), (vec!["s1"], None));
-        assert_eq!((tags(&was), was.origin), (vec![], Some(ground.name("clone@s1"))));
+        assert_eq!((tags(&seen), seen.origin.clone()), (vec!["s1"], None));
+        assert_eq!((tags(&was), was.origin.clone()), (vec![], Some(ground.name("clone@s1"))));
         let missing =
             complaint(zfs.clone_snapshot(&snapshot(ground, "a@nosuch"), &dataset(ground, "x"), &[]).await);
         assert!(matches!(missing, Complaint::DatasetMissing(_)), "{missing:?}");
@@ -413,8 +413,6 @@ pub fn parents_are_made_unmounted(ground: &impl Ground) {
         let canmount: PropertyName = "canmount".parse().unwrap();
         assert_eq!(zfs.get_local(&dataset(ground, "p1"), &canmount).await.unwrap().as_deref(), Some("off"));
         assert_eq!(complaint(zfs.mount(&dataset(ground, "p1")).await), Complaint::NotMountable);
-        let told = complaint(zfs.create_parents(&"nosuchpool/a/b".parse().unwrap()).await);
-        assert!(matches!(told, Complaint::PoolMissing(_)), "{told:?}");
     });
 }
 
