@@ -317,6 +317,15 @@ fn a_wrong_arrow_would_be_found_however_it_is_written() {
         assert_eq!(found("plan/mod.rs", source), ["plan imports store"], "{source}");
     }
     assert_eq!(found("plan/retention.rs", "use super::super::engine::Engine;"), ["plan imports engine"]);
+    // A simulator and the clients that it answers share nothing, in either direction.
+    for client in ["ssh", "host", "zfs"] {
+        let import = format!("use crate::{client}::Thing;");
+        assert_eq!(found("sim/appliance/server.rs", &import), [format!("sim imports {client}")]);
+        assert_eq!(
+            found(&format!("{client}/mod.rs"), "use crate::sim::appliance::Appliance;"),
+            [format!("{client} imports sim")]
+        );
+    }
     assert_eq!(found("engine/mod.rs", "use crate::store::Store; use crate::app::X;"), ["engine imports app"]);
     assert_eq!(found("cellar/mod.rs", ""), ["the room cellar has no arrows here: say what it may import"]);
 }

@@ -131,6 +131,18 @@ fn versions_pools_and_lists() {
 }
 
 #[test]
+fn a_pool_that_is_made_there() {
+    let sim = Sim::with(ApplianceOptions { pools: Vec::new(), ..ApplianceOptions::default() });
+    play(
+        &sim,
+        "pool-create: zpool create -o cachefile=none -O mountpoint=/var/tmp/zxgold-mnt zxgold /var/tmp/zxgold.img
+         pool-status= zpool status -p zxgold",
+    );
+    assert_eq!(sim.root("zfs get -H -o value mountpoint zxgold"), "/var/tmp/zxgold-mnt\n");
+    assert_eq!(sim.root("zpool destroy zxgold; zpool list -H -o name"), "");
+}
+
+#[test]
 fn streams_that_break_off_and_their_tokens() {
     let sim = gold();
     play(
