@@ -106,6 +106,21 @@ impl Visitor {
         user.clone_into(&mut self.user);
         Auth::Accept
     }
+
+    fn start(
+        &mut self,
+        channel: ChannelId,
+        command: String,
+        session: &mut server::Session,
+    ) -> Result<(), russh::Error> {
+        let Some(opened) = self.channels.remove(&channel) else { return session.channel_failure(channel) };
+        session.channel_success(channel)?;
+        let shell = Shell::login(Arc::clone(&self.server.machine), Arc::clone(&self.session), &self.user);
+        let gone = self.session.hangup.child_token();
+        self.commands.insert(channel, gone.clone());
+        tokio::spawn(serve_command(shell, opened, command, gone));
+        Ok(())
+    }
 }
 
 impl server::Handler for Visitor {
@@ -140,14 +155,16 @@ impl server::Handler for Visitor {
         command: &[u8],
         session: &mut server::Session,
     ) -> Result<(), russh::Error> {
-        let Some(opened) = self.channels.remove(&channel) else { return session.channel_failure(channel) };
-        session.channel_success(channel)?;
-        let shell = Shell::login(Arc::clone(&self.server.machine), Arc::clone(&self.session), &self.user);
-        let gone = self.session.hangup.child_token();
-        self.commands.insert(channel, gone.clone());
-        let command = String::from_utf8_lossy(command).into_owned();
-        tokio::spawn(serve_command(shell, opened, command, gone));
-        Ok(())
+        self.start(channel, String::from_utf8_lossy(command).into_owned(), session)
+    }
+
+    /// A login shell without a terminal: it runs the script that comes on standard input.
+    async fn shell_request(
+        &mut self,
+        channel: ChannelId,
+        session: &mut server::Session,
+    ) -> Result<(), russh::Error> {
+        self.start(channel, "bash".to_owned(), session)
     }
 
     async fn signal(
