@@ -18,6 +18,7 @@
 //! Arrows only run downward; `tests/architecture.rs` reads the imports and fails on a wrong one. Of `jobs`,
 //! `app` takes the inputs and the previews, nothing that runs. `boot` is the composition root and the only
 //! place that knows every type; `cli` calls it, and reads `config` (the settings) and `telemetry` (the log).
+//! `sim` stands aside: simulated systems that `cli` starts, which share no code with the clients they answer.
 
 pub mod app;
 pub mod boot;
@@ -28,6 +29,7 @@ pub mod engine;
 pub mod host;
 pub mod jobs;
 pub mod plan;
+pub mod sim;
 pub mod ssh;
 pub mod store;
 pub mod telemetry;

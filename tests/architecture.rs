@@ -27,8 +27,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("app", &["domain", "plan", "store", "vault", "auth", "engine", "jobs"]),
     ("web", &["app", "auth", "domain"]),
     ("api", &["app", "auth", "domain"]),
-    // The composition root is called from the commands, and from nowhere else.
-    ("cli", &["app", "domain", "boot", "config", "telemetry"]),
+    // The composition root is called from the commands, and from nowhere else; simulators are started there.
+    ("cli", &["app", "domain", "boot", "config", "telemetry", "sim"]),
     // Simulators share no code with the clients that they test.
     ("sim", &["domain"]),
     // How much is logged, and how, is a setting.
@@ -317,6 +317,15 @@ fn a_wrong_arrow_would_be_found_however_it_is_written() {
         assert_eq!(found("plan/mod.rs", source), ["plan imports store"], "{source}");
     }
     assert_eq!(found("plan/retention.rs", "use super::super::engine::Engine;"), ["plan imports engine"]);
+    // A simulator and the clients that it answers share nothing, in either direction.
+    for client in ["ssh", "host", "zfs"] {
+        let import = format!("use crate::{client}::Thing;");
+        assert_eq!(found("sim/appliance/server.rs", &import), [format!("sim imports {client}")]);
+        assert_eq!(
+            found(&format!("{client}/mod.rs"), "use crate::sim::appliance::Appliance;"),
+            [format!("{client} imports sim")]
+        );
+    }
     assert_eq!(found("engine/mod.rs", "use crate::store::Store; use crate::app::X;"), ["engine imports app"]);
     assert_eq!(found("cellar/mod.rs", ""), ["the room cellar has no arrows here: say what it may import"]);
 }

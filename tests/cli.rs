@@ -78,7 +78,7 @@ fn json_of(assert: &Assert) -> Value {
 #[test]
 fn help_names_every_command_and_every_option_of_each() {
     let desk = Desk::new();
-    for command in ["replicate", "job", "backup", "restore", "demo", "version"] {
+    for command in ["replicate", "job", "backup", "restore", "demo", "sim", "version"] {
         desk.run(&["--help"]).success().stdout(contains(format!("  {command} ")));
         desk.run(&[command, "--help"]).success().stdout(contains("Usage: zerfaux")).stderr("");
     }
@@ -123,13 +123,6 @@ fn the_version_is_the_packages() {
     desk.run(&["--version"]).success().stdout(format!("zerfaux {version}\n"));
     let found = json_of(&desk.run(&["version", "--json"]).success());
     assert_eq!(found, serde_json::json!({ "name": "zerfaux", "version": version }));
-}
-
-#[test]
-fn the_demo_says_what_it_is() {
-    let desk = Desk::new();
-    desk.run(&["demo"]).success().stdout(contains("not built yet")).stdout(contains("zerfaux replicate"));
-    assert_eq!(json_of(&desk.run(&["demo", "--json"]).success())["available"], false);
 }
 
 #[test]

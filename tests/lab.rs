@@ -19,6 +19,9 @@ mod zerfaux_cli;
 #[path = "support/running.rs"]
 mod running;
 
+#[path = "support/contract.rs"]
+mod contract;
+
 #[path = "lab/cases/mod.rs"]
 mod cases;
 

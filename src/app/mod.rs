@@ -7,6 +7,7 @@ pub mod backups;
 pub mod error;
 pub mod jobs;
 pub mod replications;
+pub mod schedules;
 pub mod secrets;
 
 use std::sync::Arc;

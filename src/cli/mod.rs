@@ -8,6 +8,7 @@ mod options;
 mod output;
 mod progress;
 mod replicate;
+mod sim;
 mod version;
 
 use std::ffi::OsString;
@@ -35,6 +36,7 @@ enum Command {
     Backup(backup::Backup),
     Restore(backup::Restore),
     Demo(demo::Demo),
+    Sim(sim::Sim),
     Version(version::Version),
 }
 
@@ -74,7 +76,8 @@ fn run(cli: Cli) -> Result<Exit, Trouble> {
             Command::Job(command) => command.run(&settings).await,
             Command::Backup(command) => command.run(&settings),
             Command::Restore(command) => command.run(&settings),
-            Command::Demo(command) => Ok(command.run()),
+            Command::Demo(command) => command.run().await,
+            Command::Sim(command) => command.run().await,
             Command::Version(command) => Ok(command.run()),
         }
     });

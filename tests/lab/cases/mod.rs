@@ -1,6 +1,7 @@
 //! One file per area; each case in it begins with `#[test]` and `#[ignore = "needs the lab: tests/run"]`.
 
 mod conflicts;
+mod contract;
 mod cuts;
 mod errors;
 mod foreign;
