@@ -12,6 +12,9 @@ mod lab;
 #[allow(dead_code, unused_imports)]
 mod laws;
 
+#[path = "support/replicated.rs"]
+mod replicated;
+
 #[path = "support/zerfaux.rs"]
 #[allow(dead_code)] // what this binary's cases do not use yet
 mod zerfaux_cli;

@@ -95,7 +95,7 @@ pub(crate) enum Effect {
 
 /// Commands that only run others, which are looked at themselves.
 const WRAPPERS: &[&str] =
-    &["env", "sudo", "exec", "command", "sh", "bash", "cd", "export", "echo", "set", "exit"];
+    &["env", "xargs", "sudo", "exec", "command", "sh", "bash", "cd", "export", "echo", "set", "exit"];
 
 /// Applies the first rule that fits this command.
 pub(crate) fn around(shell: &Shell, argv: &[String], io: &Io) -> Effect {

@@ -13,6 +13,7 @@ const BIN: &[&str] = &[
     "sh",
     "bash",
     "env",
+    "xargs",
     "sudo",
     "cat",
     "id",
@@ -85,6 +86,7 @@ pub(super) fn run(shell: &mut Shell, argv: &[String], io: &Io) -> i32 {
         "zfs" => zfs::run(shell, words, io),
         "zpool" => zpool::run(shell, words, io),
         "env" => env(shell, words, io),
+        "xargs" => xargs(shell, words, io),
         "sudo" => sudo(shell, words, io),
         "exec" | "command" => through(shell, program, words, io),
         "sh" | "bash" => {
@@ -164,6 +166,30 @@ fn sudo(shell: &mut Shell, words: &[String], io: &Io) -> i32 {
         return 1;
     }
     inner.execute(words, io)
+}
+
+/// `xargs -0 -n COUNT COMMAND …`: the command once for each so many words of the input. As in life the exit is 123 if
+/// one of them failed.
+fn xargs(shell: &mut Shell, words: &[String], io: &Io) -> i32 {
+    let [zero, option, count, command @ ..] = words else {
+        io.complain("xargs: only xargs -0 -n COUNT COMMAND is simulated");
+        return 1;
+    };
+    let count: usize = count.parse().unwrap_or(0);
+    if zero != "-0" || option != "-n" || count == 0 || command.is_empty() {
+        io.complain("xargs: only xargs -0 -n COUNT COMMAND is simulated");
+        return 1;
+    }
+    let input = String::from_utf8_lossy(&io.read_all()).into_owned();
+    let given: Vec<&str> = input.split_terminator('\0').collect();
+    let mut status = 0;
+    for some in given.chunks(count) {
+        let argv: Vec<String> = command.iter().cloned().chain(some.iter().map(ToString::to_string)).collect();
+        if shell.clone().execute(&argv, io) != 0 {
+            status = 123;
+        }
+    }
+    status
 }
 
 /// `exec COMMAND` and `command [-v] COMMAND`.
