@@ -6,6 +6,8 @@
 //! Two rules hold everywhere here. A host key is judged before any credential leaves this machine. And a
 //! connection that breaks is an error: success needs an exit status that the server sent.
 
+mod agent;
+mod agent_channel;
 mod auth;
 mod bounded;
 mod connect;
@@ -17,9 +19,11 @@ mod known_hosts;
 mod link;
 mod options;
 mod session;
+mod signer;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 pub use bounded::HeadTail;
 pub use error::{ConnectError, ExecError};
@@ -28,6 +32,6 @@ pub use keys::{Identity, KeyError, KeyPair, default_identities};
 pub use known_hosts::KnownHosts;
 pub use link::Link;
 pub use options::{ConnectOptions, Purpose};
-pub use stream::{DataConnection, DataReader, DataWriter, StreamEvent, StreamGone};
+pub use stream::{DataConnection, DataReader, DataWriter, ForwardError, StreamEvent, StreamGone};
 
 pub use crate::domain::exit::Output as ExecOutput;
