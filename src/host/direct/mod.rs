@@ -99,8 +99,9 @@ pub async fn direct(mut request: DirectRequest) -> Result<Relayed, RelayError> {
 async fn run(request: DirectRequest) -> Result<Relayed, RelayError> {
     let begun = Instant::now();
     let DirectRequest { route, means, send, receive, meter, limit, cancel } = request;
+    let count = command::meter(means, limit);
     let started = tokio::select! {
-        started = start(&route, &send, &command::meter(means, limit), &receive) => started?,
+        started = start(&route, &send, &count, &receive) => started?,
         () = cancel.cancelled() => return Err(RelayError::Cancelled { bytes: 0 }),
     };
     meter.note_activity();
@@ -122,7 +123,7 @@ async fn run(request: DirectRequest) -> Result<Relayed, RelayError> {
 async fn start(
     route: &Route,
     send: &Argv,
-    meter: &Result<Argv, ArgvError>,
+    count: &Result<Argv, ArgvError>,
     receive: &Argv,
 ) -> Result<(DataReader, DataWriter), RelayError> {
     let fail = |trouble| RelayError::Hop(HopError::new(route, trouble));
@@ -133,7 +134,7 @@ async fn start(
     let host_key = target.host_key().await.map_err(HostError::Connect).map_err(at(Side::Destination))?;
     let there = Target { dial: &route.dial, user: &target.endpoint().user, host_key: &host_key };
     let command = command::ssh(&there, receive, "ERROR")
-        .and_then(|ssh| command::stream(send, meter.as_ref().map_err(Clone::clone)?, &ssh))
+        .and_then(|ssh| command::stream(send, count.as_ref().map_err(Clone::clone)?, &ssh))
         .map_err(|error| fail(Trouble::Other(error.to_string())))?;
     match forwarding(source, target, &command, LOGIN).await {
         Ok(started) => Ok(started),
