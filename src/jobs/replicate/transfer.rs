@@ -9,9 +9,10 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::look::{describe, is_encrypted, refused};
+use super::look::{Looked, describe, is_encrypted, refused, tell_way};
 use super::run::{Pair, Run, View};
 use super::stream;
+use super::way::{self, Way};
 use crate::domain::dataset::Guid;
 use crate::domain::job::{Failure, Level};
 use crate::domain::names::{DatasetName, SnapTag};
@@ -38,6 +39,9 @@ pub(super) struct Sent {
     pub(super) bytes: u64,
     pub(super) streams: usize,
     pub(super) resumed: usize,
+    /// How many of the streams went straight from host to host.
+    #[serde(default)]
+    pub(super) direct: usize,
     pub(super) arrivals: Vec<Arrival>,
 }
 
@@ -67,6 +71,10 @@ impl Step for Transfer {
     async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
         let run = Run::open(cx.input()?, &self.0).await?;
         let mut view = run.look().await?;
+        let way = way::choose(&run, &self.0).await?;
+        if way.is_direct() != cx.need::<Looked>("look")?.direct {
+            tell_way(cx, &way);
+        }
         // What earlier attempts of this step sent counts too.
         let mut sent: Sent = cx.last_note()?.unwrap_or_default();
         sent.arrivals.clear();
@@ -74,9 +82,12 @@ impl Step for Transfer {
         let names: Vec<DatasetName> = view.pairs.iter().map(|pair| pair.source.name.clone()).collect();
         for (index, name) in names.iter().enumerate() {
             let part = Part { index, total, before: 0, after: 0 };
-            if let Some(arrival) = bring(cx, &run, &mut view, name, part, &mut sent).await? {
-                sent.arrivals.push(arrival);
+            let brought = bring(cx, (&run, &way), &mut view, name, part, &mut sent).await;
+            if brought.is_err() {
+                // The next attempt looks again which way there is.
+                way::forget(&run, &self.0).await;
             }
+            sent.arrivals.extend(brought?);
         }
         recorded(sent)
     }
@@ -101,7 +112,7 @@ pub(super) struct Part {
 /// Sends one dataset until its plan is empty.
 async fn bring(
     cx: &StepContext,
-    run: &Run,
+    (run, way): (&Run, &Way),
     view: &mut View,
     name: &DatasetName,
     mut part: Part,
@@ -131,7 +142,7 @@ async fn bring(
                 for stream in later {
                     part.after += run.source.estimate(&send_args(pair, stream, run)?).await?;
                 }
-                send(cx, run, pair, first, &part, sent).await?;
+                send(cx, (run, way), pair, first, &part, sent).await?;
                 cx.note(&*sent).await?;
             }
         }
@@ -160,7 +171,7 @@ fn arrival(pair: &Pair, at: &SnapTag) -> Option<Arrival> {
 
 async fn send(
     cx: &StepContext,
-    run: &Run,
+    (run, way): (&Run, &Way),
     pair: &Pair,
     stream: &Stream,
     part: &Part,
@@ -170,12 +181,13 @@ async fn send(
     let estimate = run.source.estimate(&args).await?;
     cx.info(format!("{}: sending {}, about {}.", pair.source.name, describe(stream), format_bytes(estimate)));
     let resuming = matches!(stream, Stream::Resume { .. });
-    let outcome = stream::relay(cx, run, pair, &args, estimate, part, resuming).await;
+    let outcome = stream::carry(cx, (run, way), pair, &args, estimate, part, resuming).await;
     match outcome {
         Ok(relayed) => {
             sent.bytes += relayed.bytes;
             sent.streams += 1;
             sent.resumed += usize::from(resuming);
+            sent.direct += usize::from(way.is_direct());
             cx.console(
                 Level::Success,
                 format!("{}@{} arrived: {}.", pair.place, stream.to(), format_bytes(relayed.bytes)),
