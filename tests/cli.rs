@@ -198,7 +198,7 @@ fn a_policy_a_rate_or_a_choice_that_cannot_be_is_refused_with_what_can() {
 fn a_transport_that_cannot_be_is_refused_before_anything_is_reached() {
     let desk = Desk::new();
     desk.wrong(
-        &["replicate", "--transport", "direct", "tank/a", "root@nas:tank/b"],
+        &["replicate", "--identity", "key", "--transport", "direct", "tank/a", "root@nas:tank/b"],
         &["between two hosts that are reached over SSH", "Leave --transport out"],
     );
     desk.wrong(

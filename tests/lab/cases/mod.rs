@@ -2,6 +2,7 @@
 
 mod conflicts;
 mod cuts;
+mod direct;
 mod errors;
 mod foreign;
 mod hindered;
