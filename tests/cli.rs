@@ -202,7 +202,15 @@ fn a_transport_that_cannot_be_is_refused_before_anything_is_reached() {
         &["between two hosts that are reached over SSH", "Leave --transport out"],
     );
     desk.wrong(
-        &["replicate", "--transport", "relay", "--replication-address", "10.0.0.2", "tank/a", "root@nas:tank/b"],
+        &[
+            "replicate",
+            "--transport",
+            "relay",
+            "--replication-address",
+            "10.0.0.2",
+            "tank/a",
+            "root@nas:tank/b",
+        ],
         &["--replication-address", "relay was asked for"],
     );
     desk.wrong(

@@ -19,10 +19,12 @@ use sha2::{Digest, Sha256};
 use sshd::{Sshd, generate_key, user};
 use tokio_util::sync::CancellationToken;
 use zerfaux::domain::argv::Argv;
+use zerfaux::domain::location::{HostKeysRef, HostRef};
 use zerfaux::domain::transport::Dial;
 use zerfaux::host::{
     DirectRequest, Host, Means, Meter, RelayError, Relayed, Route, Side, SideOutcome, direct, look,
 };
+use zerfaux::jobs::hosts::Hosts;
 use zerfaux::ssh::{ConnectOptions, Identity, KeyPair, Link, PinnedFingerprint};
 
 const MIB: usize = 1 << 20;
@@ -161,7 +163,10 @@ async fn every_byte_arrives_with_one_signature_and_nothing_stays_at_the_source()
     assert!(relayed.destination_stderr.contains("received"), "{}", relayed.destination_stderr);
 
     assert_eq!(scene.log_ins(), before + 1);
-    assert!(scene.b.log().contains("publickey-hostbound-v00@openssh.com"), "it was not bound to the host key");
+    assert!(
+        scene.b.log().contains("publickey-hostbound-v00@openssh.com"),
+        "it was not bound to the host key"
+    );
     assert_eq!(scene.left_at_home(), Vec::<PathBuf>::new());
     // The cipher is the one that costs least where the processor has AES.
     assert!(scene.b.log().contains("cipher: aes128-gcm@openssh.com"));
@@ -171,7 +176,8 @@ async fn every_byte_arrives_with_one_signature_and_nothing_stays_at_the_source()
 async fn an_empty_stream_and_hostile_words_pass() {
     let Some(scene) = Scene::new() else { return };
     assert_eq!(carry(scene.route(), "true", "cat > /dev/null").await.unwrap().bytes, 0);
-    let hostile = ["a b", "$(touch canary)", "it's", "\"", "", "\\", "`id`", "-n", "\n", "é*?", ";x", "'\\''"];
+    let hostile =
+        ["a b", "$(touch canary)", "it's", "\"", "", "\\", "`id`", "-n", "\n", "é*?", ";x", "'\\''"];
     let to = scene.file("words");
     let show = |target: &str| {
         let script = format!("printf '%s|' \"$@\"{target}");
@@ -194,13 +200,8 @@ async fn keys_of_an_ssh_agent_and_rsa_keys_serve_too() {
     generate_key("rsa", &rsa, "");
     scene.b.authorise(&fs::read_to_string(dir.path().join("rsa.pub")).unwrap());
     let socket = dir.path().join("agent");
-    let mut agent = Command::new("ssh-agent")
-        .arg("-D")
-        .arg("-a")
-        .arg(&socket)
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut agent =
+        Command::new("ssh-agent").arg("-D").arg("-a").arg(&socket).stdout(Stdio::null()).spawn().unwrap();
     until("the agent answers", || socket.exists()).await;
     let added = Command::new("ssh-add").arg(&rsa).env("SSH_AUTH_SOCK", &socket).output().unwrap();
     assert!(added.status.success(), "{added:?}");
@@ -245,7 +246,8 @@ async fn a_cut_anywhere_is_an_error_and_the_source_ends_what_it_started() {
     let Some(scene) = Scene::new() else { return };
     let pids = scene.file("pids");
     // Which server is struck: the source's is the control connection, the target's carries the stream.
-    for (struck, at) in [("source", 100_000u64), ("target", 1), ("source", 5_000_000), ("target", 9_999_999)] {
+    for (struck, at) in [("source", 100_000u64), ("target", 1), ("source", 5_000_000), ("target", 9_999_999)]
+    {
         fs::write(&pids, "").unwrap();
         let note = format!("echo $$ >> {}", pids.display());
         let send = format!("{note}; exec cat /dev/zero");
@@ -333,7 +335,8 @@ async fn the_source_can_use_the_agent_for_nothing_else() {
     other.authorise(&scene.b.client_key.public_key());
     // A source that turned bad tries the agent on another host, adds and removes keys, and asks for a file's signature.
     let log = scene.file("misuse");
-    let known = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o BatchMode=yes -o LogLevel=ERROR";
+    let known =
+        "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o BatchMode=yes -o LogLevel=ERROR";
     let script = format!(
         "exec 2>>{log}; echo begin >&2; ssh -F none {known} -p {port} 127.0.0.1 true && echo elsewhere >&2; \
          ssh-add -D; ssh-add -l >&2; ssh-add -L | head -n 1 >{pub}; \
@@ -439,4 +442,48 @@ async fn a_limit_is_handed_to_pv_and_its_count_is_the_stream_s() {
     request.limit = NonZeroU64::new(1_048_576);
     assert_eq!(direct(request).await.unwrap().bytes, 3_000_000);
     assert!(fs::read_to_string(given).unwrap().contains("-L 1048576"));
+}
+
+#[tokio::test]
+async fn a_source_that_no_longer_hears_from_here_ends_the_stream_by_itself() {
+    let Some(scene) = Scene::new() else { return };
+    // Six silent intervals are enough; here they pass in less than the time between two beats.
+    scene.program("sleep", "exec /bin/sleep 0.1");
+    let pids = scene.file("pids");
+    let note = format!("echo $$ >> {}", pids.display());
+    let (send, receive) = (format!("{note}; exec cat /dev/zero"), format!("{note}; exec cat > /dev/null"));
+    let error = carry(scene.route(), &send, &receive).await.unwrap_err();
+    assert!(!matches!(error, RelayError::Cancelled { .. }), "{error:?}");
+    let started: Vec<String> = fs::read_to_string(&pids).unwrap().lines().map(Into::into).collect();
+    until("both commands have ended", || !started.iter().any(|pid| is_running(pid))).await;
+}
+
+#[tokio::test]
+async fn a_way_is_looked_at_once_while_both_connections_last() {
+    let Some(scene) = Scene::new() else { return };
+    let (route, hosts) = (scene.route(), Hosts::new(None, None));
+    let host = |sshd: &Sshd| HostRef::Ssh {
+        endpoint: sshd.endpoint(),
+        identities: Vec::new(),
+        host_keys: HostKeysRef::Pinned(sshd.host_key("ed25519").fingerprint()),
+    };
+    let (a, b) = (host(&scene.a), host(&scene.b));
+    let link = route.source.link().unwrap();
+    for host in [&route.source, &route.target] {
+        host.link().unwrap().connect().await.unwrap();
+    }
+    assert!(hosts.means((&a, &b), &route).await.unwrap().dd);
+    let (opened, seen) = (link.connections_opened(), scene.log_ins());
+    for _ in 0..3 {
+        hosts.means((&a, &b), &route).await.unwrap();
+    }
+    assert_eq!((link.connections_opened(), scene.log_ins()), (opened, seen));
+    // Another connection may lead to a host that was set up anew.
+    link.close().await;
+    link.connect().await.unwrap();
+    hosts.means((&a, &b), &route).await.unwrap();
+    assert_eq!(scene.log_ins(), seen + 1);
+    hosts.forget_means((&a, &b), &route.dial).await;
+    hosts.means((&a, &b), &route).await.unwrap();
+    assert_eq!(scene.log_ins(), seen + 2);
 }

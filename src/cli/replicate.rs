@@ -103,8 +103,10 @@ enum Resolution {
 impl Replicate {
     pub(super) async fn run(self, settings: &Settings) -> Result<Exit, Trouble> {
         if self.replication_address.is_some() && self.transport == Transport::Relay {
-            return Err(Trouble::misuse("--replication-address belongs to direct transport, and relay was asked for.")
-                .advise("Leave one of the two out."));
+            return Err(Trouble::misuse(
+                "--replication-address belongs to direct transport, and relay was asked for.",
+            )
+            .advise("Leave one of the two out."));
         }
         let (input, dry_run, json) = (self.input()?, self.dry_run, self.json);
         let local = [&input.source.host, &input.destination.host].contains(&&HostRef::Local);

@@ -136,7 +136,9 @@ impl RelayError {
             {
                 Side::Source
             }
-            Self::Failed { .. } | Self::Hop(_) | Self::Cancelled { .. } | Self::Thread { .. } => Side::Destination,
+            Self::Failed { .. } | Self::Hop(_) | Self::Cancelled { .. } | Self::Thread { .. } => {
+                Side::Destination
+            }
         }
     }
 

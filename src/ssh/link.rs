@@ -14,8 +14,8 @@ use super::agent::ForwardedAgent;
 use super::connect::connect;
 use super::error::{ConnectError, ExecError};
 use super::exec::{self, Order};
-use super::options::{ConnectOptions, Purpose};
 use super::hostkeys::HostKey;
+use super::options::{ConnectOptions, Purpose};
 use super::session::Connection;
 use super::stream::DataConnection;
 use crate::domain::argv::Argv;
@@ -81,8 +81,7 @@ impl Link {
         let sessions = Arc::new(Semaphore::new(options.commands_at_once.max(1)));
         let (control, opened, controls) = (Mutex::new(None), AtomicU64::new(0), AtomicU64::new(0));
         let (running, withdrawn) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let inner =
-            Inner { endpoint, options, control, opened, controls, sessions, running, withdrawn };
+        let inner = Inner { endpoint, options, control, opened, controls, sessions, running, withdrawn };
         Self { inner: Arc::new(inner) }
     }
 
@@ -134,8 +133,7 @@ impl Link {
         let there = target.control().await?;
         let user = &target.inner.endpoint.user;
         let pinned = there.host_key().ok_or_else(|| target.no_host_key())?;
-        let agent =
-            Arc::new(ForwardedAgent::new(there.login.clone(), user, pinned.into_russh(), signatures));
+        let agent = Arc::new(ForwardedAgent::new(there.login.clone(), user, pinned.into_russh(), signatures));
         let connection = connect(&self.inner.endpoint, &self.inner.options, Purpose::Direct, Some(&agent));
         let connection = Arc::new(connection.await?);
         self.inner.opened.fetch_add(1, Ordering::Relaxed);

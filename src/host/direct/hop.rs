@@ -72,7 +72,9 @@ impl HopError {
     pub fn advice(&self) -> String {
         let Self { from, to, dial, .. } = self;
         match &self.trouble {
-            Trouble::Local => "Leave --transport out: a stream from or to this host goes straight anyway.".into(),
+            Trouble::Local => {
+                "Leave --transport out: a stream from or to this host goes straight anyway.".into()
+            }
             Trouble::Loopback => {
                 "Name with --replication-address what the source dials to reach the destination.".into()
             }
@@ -81,8 +83,12 @@ impl HopError {
                  restrict,agent-forwarding where it says restrict."
             ),
             Trouble::NoClient => format!("Install the OpenSSH client on {from}."),
-            Trouble::OldClient(_) => format!("Update OpenSSH on {from}, or let the stream go through this host."),
-            Trouble::OldServer(_) => format!("Update OpenSSH on {to}, or let the stream go through this host."),
+            Trouble::OldClient(_) => {
+                format!("Update OpenSSH on {from}, or let the stream go through this host.")
+            }
+            Trouble::OldServer(_) => {
+                format!("Update OpenSSH on {to}, or let the stream go through this host.")
+            }
             Trouble::Unreachable(_) => format!(
                 "Check that {from} may open connections to {dial}, or name with --replication-address what it has to dial."
             ),
@@ -126,7 +132,9 @@ impl fmt::Display for HopError {
         match trouble {
             Trouble::Local => f.write_str("one end of the stream is this host"),
             Trouble::Loopback => write!(f, "{dial} means {from} itself when it is dialled there"),
-            Trouble::NoForwarding => write!(f, "the SSH server of {from} does not forward an agent for this login"),
+            Trouble::NoForwarding => {
+                write!(f, "the SSH server of {from} does not forward an agent for this login")
+            }
             Trouble::NoClient => write!(f, "there is no ssh command on {from}"),
             Trouble::OldClient(found) => write!(f, "{from} has {found}, and OpenSSH 8.9 or later is needed"),
             Trouble::OldServer(found) => write!(f, "{to} has {found}, and OpenSSH 8.9 or later is needed"),
@@ -190,7 +198,9 @@ mod tests {
 
     #[test]
     fn the_release_decides_and_not_the_text_around_it() {
-        for new in ["OpenSSH_8.9p1 Ubuntu-3", "OpenSSH_9.2p1 Debian-2+deb12u6, OpenSSL 3.0.19", "OpenSSH_10.0p2"] {
+        for new in
+            ["OpenSSH_8.9p1 Ubuntu-3", "OpenSSH_9.2p1 Debian-2+deb12u6, OpenSSL 3.0.19", "OpenSSH_10.0p2"]
+        {
             assert!(is_new_enough(new), "{new}");
         }
         for old in ["OpenSSH_8.8p1", "OpenSSH_7.9", "dropbear_2022.83", "", "OpenSSH_", "Sun_SSH_2.4"] {
@@ -220,9 +230,11 @@ mod tests {
                 Trouble::KeyRefused,
             ),
             (
-                "Unable to negotiate with 10.0.0.2 port 22: no matching cipher found. Their offer: x".to_owned(),
+                "Unable to negotiate with 10.0.0.2 port 22: no matching cipher found. Their offer: x"
+                    .to_owned(),
                 Trouble::Other(
-                    "Unable to negotiate with 10.0.0.2 port 22: no matching cipher found. Their offer: x".into(),
+                    "Unable to negotiate with 10.0.0.2 port 22: no matching cipher found. Their offer: x"
+                        .into(),
                 ),
             ),
             (String::new(), Trouble::Other("it said nothing".into())),

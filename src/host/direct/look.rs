@@ -94,11 +94,17 @@ mod tests {
         assert_eq!(read(&format!("{new}\npv\ndd\nssh 0"), ""), Ok(Means { pv: true, dd: true }));
         assert_eq!(read(&format!("{new}\ndd\nssh 0"), "debug1: x"), Ok(Means { pv: false, dd: true }));
         assert_eq!(
-            read("client OpenSSH_8.4p1 Debian-5+deb11u3, OpenSSL 1.1.1w\nssh 255", "Bad configuration option"),
+            read(
+                "client OpenSSH_8.4p1 Debian-5+deb11u3, OpenSSL 1.1.1w\nssh 255",
+                "Bad configuration option"
+            ),
             Err(Trouble::OldClient("OpenSSH_8.4p1 Debian-5+deb11u3".into()))
         );
         assert_eq!(read("client sh: 1: ssh: not found\nssh 127", ""), Err(Trouble::NoClient));
-        assert_eq!(read(&format!("{new}\nssh 255"), "Host key verification failed."), Err(Trouble::OtherHostKey));
+        assert_eq!(
+            read(&format!("{new}\nssh 255"), "Host key verification failed."),
+            Err(Trouble::OtherHostKey)
+        );
         assert!(matches!(read(&format!("{new}\nssh 1"), ""), Err(Trouble::Other(_))));
         assert_eq!(read(&format!("{new}\nssh 0"), ""), Err(Trouble::NoCount));
     }

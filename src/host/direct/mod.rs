@@ -141,7 +141,8 @@ async fn start(
         Err(ForwardError::Refused { .. }) => Err(fail(Trouble::NoForwarding)),
         Err(ForwardError::Exec(error)) => {
             let source = HostError::from(error);
-            let at_target = matches!(&source, HostError::Connect(error) if error.endpoint() == target.endpoint());
+            let at_target =
+                matches!(&source, HostError::Connect(error) if error.endpoint() == target.endpoint());
             Err(at(if at_target { Side::Destination } else { Side::Source })(source))
         }
     }

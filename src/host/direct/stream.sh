@@ -19,14 +19,20 @@ watch() {
   kill "$1"
 }
 
+# Descriptors are closed by exec in shells of their own: a shell keeps a copy of what it closes for one command only,
+# and whoever is left over would hold the connection open.
 take() {
   eval "exec $1" <&7 2>&1 3>&- 4>&- 5<&- 7<&- &
   taker=$!
-  {
-    { while sleep 5 && echo tick; do :; done; } &
+  (
+    exec <&5 2>/dev/null 3>&- 4>&- 5<&- 7<&-
+    (while sleep 5 && echo tick; do :; done) &
     cat
     echo gone
-  } <&5 2>/dev/null 3>&- 4>&- 5<&- 7<&- | watch "$taker" >/dev/null 2>&1 3>&- 4>&- 5<&- 7<&- &
+  ) | (
+    exec >/dev/null 2>&1 3>&- 4>&- 5<&- 7<&-
+    watch "$taker"
+  ) &
   watcher=$!
   wait "$taker"
   ended receive "$?"
@@ -37,11 +43,11 @@ take() {
   {
     eval "$1" 3>&- 4>&- 5<&-
     ended send "$?"
-  } 2>&1 >&6 6>&- | say send 6>&-
+  } 2>&1 >&6 6>&- | (exec 6>&-; say send)
 } 6>&1 | {
   eval "$2" 2>&3 3>&- 4>&- 5<&-
   ended meter "$?"
 } | {
-  take "$3" | say receive 7<&-
+  take "$3" | (exec 7<&-; say receive)
 } 7<&0
 exit 0

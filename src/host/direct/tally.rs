@@ -117,7 +117,8 @@ mod tests {
 
     #[test]
     fn nonsense_is_passed_over_in_bounded_memory() {
-        let (tally, counted) = read(&format!("{}\nsend x\nmeter\n-5\n99999999999999999999 bytes\n", "z".repeat(10_000)));
+        let (tally, counted) =
+            read(&format!("{}\nsend x\nmeter\n-5\n99999999999999999999 bytes\n", "z".repeat(10_000)));
         assert_eq!((tally.bytes, counted, tally.send, tally.meter), (0, 0, None, None));
         assert!(tally.line.capacity() <= 2 * LINE);
     }

@@ -13,7 +13,9 @@ use crate::domain::exit::Exit;
 use crate::domain::job::Failure;
 use crate::domain::size::format_bytes;
 use crate::engine::StepContext;
-use crate::host::{DirectRequest, Meter, RelayError, RelayRequest, Relayed, Side, SideOutcome, direct, relay};
+use crate::host::{
+    DirectRequest, Meter, RelayError, RelayRequest, Relayed, Side, SideOutcome, direct, relay,
+};
 use crate::jobs::failure::refuses_to_overwrite;
 use crate::zfs::{Complaint, ReceiveArgs, SendArgs, classify, properties_not_received};
 

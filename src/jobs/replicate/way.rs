@@ -21,7 +21,11 @@ pub(super) struct Way {
 
 impl Way {
     fn relay(why: &str) -> Self {
-        Self { direct: None, told: format!("The stream goes through this host: {why}."), is_second_choice: false }
+        Self {
+            direct: None,
+            told: format!("The stream goes through this host: {why}."),
+            is_second_choice: false,
+        }
     }
 
     /// Whether it is the straight one.
@@ -51,11 +55,15 @@ pub(super) async fn choose(run: &Run, hosts: &Hosts) -> Result<Way, Failure> {
     match hosts.means(ends(input), &route).await {
         Ok(means) if means.suffice(input.bandwidth_limit) => {
             let (from, to) = (route.source.label(), route.target.label());
-            let told = format!("The stream goes straight from {from} to {to}, which it dials as {}.", route.dial);
+            let told =
+                format!("The stream goes straight from {from} to {to}, which it dials as {}.", route.dial);
             Ok(Way { direct: Some((route, means)), told, is_second_choice: false })
         }
         Ok(_) => {
-            let why = format!("a bandwidth limit needs pv for the straight way, and {} has none", route.source.label());
+            let why = format!(
+                "a bandwidth limit needs pv for the straight way, and {} has none",
+                route.source.label()
+            );
             let is_second_choice = input.transport == Transport::Direct;
             Ok(Way { is_second_choice, ..Way::relay(&why) })
         }

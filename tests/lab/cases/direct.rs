@@ -141,7 +141,10 @@ fn without_agent_forwarding_auto_says_so_and_relays_and_direct_changes_nothing()
     assert!(keygen.status().expect("ssh-keygen runs").success());
     let public = std::fs::read_to_string(key.with_extension("pub")).unwrap();
     // A key of its own, so that no other case is touched.
-    scene.source.host.root(&format!("echo 'no-agent-forwarding {}' >> /root/.ssh/authorized_keys", public.trim()));
+    scene
+        .source
+        .host
+        .root(&format!("echo 'no-agent-forwarding {}' >> /root/.ssh/authorized_keys", public.trim()));
     let run = |options: &[&str]| {
         let (source, target) = (&scene.source, &scene.target);
         let mut command = zerfaux();
@@ -159,7 +162,11 @@ fn without_agent_forwarding_auto_says_so_and_relays_and_direct_changes_nothing()
         scene.source.name(".").replace('/', "\\/")
     ));
 
-    refused.expect(1).says(&["Direct transport is not possible", "does not forward an agent", "AllowAgentForwarding"]);
+    refused.expect(1).says(&[
+        "Direct transport is not possible",
+        "does not forward an agent",
+        "AllowAgentForwarding",
+    ]);
     dry.expect(0).says(&["The stream goes through this host:", "does not forward an agent"]);
     assert_eq!(before.0.len(), 3, "the source's root, the dataset and its snapshot: {:?}", before.0);
     assert!(!before.1.keys().any(|name| name.contains("copy")), "{:?}", before.1);
@@ -173,7 +180,9 @@ fn where_the_source_does_not_reach_the_target_auto_relays_and_says_why() {
     let scene = Scene::new("direct-auto");
     scene.source.play("+ data\nw data one 256K");
     // What this machine dials is an address on its own loopback, and the lab's port 1 is closed.
-    replicate(&scene, &[]).expect(0).says(&["The stream goes through this host:", "when it is dialled there"]);
+    replicate(&scene, &[])
+        .expect(0)
+        .says(&["The stream goes through this host:", "when it is dialled there"]);
     scene.source.play("w data two 64K");
     let closed = format!("{TARGET}:1");
     replicate(&scene, &["--replication-address", &closed]).expect(0).says(&["does not reach 10.77.0.12:1"]);
