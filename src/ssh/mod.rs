@@ -1,4 +1,4 @@
-//! SSH: keys, host keys, running commands, data streams. The only place that names russh.
+//! SSH: keys, host keys, running commands, data streams, a forwarded agent. The only place that names russh.
 //!
 //! In: one [`Link`] per endpoint, which keeps a control connection for commands and opens a fresh connection for
 //! each data stream. Out: what the commands mean (`zfs`), and how two streams are joined (`host`).
