@@ -5,7 +5,8 @@
 //! expected user into the very server whose host key is pinned, so often and so long as was allowed. That is
 //! provable because OpenSSH 8.9 and later put the host key into what is signed
 //! (`publickey-hostbound-v00@openssh.com`) and show the agent that server's own signature of the session
-//! beforehand (`session-bind@openssh.com`). What does not fit is answered with failure.
+//! beforehand (`session-bind@openssh.com`). What does not fit is answered with failure. What the source does with the
+//! log-in that it is given, nobody here can say: it is one of that user on that server.
 //!
 //! In this file: what to answer. Nothing here waits, and no key of a stranger is ever decoded: blobs are compared.
 
