@@ -188,15 +188,27 @@ fn a_policy_a_rate_or_a_choice_that_cannot_be_is_refused_with_what_can() {
 }
 
 #[test]
-fn what_this_version_cannot_do_is_said_before_anything_is_reached() {
+fn a_transport_that_cannot_be_is_refused_before_anything_is_reached() {
     let desk = Desk::new();
     desk.wrong(
-        &["replicate", "--transport", "direct", "tank/a", "root@nas:tank/b"],
-        &["not in this version", "relay"],
+        &["replicate", "--identity", "key", "--transport", "direct", "tank/a", "root@nas:tank/b"],
+        &["between two hosts that are reached over SSH", "Leave --transport out"],
     );
     desk.wrong(
-        &["replicate", "--replication-address", "10.0.0.2", "tank/a", "root@nas:tank/b"],
-        &["--replication-address", "not in this version"],
+        &[
+            "replicate",
+            "--transport",
+            "relay",
+            "--replication-address",
+            "10.0.0.2",
+            "tank/a",
+            "root@nas:tank/b",
+        ],
+        &["--replication-address", "relay was asked for"],
+    );
+    desk.wrong(
+        &["replicate", "--replication-address", "root@10.0.0.2", "tank/a", "root@nas:tank/b"],
+        &["--replication-address", "is not a host name or address"],
     );
 }
 

@@ -322,6 +322,12 @@ const SHOW: &str = r#"show() { printf '%s\0' "$#" "$@"; }"#;
 /// What a real shell makes of each command line; many in one call.
 fn through(yard: &Yard, shell: &Path, lines: &[Argv]) -> Vec<Vec<String>> {
     let show = Argv::new(["show"]).unwrap();
+    let lines: Vec<String> = lines.iter().map(|line| line.behind(&show).to_shell()).collect();
+    shown(yard, shell, &lines)
+}
+
+/// The same for lines that call `show` themselves.
+fn shown(yard: &Yard, shell: &Path, lines: &[String]) -> Vec<Vec<String>> {
     let mut results: Vec<Vec<String>> = Vec::new();
     let mut script = String::from(SHOW);
     let mut run = |script: &mut String| {
@@ -337,12 +343,11 @@ fn through(yard: &Yard, shell: &Path, lines: &[Argv]) -> Vec<Vec<String>> {
         *script = String::from(SHOW);
     };
     for line in lines {
-        let shown = line.behind(&show).to_shell();
-        if script.len() + shown.len() > SCRIPT_BYTES {
+        if script.len() + line.len() > SCRIPT_BYTES {
             run(&mut script);
         }
         script.push('\n');
-        script.push_str(&shown);
+        script.push_str(line);
     }
     run(&mut script);
     results
@@ -421,6 +426,30 @@ fn whatever_the_parsers_accept_arrives_as_it_is_in_every_command() {
     let shell = Path::new("/bin/sh");
     assert_equal(&lines, &through(&yard, shell, &lines), shell);
     assert_eq!(yard.traces(), Vec::<String>::new());
+}
+
+/// In direct transport a receive command is quoted for the target's shell, with `ssh` for the shell that runs the
+/// stream, and with the script for the source's: three shells, one inside the other.
+#[test]
+fn any_word_arrives_as_it_is_behind_two_more_shells() {
+    let show = Argv::new(["show"]).unwrap();
+    let lines: Vec<Argv> =
+        names().iter().filter_map(|name| Argv::new(["command", name.as_str(), "last"]).ok()).collect();
+    // As `ssh` and `eval` do it: each level is one word of the next.
+    let nested = |line: &Argv| {
+        let at_target = Argv::new(["eval", &line.behind(&show).to_shell()]).unwrap();
+        Argv::new(["eval", &at_target.to_shell()]).unwrap().to_shell()
+    };
+    // Quotes multiply on the way, and an argument of sh holds 128 KiB.
+    let fits = |line: &Argv| nested(line).len() < SCRIPT_BYTES - SHOW.len();
+    let lines: Vec<Argv> = lines.into_iter().filter(fits).collect();
+    assert!(lines.len() > 9_000, "{}", lines.len());
+    let nested: Vec<String> = lines.iter().map(nested).collect();
+    for shell in shells() {
+        let yard = Yard::new();
+        assert_equal(&lines, &shown(&yard, shell, &nested), shell);
+        assert_eq!(yard.traces(), Vec::<String>::new(), "{}", shell.display());
+    }
 }
 
 /// Whether a word is the name, or holds it in one of the forms that `zfs` takes.

@@ -17,6 +17,7 @@ use crate::domain::job::{Job, JobState};
 use crate::domain::location::{HostKeysRef, HostRef, IdentityRef, Location};
 use crate::domain::retention::Retention;
 use crate::domain::size::format_bytes;
+use crate::domain::transport::Transport;
 use crate::sim::appliance::{Appliance, ApplianceOptions, POOL_SIZE, login_key};
 
 /// Show Zerfaux at work between two simulated storage appliances, until Ctrl-C. Nothing real is touched.
@@ -72,6 +73,8 @@ impl Demo {
             keep_source: Retention { last: 2, ..Retention::default() },
             keep_destination: Retention { last: 12, ..Retention::default() },
             bandwidth_limit: None,
+            transport: Transport::Auto,
+            replication_address: None,
             on_conflict: OnConflict::Stop,
         };
         app.schedule_replication("demo", &input, Duration::from_secs(self.every)).await?;

@@ -11,9 +11,11 @@ use crate::app::App;
 use crate::app::replications::{Action, History, OnConflict, Preview, ReplicateInput};
 use crate::config::Settings;
 use crate::domain::job::{Job, JobState};
+use crate::domain::location::HostRef;
 use crate::domain::rate::Rate;
 use crate::domain::retention::Retention;
 use crate::domain::size::format_bytes;
+use crate::domain::transport::{Dial, Transport as Wish};
 
 /// Bring a dataset up to date with another, by ZFS snapshots and send/receive.
 ///
@@ -32,13 +34,17 @@ pub(super) struct Replicate {
     destination: String,
     #[command(flatten)]
     ssh: Ssh,
-    /// What the source dials in direct transport, where it differs from the destination's address
+    /// What the source dials to reach DST in direct transport, where that is not what this machine dials. Port 22
+    /// unless one is given
     #[arg(long, value_name = "HOST[:PORT]", help_heading = "Transport")]
-    replication_address: Option<String>,
-    /// How the stream travels. relay: through this machine. direct: from host to host, not in this version
+    replication_address: Option<Dial>,
+    /// How the stream travels. direct: straight from SRC to DST; SRC logs in there through an agent that this machine
+    /// forwards for that one log-in. relay: through this machine. auto: direct where that can be, else relay, and it
+    /// says why
     #[arg(long, value_enum, default_value_t = Transport::Auto, help_heading = "Transport")]
     transport: Transport,
-    /// Bytes a second at most, such as 10M or 1.5GiB/s; k, M and G are powers of 1024
+    /// Bytes a second at most, such as 10M or 1.5GiB/s; k, M and G are powers of 1024. In direct transport this needs
+    /// pv at SRC; without it the stream goes through this machine
     #[arg(long, value_name = "RATE", help_heading = "Transport")]
     bwlimit: Option<Rate>,
     /// With all datasets below SRC, in one snapshot of them all
@@ -96,18 +102,18 @@ enum Resolution {
 
 impl Replicate {
     pub(super) async fn run(self, settings: &Settings) -> Result<Exit, Trouble> {
-        if self.transport == Transport::Direct {
-            return Err(Trouble::misuse("Direct transport is not in this version.").advise(
-                "Leave --transport out, or name relay: the stream then travels through this machine.",
-            ));
-        }
-        if self.replication_address.is_some() {
+        if self.replication_address.is_some() && self.transport == Transport::Relay {
             return Err(Trouble::misuse(
-                "--replication-address belongs to direct transport, which is not in this version.",
+                "--replication-address belongs to direct transport, and relay was asked for.",
             )
-            .advise("Leave it out."));
+            .advise("Leave one of the two out."));
         }
         let (input, dry_run, json) = (self.input()?, self.dry_run, self.json);
+        let local = [&input.source.host, &input.destination.host].contains(&&HostRef::Local);
+        if local && self.transport == Transport::Direct {
+            return Err(Trouble::misuse("Direct transport is between two hosts that are reached over SSH.")
+                .advise("Leave --transport out: a stream from or to this machine takes no detour anyway."));
+        }
         let app = match &settings.data_dir {
             Some(directory) => lasting_app(directory).await?,
             None => crate::boot::passing(passphrase()).map_err(|error| Trouble::failed(&error))?,
@@ -131,6 +137,12 @@ impl Replicate {
             history: if self.only_newest { History::NewestOnly } else { History::All },
             keep_source: self.keep_source,
             keep_destination: self.keep_destination,
+            transport: match self.transport {
+                Transport::Auto => Wish::Auto,
+                Transport::Relay => Wish::Relay,
+                Transport::Direct => Wish::Direct,
+            },
+            replication_address: self.replication_address.clone(),
             bandwidth_limit: self.bwlimit.map(|rate| rate.bytes_per_second()),
             on_conflict: match self.on_conflict {
                 Resolution::Stop => OnConflict::Stop,
@@ -164,6 +176,7 @@ fn print_preview(preview: &Preview) {
             format_bytes(written)
         ));
     }
+    output::line(&preview.way);
     let mut total = 0;
     for dataset in &preview.datasets {
         output::line(dataset);

@@ -16,3 +16,4 @@ pub mod nearest;
 pub mod rate;
 pub mod retention;
 pub mod size;
+pub mod transport;

@@ -1,8 +1,9 @@
 //! One machine that commands run on: this one, or one reached over SSH.
 //!
-//! In: running a command, and carrying a byte stream from a command on one machine to a command on another. Out:
-//! what the commands mean.
+//! In: running a command, and carrying a byte stream from a command on one machine to a command on another, through
+//! this one (relay) or straight (direct). Out: what the commands mean.
 
+mod direct;
 mod error;
 mod local;
 mod meter;
@@ -15,6 +16,7 @@ mod throttle;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use direct::{DirectRequest, HopError, Means, Route, direct, look};
 pub use error::HostError;
 pub use meter::Meter;
 pub use outcome::{RelayError, Relayed, Side, SideOutcome};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use super::HostError;
+use super::{HopError, HostError};
 use crate::domain::exit::Exit;
 
 /// A stream that came through whole.
@@ -105,6 +105,9 @@ pub enum RelayError {
         /// Bytes that were handed to the destination's connection; how many arrived, the destination knows.
         bytes: u64,
     },
+    /// In direct transport, the source could not get to the destination, or lost it.
+    #[error(transparent)]
+    Hop(#[from] HopError),
     /// It was ended from outside.
     #[error("the stream was cancelled after {bytes} bytes")]
     Cancelled {
@@ -133,7 +136,9 @@ impl RelayError {
             {
                 Side::Source
             }
-            Self::Failed { .. } | Self::Cancelled { .. } | Self::Thread { .. } => Side::Destination,
+            Self::Failed { .. } | Self::Hop(_) | Self::Cancelled { .. } | Self::Thread { .. } => {
+                Side::Destination
+            }
         }
     }
 
@@ -152,6 +157,7 @@ impl RelayError {
     pub fn advice(&self) -> String {
         match self {
             Self::Connect { source, .. } => source.advice(),
+            Self::Hop(error) => error.advice(),
             Self::Failed { .. } if self.is_transient() => {
                 "Check the network between here and that host. What arrived is kept where the destination can resume."
                     .into()
@@ -166,6 +172,7 @@ impl RelayError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Connect { source, .. } => source.is_transient(),
+            Self::Hop(error) => error.is_transient(),
             Self::Failed { sender, receiver, .. } => {
                 let fault = if self.culprit() == Side::Source { sender } else { receiver };
                 matches!(fault, SideOutcome::Lost { .. })

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
@@ -12,7 +13,8 @@ use crate::domain::endpoint::Endpoint;
 use crate::domain::ids::SecretId;
 use crate::domain::job::Failure;
 use crate::domain::location::{HostKeysRef, HostRef, IdentityRef};
-use crate::host::Host;
+use crate::domain::transport::Dial;
+use crate::host::{HopError, Host, Means, Route, look};
 use crate::ssh::{ConnectOptions, HostKeys, Identity, KeyPair, KnownHosts, Link, PinnedFingerprint};
 use crate::zfs::Zfs;
 
@@ -26,11 +28,28 @@ pub trait SealedKeys: Send + Sync {
     async fn key_text(&self, id: SecretId) -> Result<SecretString, Failure>;
 }
 
+/// That there is no way from one host to another is looked at again after this time.
+const NO_WAY_FOR: Duration = Duration::from_secs(300);
+
+/// From which host to which, and what the first dials.
+type Way = (HostRef, HostRef, Dial);
+
+/// What was found about a way.
+#[derive(Clone)]
+struct Found {
+    answer: Result<Means, HopError>,
+    at: Instant,
+    /// Over which control connections.
+    over: (u64, u64),
+}
+
 /// Finds keys, opens connections, keeps them.
 pub struct Hosts {
     /// Where keys are sealed; none on a plain command line.
     vault: Option<Arc<dyn SealedKeys>>,
     known: Mutex<HashMap<HostRef, Arc<OnceCell<Zfs>>>>,
+    /// What is known of the ways between them.
+    ways: Mutex<HashMap<Way, Found>>,
     /// Passphrase of the key files, asked for by the command line before anything is started.
     passphrase: Option<SecretString>,
 }
@@ -38,7 +57,7 @@ pub struct Hosts {
 impl Hosts {
     /// Hosts whose keys lie in files or with an agent, and in the vault if there is one.
     pub fn new(vault: Option<Arc<dyn SealedKeys>>, passphrase: Option<SecretString>) -> Self {
-        Self { vault, known: Mutex::new(HashMap::new()), passphrase }
+        Self { vault, known: Mutex::default(), ways: Mutex::default(), passphrase }
     }
 
     /// OpenZFS on that host, connected and looked at once.
@@ -60,6 +79,36 @@ impl Hosts {
             })
             .await?;
         Ok(zfs.clone())
+    }
+
+    /// What the source of `route` has for streaming straight to its target. It is looked at once while both control
+    /// connections last; that there is no way, again after a while.
+    ///
+    /// # Errors
+    /// If there is no such way.
+    pub async fn means(&self, ends: (&HostRef, &HostRef), route: &Route) -> Result<Means, HopError> {
+        let over = |route: &Route| {
+            let number = |host: &Host| host.link().map_or(0, Link::control_number);
+            (number(&route.source), number(&route.target))
+        };
+        let way: Way = (ends.0.clone(), ends.1.clone(), route.dial.clone());
+        let found = self.ways.lock().await.get(&way).cloned();
+        if let Some(found) = found.filter(|found| found.over == over(route))
+            && (found.answer.is_ok() || found.at.elapsed() < NO_WAY_FOR)
+        {
+            return found.answer;
+        }
+        let answer = look(route).await;
+        if !answer.as_ref().is_err_and(HopError::is_about_a_host) {
+            let found = Found { answer: answer.clone(), at: Instant::now(), over: over(route) };
+            self.ways.lock().await.insert(way, found);
+        }
+        answer
+    }
+
+    /// What was found about this way counts no more.
+    pub async fn forget_means(&self, ends: (&HostRef, &HostRef), dial: &Dial) {
+        self.ways.lock().await.remove(&(ends.0.clone(), ends.1.clone(), dial.clone()));
     }
 
     async fn link(

@@ -12,15 +12,16 @@ use super::error::ConnectError;
 use super::keys::{Identity, KeyPair};
 use super::options::ConnectOptions;
 use super::session::{Fate, Handler, in_words};
+use super::signer::Signer;
 use crate::domain::endpoint::Endpoint;
 
-/// Tries every identity in turn until the server is content.
+/// Tries every identity in turn until the server is content, and gives the one it took.
 pub(super) async fn authenticate(
     handle: &mut Handle<Handler>,
     endpoint: &Endpoint,
     options: &ConnectOptions,
     fate: &Fate,
-) -> Result<(), ConnectError> {
+) -> Result<Signer, ConnectError> {
     let mut login = Login { handle, user: &endpoint.user, tried: Vec::new() };
     for identity in &options.identities {
         let done = match identity {
@@ -28,13 +29,13 @@ pub(super) async fn authenticate(
             Identity::Agent(socket) => login.with_agent(socket).await,
         };
         match done {
-            Ok(true) => return Ok(()),
-            Ok(false) if login.handle.is_closed() => {
+            Ok(Some(signer)) => return Ok(signer),
+            Ok(None) if login.handle.is_closed() => {
                 // Servers hang up after some tries (`MaxAuthTries`).
                 login.tried.push(fate.why());
                 break;
             }
-            Ok(false) => {}
+            Ok(None) => {}
             Err(error) => {
                 let why = if login.handle.is_closed() { fate.why() } else { in_words(&error) };
                 return Err(ConnectError::Protocol { endpoint: endpoint.clone(), stage: "logging in", why });
@@ -52,7 +53,7 @@ struct Login<'a> {
 }
 
 impl Login<'_> {
-    async fn with_key(&mut self, key: &KeyPair) -> Result<bool, russh::Error> {
+    async fn with_key(&mut self, key: &KeyPair) -> Result<Option<Signer>, russh::Error> {
         let mut name = format!("{} {}", key.algorithm(), key.fingerprint());
         if let Some(origin) = key.origin() {
             name = format!("{} {}", origin.display(), key.fingerprint());
@@ -61,19 +62,19 @@ impl Login<'_> {
             let signer = PrivateKeyWithHashAlg::new(key.private(), hash);
             let result = self.handle.authenticate_publickey(self.user, signer).await?;
             if self.accepted(&result, &name) {
-                return Ok(true);
+                return Ok(Some(Signer::here(key.private())));
             }
         }
-        Ok(false)
+        Ok(None)
     }
 
-    async fn with_agent(&mut self, socket: &Path) -> Result<bool, russh::Error> {
+    async fn with_agent(&mut self, socket: &Path) -> Result<Option<Signer>, russh::Error> {
         let name = format!("agent at {}", socket.display());
         let mut agent = match AgentClient::connect_uds(socket).await {
             Ok(agent) => agent,
             Err(error) => {
                 self.tried.push(format!("{name} cannot be reached: {error}"));
-                return Ok(false);
+                return Ok(None);
             }
         };
         // Agents with keys bound to destinations need this; older ones answer that they do not know it.
@@ -84,7 +85,7 @@ impl Login<'_> {
             Ok(identities) => identities,
             Err(error) => {
                 self.tried.push(format!("{name} lists no keys: {error}"));
-                return Ok(false);
+                return Ok(None);
             }
         };
         if identities.is_empty() {
@@ -93,14 +94,14 @@ impl Login<'_> {
         for identity in identities {
             // Certificates of users are not supported; the plain key stands in the list besides.
             let AgentIdentity::PublicKey { key, comment } = identity else { continue };
-            if self.with_agent_key(&mut agent, key, &comment).await? {
-                return Ok(true);
+            if self.with_agent_key(&mut agent, key.clone(), &comment).await? {
+                return Ok(Some(Signer::agent(socket, key)));
             }
             if self.handle.is_closed() {
                 break;
             }
         }
-        Ok(false)
+        Ok(None)
     }
 
     async fn with_agent_key(

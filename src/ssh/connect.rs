@@ -9,6 +9,7 @@ use russh::client;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::agent::ForwardedAgent;
 use super::auth::authenticate;
 use super::error::ConnectError;
 use super::hostkeys::HostKeyCheck;
@@ -21,9 +22,10 @@ pub(super) async fn connect(
     endpoint: &Endpoint,
     options: &ConnectOptions,
     purpose: Purpose,
+    agent: Option<&Arc<ForwardedAgent>>,
 ) -> Result<Connection, ConnectError> {
     let known = options.host_keys.algorithms(endpoint);
-    let first = attempt(endpoint, options, purpose, &known).await;
+    let first = attempt(endpoint, options, purpose, agent, &known).await;
     if !known.is_empty() || !matches!(first, Err(ConnectError::HostKeyChanged { .. })) {
         return first;
     }
@@ -31,7 +33,7 @@ pub(super) async fn connect(
     // it showed; asking for it gives nothing away.
     for others in [&["ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"][..], &["ssh-rsa"]] {
         let others: Vec<String> = others.iter().map(|name| (*name).to_owned()).collect();
-        match attempt(endpoint, options, purpose, &others).await {
+        match attempt(endpoint, options, purpose, agent, &others).await {
             Err(ConnectError::HostKeyChanged { .. }) => {}
             other => return other,
         }
@@ -44,6 +46,7 @@ async fn attempt(
     endpoint: &Endpoint,
     options: &ConnectOptions,
     purpose: Purpose,
+    agent: Option<&Arc<ForwardedAgent>>,
     known: &[String],
 ) -> Result<Connection, ConnectError> {
     let deadline = Instant::now() + options.connect_timeout;
@@ -54,7 +57,9 @@ async fn attempt(
 
     let fate = Arc::new(Fate::default());
     let config = Arc::new(options.config(purpose, known));
-    let handler = Handler::new(endpoint.clone(), Arc::clone(&options.host_keys), Arc::clone(&fate));
+    let agent = agent.cloned();
+    let handler =
+        Handler::new(endpoint.clone(), Arc::clone(&options.host_keys), Arc::clone(&fate), agent.clone());
     let handshake = client::connect_stream(config, socket, handler);
     let mut handle = match timeout_at(deadline, handshake).await {
         Ok(Ok(handle)) => handle,
@@ -62,7 +67,7 @@ async fn attempt(
         Err(_) => return Err(late("exchanging keys", options.connect_timeout)),
     };
     match timeout(options.auth_timeout, authenticate(&mut handle, endpoint, options, &fate)).await {
-        Ok(Ok(())) => Ok(Connection { handle, fate }),
+        Ok(Ok(login)) => Ok(Connection { handle, fate, login, agent }),
         Ok(Err(error)) => Err(error),
         Err(_) => Err(late("logging in", options.auth_timeout)),
     }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use russh::keys::{HashAlg, PublicKey};
 
+use super::wire::Reader;
 use crate::domain::endpoint::Endpoint;
 
 /// The public key that a server presented, or that is on file for it.
@@ -56,6 +57,19 @@ impl HostKey {
         let mut key = PublicKey::from_openssh(line.trim()).ok()?;
         key.set_comment("");
         Some(Self { key: Box::new(key) })
+    }
+
+    /// Reads a plain key as SSH sends it; certificates are none.
+    pub(super) fn from_blob(blob: &[u8]) -> Option<Self> {
+        let algorithm = Reader::new(blob).string()?;
+        if algorithm.windows(6).any(|part| part == b"-cert-") {
+            return None;
+        }
+        Some(Self { key: Box::new(PublicKey::from_bytes(blob).ok()?) })
+    }
+
+    pub(super) fn into_russh(self) -> PublicKey {
+        *self.key
     }
 
     pub(super) fn from_russh(key: &PublicKey) -> Self {

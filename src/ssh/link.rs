@@ -10,9 +10,11 @@ use russh::client::Msg;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{sleep, timeout};
 
+use super::agent::ForwardedAgent;
 use super::connect::connect;
 use super::error::{ConnectError, ExecError};
 use super::exec::{self, Order};
+use super::hostkeys::HostKey;
 use super::options::{ConnectOptions, Purpose};
 use super::session::Connection;
 use super::stream::DataConnection;
@@ -34,6 +36,7 @@ struct Inner {
     /// Locked while connecting, so that many commands at once open one connection.
     control: Mutex<Option<Arc<Connection>>>,
     opened: AtomicU64,
+    controls: AtomicU64,
     /// How many commands may run at once; it shrinks to what the server allows, but never to nothing.
     sessions: Arc<Semaphore>,
     running: AtomicUsize,
@@ -76,9 +79,10 @@ impl Link {
     /// A link that is not connected yet.
     pub fn new(endpoint: Endpoint, options: ConnectOptions) -> Self {
         let sessions = Arc::new(Semaphore::new(options.commands_at_once.max(1)));
-        let (control, opened) = (Mutex::new(None), AtomicU64::new(0));
+        let (control, opened, controls) = (Mutex::new(None), AtomicU64::new(0), AtomicU64::new(0));
         let (running, withdrawn) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Self { inner: Arc::new(Inner { endpoint, options, control, opened, sessions, running, withdrawn }) }
+        let inner = Inner { endpoint, options, control, opened, controls, sessions, running, withdrawn };
+        Self { inner: Arc::new(inner) }
     }
 
     /// Where it leads.
@@ -114,6 +118,44 @@ impl Link {
     pub async fn open_data(&self, purpose: Purpose) -> Result<DataConnection, ConnectError> {
         let connection = Arc::new(self.open(purpose).await?);
         Ok(DataConnection { endpoint: self.inner.endpoint.clone(), connection })
+    }
+
+    /// Opens a fresh connection for a command that logs in at `target` by itself, as this process does there: it can
+    /// ask an agent that signs that one log-in, at most `signatures` times.
+    ///
+    /// # Errors
+    /// If there is no connection here or there.
+    pub async fn open_forwarding(
+        &self,
+        target: &Link,
+        signatures: u32,
+    ) -> Result<DataConnection, ConnectError> {
+        let there = target.control().await?;
+        let user = &target.inner.endpoint.user;
+        let pinned = there.host_key().ok_or_else(|| target.no_host_key())?;
+        let agent = Arc::new(ForwardedAgent::new(there.login.clone(), user, pinned.into_russh(), signatures));
+        let connection = connect(&self.inner.endpoint, &self.inner.options, Purpose::Direct, Some(&agent));
+        let connection = Arc::new(connection.await?);
+        self.inner.opened.fetch_add(1, Ordering::Relaxed);
+        Ok(DataConnection { endpoint: self.inner.endpoint.clone(), connection })
+    }
+
+    /// The host key that the control connection was opened with; it was judged then.
+    ///
+    /// # Errors
+    /// If there is no connection.
+    pub async fn host_key(&self) -> Result<HostKey, ConnectError> {
+        self.control().await?.host_key().ok_or_else(|| self.no_host_key())
+    }
+
+    fn no_host_key(&self) -> ConnectError {
+        let (endpoint, stage) = (self.inner.endpoint.clone(), "reading its host key");
+        ConnectError::Protocol { endpoint, stage, why: "the server gave none".into() }
+    }
+
+    /// Which control connection stands, counted from 1; another one, and what was learnt over the last may be wrong.
+    pub fn control_number(&self) -> u64 {
+        self.inner.controls.load(Ordering::Relaxed)
     }
 
     /// Runs `command` with `input` on its standard input and waits for its end.
@@ -220,6 +262,7 @@ impl Link {
             return Ok(Arc::clone(connection));
         }
         let connection = Arc::new(self.open(Purpose::Control).await?);
+        self.inner.controls.fetch_add(1, Ordering::Relaxed);
         self.inner.sessions.add_permits(self.inner.withdrawn.swap(0, Ordering::SeqCst));
         *control = Some(Arc::clone(&connection));
         Ok(connection)
@@ -234,7 +277,7 @@ impl Link {
     }
 
     async fn open(&self, purpose: Purpose) -> Result<Connection, ConnectError> {
-        let connection = connect(&self.inner.endpoint, &self.inner.options, purpose).await?;
+        let connection = connect(&self.inner.endpoint, &self.inner.options, purpose, None).await?;
         self.inner.opened.fetch_add(1, Ordering::Relaxed);
         Ok(connection)
     }

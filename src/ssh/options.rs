@@ -19,6 +19,8 @@ pub enum Purpose {
     Source,
     /// One stream away from this process.
     Sink,
+    /// One stream from that host to another: what passes here is its progress.
+    Direct,
 }
 
 /// How to connect. [`ConnectOptions::new`] gives the values to use; the rest is for tests and odd networks.

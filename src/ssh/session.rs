@@ -7,7 +7,10 @@ use russh::client::{self, ChannelOpenHandle, DisconnectReason, Msg, Session};
 use russh::keys::PublicKeyOrCertificate;
 use russh::{Channel, Disconnect};
 
+use super::agent::ForwardedAgent;
+use super::agent_channel;
 use super::hostkeys::{HostKey, HostKeyCheck, HostKeys};
+use super::signer::Signer;
 use crate::domain::endpoint::Endpoint;
 
 /// Why the session ended, kept for those who find their channel closed.
@@ -59,17 +62,24 @@ pub(super) fn in_words(error: &russh::Error) -> String {
     }
 }
 
-/// The callbacks of one session. It opens nothing that the server asks for: no forwarding of any kind.
+/// The callbacks of one session. It opens nothing that the server asks for, but for the agent that was forwarded
+/// on this very connection.
 #[derive(Debug)]
 pub(super) struct Handler {
     endpoint: Endpoint,
     host_keys: Arc<dyn HostKeys>,
     fate: Arc<Fate>,
+    agent: Option<Arc<ForwardedAgent>>,
 }
 
 impl Handler {
-    pub(super) fn new(endpoint: Endpoint, host_keys: Arc<dyn HostKeys>, fate: Arc<Fate>) -> Self {
-        Self { endpoint, host_keys, fate }
+    pub(super) fn new(
+        endpoint: Endpoint,
+        host_keys: Arc<dyn HostKeys>,
+        fate: Arc<Fate>,
+        agent: Option<Arc<ForwardedAgent>>,
+    ) -> Self {
+        Self { endpoint, host_keys, fate, agent }
     }
 }
 
@@ -126,11 +136,16 @@ impl client::Handler for Handler {
 
     async fn server_channel_open_agent_forward(
         &mut self,
-        _channel: Channel<Msg>,
+        channel: Channel<Msg>,
         reply: ChannelOpenHandle,
         _session: &mut Session,
     ) -> Result<(), SessionError> {
-        refuse(reply).await
+        let Some(agent) = self.agent.as_ref().filter(|agent| agent.admits_channel()) else {
+            return refuse(reply).await;
+        };
+        reply.accept().await;
+        tokio::spawn(agent_channel::serve(Arc::clone(agent), channel));
+        Ok(())
     }
 
     async fn server_channel_open_session(
@@ -186,11 +201,21 @@ async fn refuse(reply: ChannelOpenHandle) -> Result<(), SessionError> {
 pub(super) struct Connection {
     pub(super) handle: client::Handle<Handler>,
     pub(super) fate: Arc<Fate>,
+    /// What the server let us in with.
+    pub(super) login: Signer,
+    /// The agent that may be forwarded on it.
+    pub(super) agent: Option<Arc<ForwardedAgent>>,
 }
 
 impl Connection {
     pub(super) fn is_closed(&self) -> bool {
         self.handle.is_closed()
+    }
+
+    /// What the server proved itself with.
+    pub(super) fn host_key(&self) -> Option<HostKey> {
+        let proof = self.handle.agent_session_binding()?;
+        HostKey::from_blob(proof.host_key())
     }
 
     /// Says goodbye. What was queued before goes out first; a stuck connection is not waited for.

@@ -75,6 +75,61 @@ impl DataConnection {
     }
 }
 
+/// Why a command that needs the agent was not started.
+#[derive(Debug, thiserror::Error)]
+pub enum ForwardError {
+    /// The server does not forward an agent for this login; the command was not sent.
+    #[error("{endpoint} does not allow agent forwarding")]
+    Refused {
+        /// Where.
+        endpoint: Endpoint,
+    },
+    /// The command was not started for another reason.
+    #[error(transparent)]
+    Exec(#[from] ExecError),
+}
+
+impl DataConnection {
+    /// Starts `command`, which can reach the agent of [`super::Link::open_forwarding`] for so long. Its input is left
+    /// open.
+    ///
+    /// # Errors
+    /// If the server does not forward the agent, does not start the command, or the connection breaks meanwhile.
+    pub async fn start_forwarding(
+        self,
+        command: &Argv,
+        time: Duration,
+    ) -> Result<(DataReader, DataWriter), ForwardError> {
+        let opened = self.connection.handle.channel_open_session().await;
+        let channel =
+            opened.map_err(|error| open_failure(&self.endpoint, command, &self.connection, &error))?;
+        let (mut read, write) = channel.split();
+        let lost = || ExecError::Lost {
+            endpoint: self.endpoint.clone(),
+            command: command.to_string(),
+            why: self.connection.fate.why(),
+        };
+        write.agent_forward(true).await.map_err(|_| lost())?;
+        loop {
+            match read.wait().await {
+                Some(ChannelMsg::Success) => break,
+                Some(ChannelMsg::Failure) => {
+                    self.connection.disconnect().await;
+                    return Err(ForwardError::Refused { endpoint: self.endpoint });
+                }
+                Some(ChannelMsg::WindowAdjusted { .. }) => {}
+                Some(_) | None => return Err(lost().into()),
+            }
+        }
+        if let Some(agent) = &self.connection.agent {
+            agent.open_for(time);
+        }
+        start(&mut read, &write, &self.endpoint, command, &self.connection).await?;
+        let reader = DataReader { read, connection: Arc::clone(&self.connection), ended: false };
+        Ok((reader, DataWriter { write, connection: self.connection }))
+    }
+}
+
 impl DataReader {
     /// The next event. After [`StreamEvent::Closed`] or [`StreamEvent::Lost`] it is that again for ever. Dropping
     /// the future loses nothing.

@@ -29,6 +29,11 @@ impl Ends {
         Self { hosts, seen: Mutex::default() }
     }
 
+    /// How hosts are reached.
+    pub(super) fn hosts(&self) -> &Hosts {
+        &self.hosts
+    }
+
     /// Both ends of the job.
     pub(super) async fn open(&self, cx: &StepContext) -> Result<Run, Failure> {
         Run::open(cx.input()?, &self.hosts).await

@@ -10,6 +10,7 @@ use super::ends::Ends;
 use super::run::{Pair, Run, View};
 use super::snapshot::next_sequence;
 use super::transfer::send_args;
+use super::way::{self, Way};
 use super::{OnConflict, ReplicateInput};
 use crate::domain::dataset::Encryption;
 use crate::domain::ids::GroupId;
@@ -35,6 +36,9 @@ pub(super) struct Looked {
     pub(super) destination_exists: bool,
     /// The datasets at the source, parents first.
     pub(super) sources: Vec<DatasetName>,
+    /// Whether the stream is to go straight from host to host.
+    #[serde(default)]
+    pub(super) direct: bool,
 }
 
 #[async_trait]
@@ -66,16 +70,28 @@ impl Step for Look {
                 return Err(refused(conflict, is_encrypted(pair)));
             }
         }
+        let way = way::choose(&run, self.0.hosts()).await?;
+        tell_way(cx, &way);
+        let direct = way.is_direct();
         let sources = view.pairs.iter().map(|pair| pair.source.name.clone()).collect();
         let destination_exists = view.pairs.first().is_some_and(|pair| pair.destination.is_some());
         let looked =
-            Looked { group: view.group, sequence: next_sequence(&view), destination_exists, sources };
+            Looked { group: view.group, sequence: next_sequence(&view), destination_exists, sources, direct };
         self.0.leave(cx, view);
         recorded(looked)
     }
 
     fn undo_kind(&self) -> UndoKind {
         UndoKind::Nothing("it only looks")
+    }
+}
+
+/// Says which way the stream goes.
+pub(super) fn tell_way(cx: &StepContext, way: &Way) {
+    if way.is_second_choice {
+        cx.warn(way.told.clone());
+    } else {
+        cx.info(way.told.clone());
     }
 }
 
@@ -117,6 +133,10 @@ pub struct Preview {
     pub group: GroupId,
     /// Whether a snapshot would be taken first; what is written until then is not in the sizes.
     pub snapshot_first: bool,
+    /// Whether the stream would go straight from host to host.
+    pub direct: bool,
+    /// Which way it would go and why, as a sentence.
+    pub way: String,
     /// Dataset by dataset, parents first.
     pub datasets: Vec<PreviewedDataset>,
 }
@@ -148,6 +168,7 @@ pub struct PreviewedDataset {
 pub async fn preview(input: ReplicateInput, hosts: &Hosts) -> Result<Preview, Failure> {
     let run = Run::open(input, hosts).await?;
     let View { group, pairs } = run.look().await?;
+    let way = way::choose(&run, hosts).await?;
     let mut datasets = Vec::with_capacity(pairs.len());
     for pair in pairs {
         let plan = pair.plan(&group, run.input.history);
@@ -173,7 +194,8 @@ pub async fn preview(input: ReplicateInput, hosts: &Hosts) -> Result<Preview, Fa
             destination_encrypted,
         });
     }
-    Ok(Preview { group, snapshot_first: run.input.snapshot, datasets })
+    let (direct, way) = (way.is_direct(), way.told);
+    Ok(Preview { group, snapshot_first: run.input.snapshot, direct, way, datasets })
 }
 
 /// One stream in words, such as `@b since @a, with the snapshots between`.

@@ -18,6 +18,7 @@ mod stream;
 mod transfer;
 mod verify;
 mod view;
+mod way;
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use crate::domain::ids::GroupId;
 use crate::domain::job::Failure;
 use crate::domain::location::Location;
 use crate::domain::retention::Retention;
+use crate::domain::transport::{Dial, Transport};
 use crate::engine::{Definition, LockName};
 use crate::plan::replication::History;
 
@@ -65,6 +67,12 @@ pub struct ReplicateInput {
     /// Bytes a second at most.
     #[serde(default)]
     pub bandwidth_limit: Option<NonZeroU64>,
+    /// Which way the stream goes.
+    #[serde(default)]
+    pub transport: Transport,
+    /// What the source dials on the straight way, where that is not what this host dials.
+    #[serde(default)]
+    pub replication_address: Option<Dial>,
     /// What to do when the destination has gone its own way.
     #[serde(default)]
     pub on_conflict: OnConflict,

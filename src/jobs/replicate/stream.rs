@@ -1,4 +1,4 @@
-//! One stream through Zerfaux: start both ends, show how it goes, judge how it ended.
+//! One stream, through Zerfaux or straight from host to host: start both ends, show how it goes, judge how it ended.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,11 +7,15 @@ use serde_json::json;
 
 use super::run::{Pair, Run};
 use super::transfer::Part;
+use super::way::Way;
+use crate::domain::argv::Argv;
 use crate::domain::exit::Exit;
 use crate::domain::job::Failure;
 use crate::domain::size::format_bytes;
 use crate::engine::StepContext;
-use crate::host::{Meter, RelayError, RelayRequest, Relayed, Side, SideOutcome, relay as run_relay};
+use crate::host::{
+    DirectRequest, Meter, RelayError, RelayRequest, Relayed, Side, SideOutcome, direct, relay,
+};
 use crate::jobs::failure::refuses_to_overwrite;
 use crate::zfs::{Complaint, ReceiveArgs, SendArgs, classify, properties_not_received};
 
@@ -36,9 +40,9 @@ impl Trouble {
 }
 
 /// Runs the stream and waits for its end.
-pub(super) async fn relay(
+pub(super) async fn carry(
     cx: &StepContext,
-    run: &Run,
+    (run, way): (&Run, &Way),
     pair: &Pair,
     args: &SendArgs,
     estimate: u64,
@@ -46,18 +50,10 @@ pub(super) async fn relay(
     resuming: bool,
 ) -> Result<Relayed, Trouble> {
     let meter = Arc::new(Meter::default());
-    let (_limit, limit) = tokio::sync::watch::channel(run.input.bandwidth_limit);
     let receive = ReceiveArgs::replica(pair.place.clone(), pair.source.kind);
-    let request = RelayRequest {
-        source: run.source.host().clone(),
-        send: run.source.send_argv(args).map_err(|error| Trouble::Other(error.into()))?,
-        destination: run.destination.host().clone(),
-        receive: run.destination.receive_argv(&receive).map_err(|error| Trouble::Other(error.into()))?,
-        meter: Arc::clone(&meter),
-        limit,
-        cancel: cx.cancelled(),
-    };
-    let transfer = run_relay(request);
+    let send = run.source.send_argv(args).map_err(|error| Trouble::Other(error.into()))?;
+    let take = run.destination.receive_argv(&receive).map_err(|error| Trouble::Other(error.into()))?;
+    let transfer = start(cx, (run, way), send, take, Arc::clone(&meter));
     tokio::pin!(transfer);
     let mut tick = tokio::time::interval(TELL_EVERY);
     let started = Instant::now();
@@ -72,6 +68,23 @@ pub(super) async fn relay(
         warn_of_missing_rights(cx, run, pair, &receive, &relayed.destination_stderr);
     }
     outcome.map_err(|error| judge(error, run, pair, (args, &receive), resuming))
+}
+
+/// Runs the two commands, the one's output into the other's input.
+async fn start(
+    cx: &StepContext,
+    (run, way): (&Run, &Way),
+    send: Argv,
+    receive: Argv,
+    meter: Arc<Meter>,
+) -> Result<Relayed, RelayError> {
+    let (limit, cancel) = (run.input.bandwidth_limit, cx.cancelled());
+    if let Some((route, means)) = way.direct.clone() {
+        return direct(DirectRequest { route, means, send, receive, meter, limit, cancel }).await;
+    }
+    let (_limit, limit) = tokio::sync::watch::channel(limit);
+    let (source, destination) = (run.source.host().clone(), run.destination.host().clone());
+    relay(RelayRequest { source, send, destination, receive, meter, limit, cancel }).await
 }
 
 /// A delegated user's receive succeeds although a property could not be set; the replica is then not as

@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::ends::Ends;
-use super::look::{describe, is_encrypted, refused};
+use super::look::{Looked, describe, is_encrypted, refused, tell_way};
 use super::run::{Pair, Run, View};
 use super::stream;
+use super::way::{self, Way};
 use crate::domain::dataset::Guid;
 use crate::domain::job::{Failure, Level};
 use crate::domain::names::{DatasetName, SnapTag};
@@ -38,6 +39,9 @@ pub(super) struct Sent {
     pub(super) bytes: u64,
     pub(super) streams: usize,
     pub(super) resumed: usize,
+    /// How many of the streams went straight from host to host.
+    #[serde(default)]
+    pub(super) direct: usize,
     pub(super) arrivals: Vec<Arrival>,
 }
 
@@ -67,6 +71,10 @@ impl Step for Transfer {
     async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
         let run = self.0.open(cx).await?;
         let mut view = self.0.view(cx, &run).await?;
+        let way = way::choose(&run, self.0.hosts()).await?;
+        if way.is_direct() != cx.need::<Looked>("look")?.direct {
+            tell_way(cx, &way);
+        }
         // What earlier attempts of this step sent counts too.
         let mut sent: Sent = cx.last_note()?.unwrap_or_default();
         sent.arrivals.clear();
@@ -74,9 +82,12 @@ impl Step for Transfer {
         let names: Vec<DatasetName> = view.pairs.iter().map(|pair| pair.source.name.clone()).collect();
         for (index, name) in names.iter().enumerate() {
             let part = Part { index, total, before: 0, after: 0 };
-            if let Some(arrival) = bring(cx, &run, &mut view, name, part, &mut sent).await? {
-                sent.arrivals.push(arrival);
+            let brought = bring(cx, (&run, &way), &mut view, name, part, &mut sent).await;
+            if brought.is_err() {
+                // The next attempt looks again which way there is.
+                way::forget(&run, self.0.hosts()).await;
             }
+            sent.arrivals.extend(brought?);
         }
         // After streams, only a look tells what arrived.
         if sent.streams == 0 {
@@ -105,7 +116,7 @@ pub(super) struct Part {
 /// Sends one dataset until its plan is empty.
 async fn bring(
     cx: &StepContext,
-    run: &Run,
+    (run, way): (&Run, &Way),
     view: &mut View,
     name: &DatasetName,
     mut part: Part,
@@ -135,7 +146,7 @@ async fn bring(
                 for stream in later {
                     part.after += expected_bytes(run, pair, stream).await?;
                 }
-                let arrived = send(cx, run, pair, first, &part, sent).await?;
+                let arrived = send(cx, (run, way), pair, first, &part, sent).await?;
                 cx.note(&*sent).await?;
                 // What an increment brings is known. The step after this looks at everything again and compares.
                 if !(arrived && view.arrived(name, first)) {
@@ -176,7 +187,7 @@ async fn expected_bytes(run: &Run, pair: &Pair, stream: &Stream) -> Result<u64, 
 /// One stream. False if it did not arrive and there is something else to be tried, by what a new look shows.
 async fn send(
     cx: &StepContext,
-    run: &Run,
+    (run, way): (&Run, &Way),
     pair: &Pair,
     stream: &Stream,
     part: &Part,
@@ -186,12 +197,13 @@ async fn send(
     let estimate = expected_bytes(run, pair, stream).await?;
     cx.info(format!("{}: sending {}, about {}.", pair.source.name, describe(stream), format_bytes(estimate)));
     let resuming = matches!(stream, Stream::Resume { .. });
-    let outcome = stream::relay(cx, run, pair, &args, estimate, part, resuming).await;
+    let outcome = stream::carry(cx, (run, way), pair, &args, estimate, part, resuming).await;
     match outcome {
         Ok(relayed) => {
             sent.bytes += relayed.bytes;
             sent.streams += 1;
             sent.resumed += usize::from(resuming);
+            sent.direct += usize::from(way.is_direct());
             cx.console(
                 Level::Success,
                 format!("{}@{} arrived: {}.", pair.place, stream.to(), format_bytes(relayed.bytes)),

@@ -1,5 +1,6 @@
 //! Servers that misbehave, played by russh's own server in this process.
 
+mod agent;
 mod files;
 mod server;
 

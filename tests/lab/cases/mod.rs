@@ -3,6 +3,7 @@
 mod conflicts;
 mod contract;
 mod cuts;
+mod direct;
 mod errors;
 mod foreign;
 mod hindered;
