@@ -315,6 +315,6 @@ fn the_demo_replicates_on_schedule_until_it_is_interrupted() {
         assert!(line["snapshots_at_destination"].as_u64().unwrap() >= run);
     }
     assert_eq!(demo.interrupt(), Some(0));
-    let rest: Vec<String> = demo.lines.by_ref().lines().map(Result::unwrap).collect();
+    let rest: Vec<String> = std::io::BufRead::lines(&mut demo.lines).map(Result::unwrap).collect();
     assert!(rest.last().unwrap().contains("\"event\":\"ended\""), "{rest:?}");
 }

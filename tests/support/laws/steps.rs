@@ -28,7 +28,10 @@ impl Trial {
         let before = scene.fingerprint().await;
         let definition = twist.definition(&scene);
         assert_eq!(definition.kind, world.kind());
-        let clock = Arc::new(ManualClock::sleepless(jiff::Timestamp::now()));
+        // This clock stands still while the hosts' clocks go on. Were it the present moment, a snapshot that is taken a
+        // second later would be dated in the future, and what retention does would depend on when the trial began.
+        let present = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1);
+        let clock = Arc::new(ManualClock::sleepless(present));
         let engine = Engine::new(Store::open_in_memory().unwrap(), vec![definition], clock);
         let id = engine.enqueue(world.kind(), scene.input(), "laws").await.unwrap();
         engine.run_until_idle().await.unwrap();
