@@ -29,12 +29,9 @@ impl Ground {
         let start = |name: &str| {
             let home = dir.path().join(name);
             make_zfs(&home);
-            // The first PATH is taken; the benchmark's own zfs is all there is of ZFS.
-            let path = format!(
-                "SetEnv PATH={}:/usr/bin:/bin ZERFAUX_MODEL={}",
-                home.join("bin").display(),
-                home.display()
-            );
+            // The benchmark's own zfs is all there is of ZFS, and the user's shell finds no start-up files.
+            let path =
+                format!("SetEnv PATH={}:/usr/bin:/bin HOME={}", home.join("bin").display(), home.display());
             let mut lines = vec![path.as_str()];
             lines.extend(config);
             Sshd::start_with(&lines, &["ed25519"]).unwrap_or_else(|| {
