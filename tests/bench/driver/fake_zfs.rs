@@ -334,6 +334,10 @@ fn heads(home: &Path, words: &[String]) -> Result<Vec<Head>, String> {
     if let Some(at) = words.iter().position(|word| word.starts_with('-') && word.ends_with('t')) {
         let head = words.get(at + 1).and_then(|token| read_token(token));
         let head = head.ok_or("cannot resume send: resume token is corrupt")?;
+        // What a token says can be read anywhere, also where its snapshot is not.
+        if words.iter().any(|word| word.starts_with("-n")) {
+            return Ok(vec![head]);
+        }
         return with(home, |model| match model.snapshot(&head.to_name) {
             Some(snapshot) if snapshot.guid == head.snapshot.guid => Ok(vec![head]),
             _ => Err(format!(
@@ -424,10 +428,14 @@ fn receive(home: &Path, words: &[String]) -> Result<(), String> {
     let into = words.names.last().ok_or("no name")?.clone();
     if words.has("-A") {
         return with(home, |model| {
-            match model.datasets.get_mut(&into).and_then(|found| found.partial.take()) {
-                Some(_) => Ok(()),
-                None => Err(format!("'{into}' does not have any resumable receive state to abort")),
-            }
+            let found = model.datasets.get_mut(&into);
+            let Some(partial) = found.and_then(|found| found.partial.take()) else {
+                return Err(format!("'{into}' does not have any resumable receive state to abort"));
+            };
+            let _ = fs::remove_file(partial.file);
+            // A dataset that never got a whole snapshot goes with what was to be its first.
+            model.datasets.retain(|name, found| *name != into || !found.snapshots.is_empty());
+            Ok(())
         });
     }
     let mut input = BufReader::with_capacity(1 << 20, std::io::stdin().lock());
