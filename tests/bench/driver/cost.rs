@@ -23,13 +23,22 @@ pub fn of(command: &mut Command) -> Cost {
     cost
 }
 
-/// Processor seconds of all children that have ended and were waited for, and of theirs (proc_pid_stat(5), 16 and 17).
+/// Processor seconds of all children that have ended and were waited for, and of theirs.
 pub fn children_cpu() -> f64 {
+    ticks(13..15)
+}
+
+/// Processor seconds of this process.
+pub fn own_cpu() -> f64 {
+    ticks(11..13)
+}
+
+/// Sums fields of proc_pid_stat(5), counted from 0 after the program's name.
+fn ticks(fields: std::ops::Range<usize>) -> f64 {
     let stat = fs::read_to_string("/proc/self/stat").unwrap();
     let (_, rest) = stat.rsplit_once(')').unwrap();
-    let fields: Vec<&str> = rest.split_whitespace().collect();
-    let ticks: f64 = fields[13..15].iter().map(|ticks| ticks.parse::<f64>().unwrap()).sum();
-    ticks / TICKS_A_SECOND
+    let all: Vec<&str> = rest.split_whitespace().collect();
+    all[fields].iter().map(|ticks| ticks.parse::<f64>().unwrap()).sum::<f64>() / TICKS_A_SECOND
 }
 
 /// Resident memory of a process in bytes, while there is one.

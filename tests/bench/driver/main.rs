@@ -6,6 +6,7 @@
 
 mod carry;
 mod cost;
+mod cycle;
 mod due;
 mod fake_zfs;
 mod ground;
@@ -36,6 +37,7 @@ fn main() {
     };
     match role.as_str() {
         "carry" => return carry::main(rest),
+        "cycle" => return cycle::main(rest),
         "sink" => return sink::main(rest),
         "zfs" => std::process::exit(fake_zfs::main(rest)),
         _ => {}
