@@ -402,6 +402,8 @@ fn send(home: &Path, words: &[String]) -> Result<(), String> {
     let mut out = std::io::stdout().lock();
     let broken = |error: std::io::Error| format!("cannot send: {error}");
     let (mut sent, mut told) = (0u64, std::time::Instant::now());
+    let rate: Option<f64> = fs::read_to_string(home.join("rate")).ok().and_then(|text| text.parse().ok());
+    let began = std::time::Instant::now();
     if progress {
         eprintln!("size\t{size}");
     }
@@ -413,6 +415,10 @@ fn send(home: &Path, words: &[String]) -> Result<(), String> {
         while let Some(block) = payload.next() {
             out.write_all(block).map_err(broken)?;
             sent += block.len() as u64;
+            if let Some(rate) = rate {
+                let due = std::time::Duration::from_secs_f64(sent as f64 / rate);
+                std::thread::sleep(due.saturating_sub(began.elapsed()));
+            }
             if progress && told.elapsed().as_secs() >= 1 {
                 told = std::time::Instant::now();
                 eprintln!("00:00:00\t{sent}\t{}", head.to_name);

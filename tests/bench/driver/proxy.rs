@@ -45,6 +45,7 @@ pub struct Proxy {
 struct Shared {
     one_way_us: AtomicU64,
     from_server: AtomicU64,
+    to_server: AtomicU64,
     armed: Mutex<Option<Armed>>,
     cut_at: Mutex<Option<std::time::Instant>>,
     dark: watch::Sender<bool>,
@@ -59,6 +60,7 @@ impl Proxy {
         let shared = Arc::new(Shared {
             one_way_us: AtomicU64::new(0),
             from_server: AtomicU64::new(0),
+            to_server: AtomicU64::new(0),
             armed: Mutex::new(None),
             cut_at: Mutex::new(None),
             dark: watch::channel(false).0,
@@ -92,8 +94,13 @@ impl Proxy {
     }
 
     /// Bytes that the server has sent, on all connections.
-    pub fn from_server(&self) -> u64 {
+    pub fn sent_by_server(&self) -> u64 {
         self.shared.from_server.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that the server was sent, on all connections.
+    pub fn sent_to_server(&self) -> u64 {
+        self.shared.to_server.load(Ordering::Relaxed)
     }
 
     /// Lets new connections pass again; those that were swallowed are gone for both ends.
@@ -158,9 +165,9 @@ async fn carry(from: &TcpStream, to: &TcpStream, direction: Direction, shared: &
             };
             chunk.truncate(count);
             carried += count as u64;
-            if direction == Direction::FromServer {
-                shared.from_server.fetch_add(count as u64, Ordering::Relaxed);
-            }
+            let counter =
+                if direction == Direction::FromServer { &shared.from_server } else { &shared.to_server };
+            counter.fetch_add(count as u64, Ordering::Relaxed);
             let due = Instant::now() + shared.one_way();
             if let Some(cut) = shared.strike(direction, carried) {
                 if cut == Cut::Reset {

@@ -56,7 +56,7 @@ fn stall(config: &[&str], at: u64, time: Duration) -> Result<String, String> {
     let mut run = Run::with(
         &ground,
         (ground.a.endpoint().port, ground.b.endpoint().port),
-        &["--json", "--bwlimit", "16M"],
+        &["--json", "--transport", "relay", "--bwlimit", "16M"],
     );
     let snapshot = loop {
         if run.child.try_wait().unwrap().is_some() {

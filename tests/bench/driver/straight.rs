@@ -19,7 +19,10 @@ pub fn p2(options: &Options) -> bool {
         // The disk of this machine is not what is measured.
         fs::write(ground.home(host).join("discard"), "").unwrap();
     }
-    let first = ground.replicate(a, b, &["--transport", "direct"]).output().unwrap();
+    // Said outright, because "127.0.0.1" is another machine wherever it is dialled.
+    let target = format!("127.0.0.1:{b}");
+    let direct_words = ["--json", "--transport", "direct", "--replication-address", &target];
+    let first = ground.replicate(a, b, &direct_words).output().unwrap();
     let said = String::from_utf8_lossy(&first.stderr);
     if said.contains("not in this version") {
         println!("P2 left out: this version has no direct transport.");
@@ -29,17 +32,17 @@ pub fn p2(options: &Options) -> bool {
     println!(
         "P2 direct, {size} MiB a run, {rounds} rounds; CPU of the process `zerfaux replicate` from start to end\n"
     );
-    let run = |transport: &str, bytes: u64| {
+    let run = |words: &[&str], bytes: u64| {
         fs::write(ground.home("a").join("size"), bytes.to_string()).unwrap();
-        let mut command = ground.replicate(a, b, &["--transport", transport, "--json"]);
+        let mut command = ground.replicate(a, b, words);
         cost::of(command.stdout(Stdio::null()))
     };
     let gib = size as f64 / 1024.0;
     let (mut empty, mut direct, mut relay) = (Vec::new(), Vec::new(), Vec::new());
     for round in 1..=rounds {
-        empty.push(run("direct", 4096));
-        direct.push(run("direct", size * MIB));
-        relay.push(run("relay", size * MIB));
+        empty.push(run(&direct_words, 4096));
+        direct.push(run(&direct_words, size * MIB));
+        relay.push(run(&["--json", "--transport", "relay"], size * MIB));
         println!(
             "round {round}: direct {:.2} s, CPU {:.2} s; with next to nothing to send {:.2} s, CPU {:.2} s; relay {:.2} s, CPU {:.2} s",
             direct.last().unwrap().wall,
