@@ -107,7 +107,7 @@ pub enum RelayError {
     },
     /// In direct transport, the source could not get to the destination, or lost it.
     #[error(transparent)]
-    Hop(#[from] HopError),
+    Hop(#[from] Box<HopError>),
     /// It was ended from outside.
     #[error("the stream was cancelled after {bytes} bytes")]
     Cancelled {

@@ -126,7 +126,7 @@ async fn start(
     count: &Result<Argv, ArgvError>,
     receive: &Argv,
 ) -> Result<(DataReader, DataWriter), RelayError> {
-    let fail = |trouble| RelayError::Hop(HopError::new(route, trouble));
+    let fail = |trouble| RelayError::Hop(Box::new(HopError::new(route, trouble)));
     let (Some(source), Some(target)) = (route.source.link(), route.target.link()) else {
         return Err(fail(Trouble::Local));
     };
@@ -227,7 +227,7 @@ impl Heard {
         match (send, meter, receive) {
             (0, 0, 0) => Ok((said, heard)),
             (1.., 0, _) => failed(exited(send, said), stopped(heard)),
-            (_, _, 255) => Err(HopError::new(route, read_break(&heard, bytes)).into()),
+            (_, _, 255) => Err(Box::new(HopError::new(route, read_break(&heard, bytes))).into()),
             (_, 1.., _) => failed(stopped(said), exited(receive, heard)),
             (0, 0, _) => failed(exited(0, said), exited(receive, heard)),
         }

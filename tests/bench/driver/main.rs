@@ -1,0 +1,64 @@
+//! What stands behind `tests/bench/run` and the stream campaigns: rival and ours in turn, on one machine.
+//!
+//! One executable in many roles, so that nothing has to be installed: the benchmarks themselves, the process that
+//! only carries (its memory and processor time are Zerfaux's alone), a receiver that reads slowly, and a small `zfs`.
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, unreachable_pub)]
+
+mod carry;
+mod cost;
+mod cycle;
+mod due;
+mod fake_zfs;
+mod ground;
+mod limit;
+mod memory;
+mod options;
+mod proxy;
+mod random;
+mod relayed;
+mod sink;
+mod stalls;
+mod straight;
+mod streams;
+mod zfs_model;
+
+#[path = "../../support/sshd.rs"]
+#[allow(dead_code)]
+mod sshd;
+
+use options::Options;
+
+fn main() {
+    // `cargo bench` adds --bench.
+    let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
+    let Some((role, rest)) = args.split_first() else {
+        eprintln!("name a benchmark: P1 P2 P3 P4 P5 P7, or a campaign: streams, stalls");
+        std::process::exit(2);
+    };
+    match role.as_str() {
+        "carry" => return carry::main(rest),
+        "cycle" => return cycle::main(rest),
+        "sink" => return sink::main(rest),
+        "zfs" => std::process::exit(fake_zfs::main(rest)),
+        _ => {}
+    }
+    let options = Options::parse(rest);
+    println!("{}", cost::machine());
+    let good = match role.as_str() {
+        "P1" => relayed::p1(&options),
+        "P2" => straight::p2(&options),
+        "P3" => relayed::p3(&options),
+        "P4" => memory::p4(&options),
+        "P5" => limit::p5(&options),
+        "P7" => due::p7(&options),
+        "streams" => streams::campaign(&options),
+        "stalls" => stalls::campaign(&options),
+        other => {
+            eprintln!("there is no {other}: P1 P2 P3 P4 P5 P7 streams stalls");
+            std::process::exit(2);
+        }
+    };
+    if !good {
+        std::process::exit(1);
+    }
+}
