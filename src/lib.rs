@@ -19,7 +19,9 @@
 //! `app` takes the inputs and the previews, nothing that runs. `boot` is the composition root and the only
 //! place that knows every type; `cli` calls it, and reads `config` (the settings) and `telemetry` (the log).
 
+pub mod api;
 pub mod app;
+pub mod auth;
 pub mod boot;
 pub mod cli;
 pub mod config;
@@ -28,8 +30,10 @@ pub mod engine;
 pub mod host;
 pub mod jobs;
 pub mod plan;
+pub mod server;
 pub mod ssh;
 pub mod store;
 pub mod telemetry;
 pub mod vault;
+pub mod web;
 pub mod zfs;

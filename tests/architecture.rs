@@ -24,7 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("jobs", &["engine", "plan", "store", "vault", "vsphere", "zfs", "host", "ssh", "notify", "domain"]),
     ("auth", &["store", "domain"]),
     // Of `jobs`, the use cases take the inputs and the previews; the jobs themselves run in the engine.
-    ("app", &["domain", "plan", "store", "vault", "auth", "engine", "jobs"]),
+    ("app", &["domain", "plan", "store", "vault", "auth", "engine", "jobs", "ssh"]),
     ("web", &["app", "auth", "domain"]),
     ("api", &["app", "auth", "domain"]),
     // The composition root is called from the commands, and from nowhere else.

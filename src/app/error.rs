@@ -2,7 +2,8 @@
 
 use crate::domain::job::{Failure, FailureKind};
 use crate::engine::EngineError;
-use crate::store::StoreError;
+use crate::store::{Refusal, StoreError};
+use jiff::Timestamp;
 
 /// Why a use case did not do what was asked, sorted by what the one who asked can do about it.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +14,24 @@ pub enum AppError {
     /// It does not go together with how things stand.
     #[error("{0}")]
     Conflict(String),
+    /// Something that was entered cannot be used.
+    #[error("{}", fields.iter().map(|field| field.message.as_str()).collect::<Vec<_>>().join("; "))]
+    Invalid {
+        /// What is wrong with which field.
+        fields: Vec<FieldError>,
+    },
+    /// The one who asked may not.
+    #[error("{0}")]
+    Denied(String),
+    /// Name or password are wrong; which of the two is not said.
+    #[error("name or password is not right")]
+    NotSignedIn,
+    /// Too many attempts; none is looked at before this time.
+    #[error("too many attempts to sign in; the next one is looked at after {until:.0}")]
+    TooMany {
+        /// When to try again.
+        until: Timestamp,
+    },
     /// The operation itself failed; the failure has its advice.
     #[error(transparent)]
     Failed(#[from] Failure),
@@ -29,13 +48,29 @@ pub enum AppError {
     },
 }
 
+/// What is wrong with one field of a form or a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldError {
+    /// The field's name in the API and in the form.
+    pub field: &'static str,
+    /// What is wrong, as a sentence.
+    pub message: String,
+}
+
 impl AppError {
+    /// One field that cannot be used.
+    pub fn invalid(field: &'static str, message: impl std::fmt::Display) -> Self {
+        Self::Invalid { fields: vec![FieldError { field, message: message.to_string() }] }
+    }
+
     /// What to do about it, if there is anything to say.
     pub fn advice(&self) -> Option<&str> {
         match self {
             Self::Failed(failure) => failure.advice.as_deref(),
             Self::Store { advice, .. } => Some(advice),
-            Self::NotFound(_) | Self::Conflict(_) => None,
+            Self::NotSignedIn => Some("Check both, then try again."),
+            Self::TooMany { .. } => Some("Wait until then. Nobody is locked out for good."),
+            Self::NotFound(_) | Self::Conflict(_) | Self::Invalid { .. } | Self::Denied(_) => None,
         }
     }
 
@@ -47,6 +82,11 @@ impl AppError {
 
 impl From<StoreError> for AppError {
     fn from(error: StoreError) -> Self {
+        match error.refusal() {
+            Some(Refusal::NotFound(_)) => return Self::NotFound(error.to_string()),
+            Some(_) => return Self::Conflict(error.to_string()),
+            None => {}
+        }
         let advice = error.advice().to_owned();
         Self::Store { attempted: "the database did not answer".to_owned(), source: Box::new(error), advice }
     }

@@ -28,6 +28,7 @@ mod backup;
 mod error;
 mod idempotent;
 mod installation;
+mod job_list;
 mod job_log;
 mod jobs;
 mod lockfile;
