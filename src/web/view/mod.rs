@@ -1,0 +1,19 @@
+//! What the pages are drawn with: view models for the partials in `templates/partials`, sizes and times in the
+//! words of the field, and drawings as SVG. Pure functions of their arguments: no clock, no request, no store.
+//!
+//! In: how something looks. Out: where the facts come from (pages/), what may be done (app), the addresses
+//! themselves (they are handed in).
+
+pub mod form;
+pub mod html;
+pub mod list;
+pub mod navigation;
+pub mod page;
+pub mod progress;
+pub mod size;
+pub mod status;
+pub mod when;
+
+pub use html::Html;
+pub use page::Page;
+pub use status::{Mark, Status};
