@@ -26,6 +26,12 @@ pub enum AppError {
     /// Name or password are wrong; which of the two is not said.
     #[error("name or password is not right")]
     NotSignedIn,
+    /// Nobody is signed in.
+    #[error("this needs somebody who is signed in")]
+    SignInNeeded,
+    /// The password has to be typed again before something dangerous.
+    #[error("this needs the password typed again first")]
+    ConfirmationNeeded,
     /// Too many attempts; none is looked at before this time.
     #[error("too many attempts to sign in; the next one is looked at after {until:.0}")]
     TooMany {
@@ -70,7 +76,40 @@ impl AppError {
             Self::Store { advice, .. } => Some(advice),
             Self::NotSignedIn => Some("Check both, then try again."),
             Self::TooMany { .. } => Some("Wait until then. Nobody is locked out for good."),
+            Self::SignInNeeded => Some("Sign in, or send a token: `Authorization: Bearer TOKEN`."),
+            Self::ConfirmationNeeded => Some("Confirm your password at /confirm, then ask again."),
             Self::NotFound(_) | Self::Conflict(_) | Self::Invalid { .. } | Self::Denied(_) => None,
+        }
+    }
+
+    /// The HTTP status that fits (RFC 9110).
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Invalid { .. } => 422,
+            Self::NotSignedIn | Self::SignInNeeded => 401,
+            Self::Denied(_) | Self::ConfirmationNeeded => 403,
+            Self::NotFound(_) => 404,
+            Self::Conflict(_) => 409,
+            Self::TooMany { .. } => 429,
+            Self::Failed(failure) if failure.kind == FailureKind::Refused => 409,
+            Self::Failed(_) => 502,
+            Self::Store { .. } => 503,
+        }
+    }
+
+    /// A name for programs; never changed once released.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Invalid { .. } => "invalid",
+            Self::NotSignedIn => "not-signed-in",
+            Self::SignInNeeded => "sign-in-needed",
+            Self::Denied(_) => "denied",
+            Self::ConfirmationNeeded => "confirmation-needed",
+            Self::NotFound(_) => "not-found",
+            Self::Conflict(_) => "conflict",
+            Self::TooMany { .. } => "too-many-attempts",
+            Self::Failed(_) => "failed",
+            Self::Store { .. } => "unavailable",
         }
     }
 

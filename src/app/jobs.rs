@@ -21,6 +21,8 @@ pub struct JobQuery {
     pub words: Option<String>,
     /// Only older ones than this.
     pub after: Option<JobId>,
+    /// Left out at the beginning, for lists with numbered pages.
+    pub skip: usize,
     /// At most so many.
     pub limit: usize,
 }
@@ -87,7 +89,7 @@ impl App {
             limit: Some(query.limit.saturating_add(1)),
             after: query.after,
         };
-        let (mut items, total) = self.store.job_page(&filter, query.words).await?;
+        let (mut items, total) = self.store.job_page(&filter, query.words, query.skip).await?;
         let more = items.len() > query.limit;
         items.truncate(query.limit);
         let next = items.last().filter(|_| more).map(|job| job.id);

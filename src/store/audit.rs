@@ -22,6 +22,8 @@ pub struct AuditFilter {
     pub words: Option<String>,
     /// Only lines below this number.
     pub before: Option<i64>,
+    /// Left out at the beginning, for lists with numbered pages.
+    pub skip: usize,
     /// At most so many.
     pub limit: Option<usize>,
 }
@@ -58,7 +60,8 @@ impl Store {
                 values.push(before.into());
             }
             values.push(page(filter.limit).into());
-            let sql = format!("SELECT * FROM audit WHERE {condition} ORDER BY seq DESC LIMIT ?");
+            values.push(i64::try_from(filter.skip).unwrap_or(i64::MAX).into());
+            let sql = format!("SELECT * FROM audit WHERE {condition} ORDER BY seq DESC LIMIT ? OFFSET ?");
             let mut statement = c.prepare_cached(&sql)?;
             let lines = statement.query_map(params_from_iter(values), line_of)?;
             Ok((lines.collect::<rusqlite::Result<_>>()?, total.unsigned_abs()))

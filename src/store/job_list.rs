@@ -15,6 +15,7 @@ const SEARCHED: &str = "lower(id || ' ' || kind || ' ' || created_by || ' ' || c
 
 impl Store {
     /// The jobs that match the filter and have `words` in them, newest first, and how many match in all pages.
+    /// The first `skip` are left out.
     ///
     /// # Errors
     /// If the database cannot be read.
@@ -22,6 +23,7 @@ impl Store {
         &self,
         filter: &JobFilter,
         words: Option<String>,
+        skip: usize,
     ) -> Result<(Vec<Job>, u64), StoreError> {
         let filter = filter.clone();
         self.read("list the jobs", move |c| {
@@ -48,7 +50,8 @@ impl Store {
                 values.push(after.to_string().into());
             }
             values.push(page(filter.limit).into());
-            let sql = format!("SELECT * FROM jobs WHERE {condition} ORDER BY id DESC LIMIT ?");
+            values.push(i64::try_from(skip).unwrap_or(i64::MAX).into());
+            let sql = format!("SELECT * FROM jobs WHERE {condition} ORDER BY id DESC LIMIT ? OFFSET ?");
             let mut statement = c.prepare_cached(&sql)?;
             let jobs = statement.query_map(params_from_iter(values), job_of)?;
             Ok((jobs.collect::<rusqlite::Result<_>>()?, total.unsigned_abs()))
