@@ -130,7 +130,7 @@
     text.textContent = message;
     item.append(text);
     shelf.append(item);
-    setTimeout(() => item.remove(), 6000);
+    if (kind !== "broken") setTimeout(() => item.remove(), 6000);
   }
 
   async function copy(button) {
@@ -173,5 +173,9 @@
   document.addEventListener("htmx:sendError", () => toast("Zerfaux did not answer. What you see may be old.", "broken"));
   document.addEventListener("htmx:responseError", (event) => toast(`The request was refused (${event.detail.xhr.status}).`, "broken"));
   document.addEventListener("htmx:afterSettle", attach);
-  document.addEventListener("DOMContentLoaded", attach);
+  document.addEventListener("DOMContentLoaded", () => {
+    attach();
+    // Good news goes away by itself; anything else waits to be read.
+    setTimeout(() => all(document, ".toast.met").forEach((one) => one.remove()), 8000);
+  });
 })();

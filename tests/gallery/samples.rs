@@ -3,7 +3,7 @@
 use askama::Template;
 use zerfaux::web::view::form::{Choice, Confirm, Field};
 use zerfaux::web::view::navigation::Area;
-use zerfaux::web::view::page::{Crumb, Page, Theme, Toast, Viewer};
+use zerfaux::web::view::page::{Link, Page, Theme, Toast, Viewer};
 use zerfaux::web::view::status::{Mark, Status};
 
 fn asset(name: &str) -> String {
@@ -50,7 +50,7 @@ pub(crate) fn pages() -> Vec<(&'static str, String)> {
         Field::check("verify", "Sync at once"),
     ];
     let mut new = page("Connect a vCenter", Area::Vcenters);
-    new.crumbs = vec![Crumb { label: "vCenters".into(), address: "/vcenters".into() }];
+    new.crumbs = vec![Link { label: "vCenters".into(), address: "/vcenters".into() }];
     new.toasts = vec![Toast { mark: Mark::Met, message: "vc-potsdam is connected.".into() }];
     let _ = (Status::from(Mark::Met), None::<Confirm>);
     vec![("vcenter-new", NewVcenter { page: new, fields }.render().unwrap())]

@@ -4,12 +4,15 @@
 //! In: how something looks. Out: where the facts come from (pages/), what may be done (app), the addresses
 //! themselves (they are handed in).
 
+pub mod chart;
 pub mod form;
 pub mod html;
 pub mod list;
 pub mod navigation;
 pub mod page;
+pub mod plot;
 pub mod progress;
+pub mod site_map;
 pub mod size;
 pub mod status;
 pub mod when;

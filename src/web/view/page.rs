@@ -29,7 +29,7 @@ pub struct Page {
     /// What was just done, shown once.
     pub toasts: Vec<Toast>,
     /// Steps to this page from the area's own.
-    pub crumbs: Vec<Crumb>,
+    pub crumbs: Vec<Link>,
     /// The address of a file under `static`, with its hash.
     pub assets: fn(&str) -> String,
 }
@@ -43,9 +43,9 @@ pub struct Viewer {
     pub role: String,
 }
 
-/// A step on the way to a page.
+/// A place that can be gone to.
 #[derive(Debug, Clone)]
-pub struct Crumb {
+pub struct Link {
     /// Its name.
     pub label: String,
     /// Where it leads.
