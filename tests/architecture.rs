@@ -27,6 +27,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("app", &["domain", "plan", "store", "vault", "auth", "engine", "jobs", "ssh"]),
     ("web", &["app", "auth", "domain"]),
     ("api", &["app", "auth", "domain"]),
+    // Layers around both, and the one router.
+    ("server", &["web", "api", "app", "auth", "domain"]),
     // The composition root is called from the commands, and from nowhere else.
     ("cli", &["app", "domain", "boot", "config", "telemetry"]),
     // Simulators share no code with the clients that they test.

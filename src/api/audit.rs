@@ -75,6 +75,7 @@ pub async fn list(State(app): State<App>, Query(paging): Query<Paging>) -> Answe
     let limit = paging.limit()?;
     let filter = AuditFilter {
         words: paging.q.clone(),
+        outcome: None,
         before: paging.cursor()?,
         skip: 0,
         limit: Some(limit.saturating_add(1)),

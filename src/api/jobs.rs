@@ -129,7 +129,7 @@ pub async fn list_replications(
 }
 
 /// One job.
-#[utoipa::path(get, path = "/jobs/{id}", tag = "jobs", params(("id" = String, Path, description = "The job's id", format = Uuid)),
+#[utoipa::path(get, path = "/jobs/{id}", tag = "jobs", params(("id" = String, Path, description = "The job's id")),
     responses((status = OK, description = "The job", body = Job)))]
 pub async fn one(State(app): State<App>, Path(id): Path<JobId>) -> Answer<Json<Job>> {
     Ok(Json(app.job(id).await?.into()))
@@ -175,7 +175,7 @@ pub struct Lines {
 }
 
 /// A job's console.
-#[utoipa::path(get, path = "/jobs/{id}/console", tag = "jobs", params(("id" = String, Path, description = "The job's id", format = Uuid), After),
+#[utoipa::path(get, path = "/jobs/{id}/console", tag = "jobs", params(("id" = String, Path, description = "The job's id"), After),
     responses((status = OK, description = "The lines", body = Lines)))]
 pub async fn console(
     State(app): State<App>,
@@ -205,7 +205,7 @@ pub fn accepted(id: JobId) -> Response {
 }
 
 /// Ask a job to stop. What it did stays.
-#[utoipa::path(post, path = "/jobs/{id}/cancel", tag = "jobs", params(("id" = String, Path, description = "The job's id", format = Uuid)),
+#[utoipa::path(post, path = "/jobs/{id}/cancel", tag = "jobs", params(("id" = String, Path, description = "The job's id")),
     responses((status = ACCEPTED, description = "It was told to stop", body = Accepted)))]
 pub async fn cancel(
     State(app): State<App>,
@@ -217,7 +217,7 @@ pub async fn cancel(
 }
 
 /// Try a job again from the step that failed.
-#[utoipa::path(post, path = "/jobs/{id}/retry", tag = "jobs", params(("id" = String, Path, description = "The job's id", format = Uuid)),
+#[utoipa::path(post, path = "/jobs/{id}/retry", tag = "jobs", params(("id" = String, Path, description = "The job's id")),
     responses((status = ACCEPTED, description = "It is queued again", body = Accepted)))]
 pub async fn retry(
     State(app): State<App>,
@@ -229,7 +229,7 @@ pub async fn retry(
 }
 
 /// Take back what a failed or cancelled job did.
-#[utoipa::path(post, path = "/jobs/{id}/cleanup", tag = "jobs", params(("id" = String, Path, description = "The job's id", format = Uuid)),
+#[utoipa::path(post, path = "/jobs/{id}/cleanup", tag = "jobs", params(("id" = String, Path, description = "The job's id")),
     responses((status = ACCEPTED, description = "It is queued to be taken back", body = Accepted)))]
 pub async fn cleanup(
     State(app): State<App>,

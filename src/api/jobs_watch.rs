@@ -23,7 +23,7 @@ const ASKED: Duration = Duration::from_secs(15);
 ///
 /// What is known already comes first. The id of an event is the number of the last console line, so that a reader
 /// that was cut off goes on behind it (`Last-Event-ID`, or `after`).
-#[utoipa::path(get, path = "/jobs/{id}/events", tag = "jobs", params(("id" = String, Path, description = "The job's id", format = Uuid), After),
+#[utoipa::path(get, path = "/jobs/{id}/events", tag = "jobs", params(("id" = String, Path, description = "The job's id"), After),
     responses((status = OK, description = "The events, until the job has ended", body = String, content_type = "text/event-stream")))]
 pub async fn events(
     State(app): State<App>,

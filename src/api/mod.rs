@@ -19,7 +19,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json, Router, middleware};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, Ref, RefOr, ResponseBuilder};
-use utoipa::openapi::{HttpMethod, SecurityRequirement};
+use utoipa::openapi::SecurityRequirement;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -109,7 +109,7 @@ pub fn listed(api: &OpenApi) -> Vec<(String, String)> {
     all
 }
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct Described(OpenApi);
 
 /// This description (OpenAPI 3.1).
@@ -142,16 +142,15 @@ fn complete(api: &mut OpenApi) {
     }
     for (path, item) in &mut api.paths.paths {
         for (method, operation) in [
-            (HttpMethod::Get, &mut item.get),
-            (HttpMethod::Post, &mut item.post),
-            (HttpMethod::Patch, &mut item.patch),
-            (HttpMethod::Put, &mut item.put),
-            (HttpMethod::Delete, &mut item.delete),
+            ("GET", &mut item.get),
+            ("POST", &mut item.post),
+            ("PATCH", &mut item.patch),
+            ("PUT", &mut item.put),
+            ("DELETE", &mut item.delete),
         ] {
             let Some(operation) = operation else { continue };
             operation.responses.responses.entry("default".to_owned()).or_insert(RefOr::T(error.clone()));
-            let word = format!("{method:?}").to_uppercase();
-            if let Some(Need::Role(role) | Need::Confirmed(role)) = need(&word, path) {
+            if let Some(Need::Role(role) | Need::Confirmed(role)) = need(method, path) {
                 operation.security = Some(vec![SecurityRequirement::new("token", Vec::<String>::new())]);
                 let role = format!("Needs the role {role}.");
                 let text = operation.description.take().map(|text| format!("{text}\n\n{role}"));

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::app::AppError;
+use crate::app::{AppError, Pending};
 
 /// What went wrong.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -41,26 +41,12 @@ pub struct ProblemField {
     pub message: String,
 }
 
-/// The error that a layer further out draws as a problem document, or as a page.
-#[derive(Debug, Clone)]
-pub struct Pending(pub Arc<AppError>);
-
 /// An empty answer with the error in it.
 pub fn pending(error: AppError) -> Response {
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = status.into_response();
-    if let AppError::TooMany { until } = &error
-        && let Ok(value) = retry_after(*until).parse()
-    {
-        response.headers_mut().insert("retry-after", value);
-    }
     response.extensions_mut().insert(Pending(Arc::new(error)));
     response
-}
-
-/// Whole seconds until then, at least one.
-fn retry_after(until: jiff::Timestamp) -> String {
-    until.duration_since(jiff::Timestamp::now()).as_secs().max(1).to_string()
 }
 
 /// The document as an answer.

@@ -71,7 +71,7 @@ pub async fn list(
 }
 
 /// End one of one's own sessions.
-#[utoipa::path(delete, path = "/sessions/{id}", tag = "sessions", params(("id" = String, Path, description = "The session's id", format = Uuid)),
+#[utoipa::path(delete, path = "/sessions/{id}", tag = "sessions", params(("id" = String, Path, description = "The session's id")),
     responses((status = NO_CONTENT, description = "It has ended")))]
 pub async fn end(
     State(app): State<App>,

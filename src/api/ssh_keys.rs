@@ -101,14 +101,14 @@ pub async fn create(
 }
 
 /// One key.
-#[utoipa::path(get, path = "/ssh-keys/{id}", tag = "ssh-keys", params(("id" = String, Path, description = "The key's id", format = Uuid)),
+#[utoipa::path(get, path = "/ssh-keys/{id}", tag = "ssh-keys", params(("id" = String, Path, description = "The key's id")),
     responses((status = OK, description = "The key", body = SshKey)))]
 pub async fn one(State(app): State<App>, Path(id): Path<SshKeyId>) -> Answer<Json<SshKey>> {
     Ok(Json(app.ssh_key(id).await?.into()))
 }
 
 /// Delete a key that is not in use, with its private half.
-#[utoipa::path(delete, path = "/ssh-keys/{id}", tag = "ssh-keys", params(("id" = String, Path, description = "The key's id", format = Uuid)),
+#[utoipa::path(delete, path = "/ssh-keys/{id}", tag = "ssh-keys", params(("id" = String, Path, description = "The key's id")),
     responses((status = NO_CONTENT, description = "It is gone")))]
 pub async fn delete(
     State(app): State<App>,

@@ -99,14 +99,14 @@ pub async fn create(
 }
 
 /// One user.
-#[utoipa::path(get, path = "/users/{id}", tag = "users", params(("id" = String, Path, description = "The user's id", format = Uuid)),
+#[utoipa::path(get, path = "/users/{id}", tag = "users", params(("id" = String, Path, description = "The user's id")),
     responses((status = OK, description = "The user", body = User)))]
 pub async fn one(State(app): State<App>, Path(id): Path<UserId>) -> Answer<Json<User>> {
     Ok(Json(app.user(id).await?.into()))
 }
 
 /// Change a user. Their sessions end.
-#[utoipa::path(patch, path = "/users/{id}", tag = "users", request_body = UserPatch, params(("id" = String, Path, description = "The user's id", format = Uuid)),
+#[utoipa::path(patch, path = "/users/{id}", tag = "users", request_body = UserPatch, params(("id" = String, Path, description = "The user's id")),
     responses((status = OK, description = "The user as it is now", body = User)))]
 pub async fn change(
     State(app): State<App>,

@@ -50,61 +50,72 @@ impl App {
         Ok(())
     }
 
-    /// Looks at everything that this installation depends on.
+    /// Looks at everything that this installation depends on. Slow where the database is large.
     ///
     /// # Errors
     /// If the database cannot be read at all.
     pub async fn doctor(&self) -> Result<Vec<Check>, AppError> {
-        let mut checks = Vec::new();
-        let mut note = |name, state, found: String, advice: &str| {
-            let advice = (!advice.is_empty()).then(|| advice.to_owned());
-            checks.push(Check { name, state, found, advice });
-        };
         let damage = self.store.check().await?;
-        match damage.first() {
-            None => note("database", CheckState::Ok, "Every page and reference is sound.".into(), ""),
-            Some(first) => note(
-                "database",
-                CheckState::Fail,
-                format!("It is damaged: {first}."),
-                "Stop Zerfaux, keep the files aside, and restore the newest backup.",
-            ),
-        }
+        let database = match damage.first() {
+            None => Check::ok("database", "Every page and reference is sound."),
+            Some(first) => Check::of("database", CheckState::Fail, format!("It is damaged: {first}."))
+                .advise("Stop Zerfaux, keep the files aside, and restore the newest backup."),
+        };
         let verdict = self.store.verify_audit().await?;
-        match &verdict.broken {
-            None => note("audit log", CheckState::Ok, format!("{} lines, unbroken.", verdict.lines), ""),
-            Some(broken) => note(
-                "audit log",
-                CheckState::Fail,
-                format!("Broken at line {}: {}.", broken.seq, broken.what),
-                "Somebody changed the database by other means than Zerfaux: compare it with a backup.",
-            ),
-        }
-        match self.store.count_users().await? {
-            0 => note(
-                "users",
-                CheckState::Warn,
-                "Nobody can sign in yet.".into(),
+        let audit = match &verdict.broken {
+            None => Check::ok("audit log", format!("{} lines, unbroken.", verdict.lines)),
+            Some(broken) => {
+                let found = format!("Broken at line {}: {}.", broken.seq, broken.what);
+                Check::of("audit log", CheckState::Fail, found).advise(
+                    "Somebody changed the database by other means than Zerfaux: compare it with a backup.",
+                )
+            }
+        };
+        let mut checks = vec![database, audit];
+        checks.extend(self.quick_checks().await?);
+        Ok(checks)
+    }
+
+    /// Looks at what can be seen at a glance.
+    ///
+    /// # Errors
+    /// If the database cannot be read at all.
+    pub async fn quick_checks(&self) -> Result<Vec<Check>, AppError> {
+        let users = match self.store.count_users().await? {
+            0 => Check::of("users", CheckState::Warn, "Nobody can sign in yet.").advise(
                 "Open the setup link that `zerfaux serve` prints, or run `zerfaux user add NAME --role admin`.",
             ),
-            1 => note("users", CheckState::Ok, "1 user.".into(), ""),
-            n => note("users", CheckState::Ok, format!("{n} users."), ""),
-        }
-        match (self.secrets.is_some(), self.has_recovery_key().await?) {
-            (true, true) => note("secrets", CheckState::Ok, "Key file and recovery key are there.".into(), ""),
-            (true, false) => note(
-                "secrets",
-                CheckState::Warn,
-                "No recovery key was made: a lost key file would lose every secret.".into(),
-                "Make one under Settings and keep it on paper, away from this machine.",
-            ),
-            (false, _) => note(
-                "secrets",
-                CheckState::Warn,
-                "There is no key file, so no password and no SSH key can be kept.".into(),
-                "`zerfaux serve` makes it at its first start. If it was lost, put it back.",
-            ),
-        }
-        Ok(checks)
+            1 => Check::ok("users", "1 user."),
+            n => Check::ok("users", format!("{n} users.")),
+        };
+        let secrets = match (self.secrets.is_some(), self.has_recovery_key().await?) {
+            (true, true) => Check::ok("secrets", "Key file and recovery key are there."),
+            (true, false) => {
+                let found = "No recovery key was made: a lost key file would lose every secret.";
+                Check::of("secrets", CheckState::Warn, found)
+                    .advise("Make one under Settings and keep it on paper, away from this machine.")
+            }
+            (false, _) => {
+                let found = "There is no key file, so no password and no SSH key can be kept.";
+                Check::of("secrets", CheckState::Warn, found)
+                    .advise("`zerfaux serve` makes it at its first start. If it was lost, put it back.")
+            }
+        };
+        Ok(vec![users, secrets])
+    }
+}
+
+impl Check {
+    fn of(name: &'static str, state: CheckState, found: impl Into<String>) -> Self {
+        Self { name, state, found: found.into(), advice: None }
+    }
+
+    fn ok(name: &'static str, found: impl Into<String>) -> Self {
+        Self::of(name, CheckState::Ok, found)
+    }
+
+    fn advise(mut self, advice: &str) -> Self {
+        self.advice = Some(advice.to_owned());
+        self
     }
 }

@@ -1,5 +1,7 @@
 //! What a use case answers when it cannot do what was asked.
 
+use std::sync::Arc;
+
 use crate::domain::job::{Failure, FailureKind};
 use crate::engine::EngineError;
 use crate::store::{Refusal, StoreError};
@@ -54,6 +56,10 @@ pub enum AppError {
     },
 }
 
+/// An error on its way out, until a layer draws it as a page or as a problem document.
+#[derive(Debug, Clone)]
+pub struct Pending(pub Arc<AppError>);
+
 /// What is wrong with one field of a form or a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
@@ -77,7 +83,7 @@ impl AppError {
             Self::NotSignedIn => Some("Check both, then try again."),
             Self::TooMany { .. } => Some("Wait until then. Nobody is locked out for good."),
             Self::SignInNeeded => Some("Sign in, or send a token: `Authorization: Bearer TOKEN`."),
-            Self::ConfirmationNeeded => Some("Confirm your password at /confirm, then ask again."),
+            Self::ConfirmationNeeded => Some("Confirm your password at /step-up, then ask again."),
             Self::NotFound(_) | Self::Conflict(_) | Self::Invalid { .. } | Self::Denied(_) => None,
         }
     }

@@ -96,6 +96,19 @@ impl App {
         Ok(JobPage { items, total, next })
     }
 
+    /// The kinds of jobs that this version knows.
+    pub fn job_kinds(&self) -> Vec<&'static str> {
+        crate::jobs::kinds()
+    }
+
+    /// The number of the last line of a job's console; 0 if it is empty.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn last_console_line(&self, id: JobId) -> Result<i64, AppError> {
+        Ok(self.store.last_console_seq(id).await?)
+    }
+
     /// How many jobs stand in which state.
     ///
     /// # Errors

@@ -30,7 +30,7 @@ use crate::jobs::hosts::Hosts;
 use crate::store::Store;
 
 pub use crate::auth::Principal;
-pub use error::{AppError, FieldError};
+pub use error::{AppError, FieldError, Pending};
 
 use secrets::Secrets;
 

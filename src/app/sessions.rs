@@ -6,7 +6,7 @@ use super::{App, AppError, Principal};
 use crate::auth::limits;
 use crate::domain::access::Session;
 use crate::domain::audit::Outcome;
-use crate::domain::ids::SessionId;
+use crate::domain::ids::{SessionId, UserId};
 
 impl App {
     /// The sessions of the one who asks that are still good, the one seen last first. None for a token.
@@ -18,6 +18,16 @@ impl App {
         let now = self.clock.now();
         let sessions = self.store.sessions_of(user).await?;
         Ok(sessions.into_iter().filter(|session| limits::is_good(session, now)).collect())
+    }
+
+    /// How many sessions of this user are good.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn count_sessions(&self, user: UserId) -> Result<u64, AppError> {
+        let now = self.clock.now();
+        let sessions = self.store.sessions_of(user).await?;
+        Ok(sessions.iter().filter(|session| limits::is_good(session, now)).count() as u64)
     }
 
     /// Ends one of one's own sessions.

@@ -9,7 +9,7 @@ pub const IDLE: SignedDuration = SignedDuration::from_mins(30);
 /// A session ends so long after the sign-in, however much it is used.
 pub const ABSOLUTE: SignedDuration = SignedDuration::from_hours(12);
 /// Dangerous actions want the password typed within this time.
-pub const CONFIRMED: SignedDuration = SignedDuration::from_mins(10);
+pub const CONFIRMED: SignedDuration = SignedDuration::from_mins(5);
 /// How exactly it is kept when a session or token was used last.
 pub const TOUCH: SignedDuration = SignedDuration::from_mins(1);
 

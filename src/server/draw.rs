@@ -7,8 +7,10 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use crate::domain::causes::with_causes;
+use crate::api::problem::{self, Problem, ProblemField};
+use crate::app::{AppError, Pending};
 use crate::web::errors::Told;
-use crate::web::{Caller, Failed, RequestId, Site};
+use crate::web::{Caller, RequestId, Site};
 
 /// Most characters of somebody else's message that are shown.
 const MOST: usize = 2000;
@@ -21,8 +23,12 @@ pub(super) async fn draw(State(site): State<Site>, request: Request, next: Next)
     let cookies = request.headers().clone();
     let mut response = next.run(request).await;
     let status = response.status();
-    let told = match response.extensions_mut().remove::<Failed>() {
-        Some(Failed(error)) => {
+    let told = match response.extensions_mut().remove::<Pending>() {
+        Some(Pending(error)) => {
+            if let AppError::TooMany { until } = error.as_ref() {
+                let seconds = until.duration_since(site.app.now()).as_secs().max(1);
+                response.headers_mut().insert("retry-after", seconds.into());
+            }
             if status.is_server_error() {
                 tracing::error!(id = %id.0, path, "could not answer: {}", with_causes(error.as_ref()));
             }
@@ -39,7 +45,7 @@ pub(super) async fn draw(State(site): State<Site>, request: Request, next: Next)
     };
     let caller = response.extensions_mut().remove::<Caller>();
     let mut drawn = match is_api {
-        true => crate::api::problem::response(&told.problem(&id)),
+        true => problem::response(&document(&told, &id)),
         false => crate::web::errors::page(&site, caller.as_ref(), &cookies, &path, &told, &id).await,
     };
     // Among them Retry-After, Allow, WWW-Authenticate, HX-Redirect, Set-Cookie.
@@ -56,4 +62,17 @@ fn is_bare(response: &Response) -> bool {
     let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let redirected = response.headers().contains_key("hx-redirect");
     !redirected && !kind.starts_with("text/html") && !kind.contains("json")
+}
+
+fn document(told: &Told, id: &RequestId) -> Problem {
+    let field = |(field, message): &(String, String)| ProblemField { field: field.clone(), message: message.clone() };
+    Problem {
+        kind: format!("urn:zerfaux:problem/{}", told.code),
+        title: told.title.clone(),
+        status: told.status,
+        detail: told.what.clone(),
+        advice: told.advice.clone(),
+        errors: told.fields.iter().map(field).collect(),
+        request_id: id.0.clone(),
+    }
 }

@@ -67,7 +67,7 @@ fn unconfirmed(app: &App, who: &Principal, request: &Request) -> Option<Response
     if is_api(request) {
         return Some(Trouble(AppError::ConfirmationNeeded).into_response());
     }
-    Some(lead_to("/confirm", request))
+    Some(lead_to("/step-up", request))
 }
 
 fn lead_to(page: &str, request: &Request) -> Response {

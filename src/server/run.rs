@@ -53,7 +53,6 @@ impl ServeError {
 }
 
 /// A server that has its port and does not answer yet.
-#[derive(Debug)]
 pub struct Bound {
     listener: Accepting,
     router: Router,
@@ -61,6 +60,12 @@ pub struct Bound {
     certificate: Option<Certificate>,
     closing: CancellationToken,
     scheme: &'static str,
+}
+
+impl std::fmt::Debug for Bound {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bound").field("listener", &self.listener).finish_non_exhaustive()
+    }
 }
 
 impl Bound {

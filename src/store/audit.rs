@@ -10,7 +10,7 @@ use super::Store;
 use super::error::StoreError;
 use super::jobs::page;
 use super::values::{from_json, json, nanos, parsed, time};
-use crate::domain::audit::{AuditBreak, AuditEntry, AuditLine, AuditVerdict};
+use crate::domain::audit::{AuditBreak, AuditEntry, AuditLine, AuditVerdict, Outcome};
 
 /// What stands before the first line.
 const ROOT: &str = "zerfaux audit";
@@ -20,6 +20,8 @@ const ROOT: &str = "zerfaux audit";
 pub struct AuditFilter {
     /// Lines that have this text in actor, action, object or source, in either case.
     pub words: Option<String>,
+    /// Only lines with this outcome.
+    pub outcome: Option<Outcome>,
     /// Only lines below this number.
     pub before: Option<i64>,
     /// Left out at the beginning, for lists with numbered pages.
@@ -51,6 +53,10 @@ impl Store {
                     " AND instr(lower(actor || ' ' || action || ' ' || object || ' ' || source), lower(?)) > 0",
                 );
                 values.push(words.into());
+            }
+            if let Some(outcome) = filter.outcome {
+                condition.push_str(" AND outcome = ?");
+                values.push(outcome.as_str().to_owned().into());
             }
             let total: i64 = c
                 .prepare_cached(&format!("SELECT count(*) FROM audit WHERE {condition}"))?
