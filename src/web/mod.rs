@@ -2,4 +2,5 @@
 //!
 //! Draws and parses; holds no rules. The only room that names askama.
 
+pub mod screens;
 pub mod view;
