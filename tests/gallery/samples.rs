@@ -1,10 +1,35 @@
-//! Sample pages of a small company, drawn with the partials that the real pages use.
+//! Sample pages of a small company, drawn with the screens that the server fills.
+
+mod appliances;
+mod dashboard;
+mod inventory;
+mod jobs;
+mod setup;
+mod wizard;
 
 use askama::Template;
-use zerfaux::web::view::form::{Choice, Confirm, Field};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
 use zerfaux::web::view::navigation::Area;
-use zerfaux::web::view::page::{Link, Page, Theme, Toast, Viewer};
-use zerfaux::web::view::status::{Mark, Status};
+use zerfaux::web::view::page::{Link, Page, Theme, Viewer};
+use zerfaux::web::view::{Html, Mark, Status, html, when};
+
+/// Every sample: the file's name and the page.
+pub(crate) fn pages() -> Vec<(&'static str, String)> {
+    [
+        dashboard::pages(),
+        jobs::pages(),
+        inventory::pages(),
+        appliances::pages(),
+        setup::pages(),
+        wizard::pages(),
+    ]
+    .concat()
+}
+
+fn draw(name: &'static str, screen: &impl Template) -> (&'static str, String) {
+    (name, screen.render().unwrap())
+}
 
 fn asset(name: &str) -> String {
     format!("/static/{name}")
@@ -20,7 +45,7 @@ fn page(title: &str, area: Area) -> Page {
         theme: Theme::System,
         address: area.address().to_owned(),
         working: 3,
-        now: 1_795_261_000,
+        now: now().as_second(),
         version: "0.1.0",
         toasts: Vec::new(),
         crumbs: Vec::new(),
@@ -28,30 +53,36 @@ fn page(title: &str, area: Area) -> Page {
     }
 }
 
-#[derive(Template)]
-#[template(path = "vcenters/new.html")]
-struct NewVcenter {
-    page: Page,
-    fields: Vec<Field>,
+/// A page below its area's own.
+fn below(title: &str, area: Area) -> Page {
+    Page { crumbs: vec![link(area.label(), area.address())], ..page(title, area) }
 }
 
-pub(crate) fn pages() -> Vec<(&'static str, String)> {
-    let fields = vec![
-        Field::line("name", "Name")
-            .value("vc-berlin")
-            .hint("How this connection is called on every page.")
-            .first(),
-        Field::line("host", "Host").value("vc-berln.example").error(Some(
-            "vc-berln.example is not known to the name server. Check the spelling, or use the address.",
-        )),
-        Field::number("port", "Port").value("443").optional(),
-        Field::password("password", "Password", "off").hint("Sealed at rest; never shown again."),
-        Field::select("site", "Site", vec![Choice::new("a", "Primary"), Choice::new("b", "DR")]).value("b"),
-        Field::check("verify", "Sync at once"),
-    ];
-    let mut new = page("Connect a vCenter", Area::Vcenters);
-    new.crumbs = vec![Link { label: "vCenters".into(), address: "/vcenters".into() }];
-    new.toasts = vec![Toast { mark: Mark::Met, message: "vc-potsdam is connected.".into() }];
-    let _ = (Status::from(Mark::Met), None::<Confirm>);
-    vec![("vcenter-new", NewVcenter { page: new, fields }.render().unwrap())]
+fn now() -> Timestamp {
+    "2026-11-20T14:07:00Z".parse().unwrap()
+}
+
+fn ago(seconds: i64) -> Html {
+    when::relative(now() - seconds.seconds(), now(), &zone())
+}
+
+fn exact(seconds_ago: i64) -> Html {
+    when::exact(now() - seconds_ago.seconds(), &zone())
+}
+
+fn zone() -> TimeZone {
+    TimeZone::get("Europe/Berlin").unwrap()
+}
+
+fn link(label: &str, address: &str) -> Link {
+    Link { label: label.to_owned(), address: address.to_owned() }
+}
+
+fn says(mark: Mark, word: &str) -> Status {
+    Status::new(mark, word.to_owned())
+}
+
+/// Name and fact, the fact as plain text.
+fn fact(name: &str, text: &str) -> (String, Html) {
+    (name.to_owned(), html::text(text))
 }

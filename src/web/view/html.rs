@@ -22,6 +22,11 @@ impl fmt::Display for Html {
 
 impl askama::filters::HtmlSafe for Html {}
 
+/// Plain text as markup.
+pub fn text(text: &str) -> Html {
+    Html(escape(text).to_string())
+}
+
 /// Writes text so that it can mean nothing but itself, in an element or in a quoted attribute.
 pub fn escape(text: &str) -> Escaped<'_> {
     Escaped(text)

@@ -8,7 +8,7 @@ use super::size::count;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct List {
     /// The list's own address, without a question mark.
-    pub address: String,
+    pub path: String,
     /// What was searched for.
     pub search: String,
     /// Filters that are on: name in the address, value, what a person calls it.
@@ -54,6 +54,11 @@ impl List {
         self.link(&rest, &self.sort, self.descending, 1)
     }
 
+    /// The address of this very page of it.
+    pub fn address(&self) -> String {
+        self.link(&self.filters, &self.sort, self.descending, self.page)
+    }
+
     /// The page before this one.
     pub fn previous(&self) -> Option<String> {
         (self.page > 1).then(|| self.link(&self.filters, &self.sort, self.descending, self.page - 1))
@@ -97,7 +102,7 @@ impl List {
         if page > 1 {
             pairs.push(("page", page.to_string()));
         }
-        let mut address = self.address.clone();
+        let mut address = self.path.clone();
         for (place, (name, value)) in pairs.iter().enumerate() {
             address.push(if place == 0 { '?' } else { '&' });
             address.push_str(&in_query(name));
@@ -127,7 +132,7 @@ mod tests {
 
     fn list() -> List {
         List {
-            address: "/jobs".to_owned(),
+            path: "/jobs".to_owned(),
             search: "erp & co".to_owned(),
             filters: vec![Filter {
                 name: "state".into(),

@@ -16,6 +16,7 @@ pub mod site_map;
 pub mod size;
 pub mod status;
 pub mod when;
+pub mod wizard;
 
 pub use html::Html;
 pub use page::Page;
