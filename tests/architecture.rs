@@ -30,7 +30,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     // Layers around both, and the one router.
     ("server", &["web", "api", "app", "auth", "domain"]),
     // The composition root is called from the commands, and from nowhere else.
-    ("cli", &["app", "domain", "boot", "config", "telemetry"]),
+    ("cli", &["app", "api", "server", "domain", "boot", "config", "telemetry"]),
     // Simulators share no code with the clients that they test.
     ("sim", &["domain"]),
     // How much is logged, and how, is a setting.

@@ -12,6 +12,7 @@ pub mod endpoint;
 pub mod exit;
 pub mod ids;
 pub mod job;
+pub mod listen;
 pub mod location;
 pub mod names;
 pub mod nearest;
