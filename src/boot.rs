@@ -86,7 +86,9 @@ pub async fn serving(data_dir: &Path, passphrase: Option<SecretString>) -> Resul
     let vault = match Vault::open(data_dir) {
         Err(VaultError::Missing { .. }) if empty => Some(Vault::create(data_dir)?),
         Err(VaultError::Missing { .. }) => {
-            tracing::warn!("the key file is missing: secrets can be neither read nor kept until it is put back");
+            tracing::warn!(
+                "the key file is missing: secrets can be neither read nor kept until it is put back"
+            );
             None
         }
         opened => Some(opened?),

@@ -8,8 +8,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use crate::domain::nearest::nearest;
 use crate::domain::listen::{ListenAddress, TlsMode};
+use crate::domain::nearest::nearest;
 use crate::telemetry::{LogFilter, LogFormat};
 
 /// The names in the file. In the environment they are in capitals behind `ZERFAUX_`.

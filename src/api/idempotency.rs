@@ -23,7 +23,8 @@ const LARGEST: usize = 1024 * 1024;
 pub async fn layer(State(app): State<App>, request: Request, next: Next) -> Response {
     let key = request.headers().get(HEADER).and_then(|key| key.to_str().ok()).map(str::to_owned);
     let who = request.extensions().get::<Principal>().cloned();
-    let kept = request.method() == axum::http::Method::POST && request.uri().path() != format!("{BASE}/tokens");
+    let kept =
+        request.method() == axum::http::Method::POST && request.uri().path() != format!("{BASE}/tokens");
     match (key, who) {
         (Some(key), Some(who)) if kept => answer(app, who, key, request, next).await,
         _ => next.run(request).await,

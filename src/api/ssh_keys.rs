@@ -89,7 +89,9 @@ pub async fn create(
 ) -> Answer<Response> {
     let source = match (new.generate.as_deref(), new.private_key) {
         (Some("ed25519"), None) => KeySource::Generate,
-        (Some(_), None) => return Err(AppError::invalid("generate", "Only ed25519 keys are made here.").into()),
+        (Some(_), None) => {
+            return Err(AppError::invalid("generate", "Only ed25519 keys are made here.").into());
+        }
         (None, Some(private_key)) => KeySource::Import { private_key, passphrase: new.passphrase },
         _ => {
             let message = "Give either `generate` or `private_key`.";

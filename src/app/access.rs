@@ -163,8 +163,10 @@ impl App {
 
     async fn count_attempt(&self, sources: Vec<String>) -> Result<(), AppError> {
         let now = self.clock.now();
-        let counted =
-            self.store.count_attempt(sources, move |source, known| throttle::next(source, known, now)).await?;
+        let counted = self
+            .store
+            .count_attempt(sources, move |source, known| throttle::next(source, known, now))
+            .await?;
         counted.map_err(|until| AppError::TooMany { until })
     }
 

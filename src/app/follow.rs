@@ -88,14 +88,8 @@ impl App {
     ) -> Result<impl Stream<Item = JobEvent> + Send + use<>, AppError> {
         // Watched before it is read, so that nothing falls between.
         let watcher = self.watch(id);
-        let mut following = Following {
-            app: self.clone(),
-            id,
-            watcher,
-            last: after,
-            ready: VecDeque::new(),
-            ended: false,
-        };
+        let mut following =
+            Following { app: self.clone(), id, watcher, last: after, ready: VecDeque::new(), ended: false };
         following.read().await?;
         Ok(unfold(following, |mut following| async move {
             following.next().await.map(|event| (event, following))

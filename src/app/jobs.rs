@@ -139,7 +139,8 @@ impl App {
             JobVerb::Cleanup => self.cleanup(id).await,
         };
         if let Err(error) = &asked {
-            let outcome = if matches!(error, AppError::Conflict(_)) { Outcome::Refused } else { Outcome::Failed };
+            let outcome =
+                if matches!(error, AppError::Conflict(_)) { Outcome::Refused } else { Outcome::Failed };
             self.store.append_audit(note(outcome, json!({ "why": error.to_string() }))).await?;
         }
         asked

@@ -111,9 +111,8 @@ impl App {
     /// [`AppError::Conflict`] without a key file.
     pub async fn make_recovery_key(&self, who: &Principal) -> Result<SecretString, AppError> {
         let secrets = self.secrets()?;
-        let key = RecoveryKey::generate().map_err(|error| {
-            AppError::Conflict(format!("could not make a recovery key: {error}"))
-        })?;
+        let key = RecoveryKey::generate()
+            .map_err(|error| AppError::Conflict(format!("could not make a recovery key: {error}")))?;
         secrets.wrap_for(&key).await.map_err(secret)?;
         let entry = self.entry(who, "recovery_key.make", "recovery key", Outcome::Done, Value::Null);
         self.store.append_audit(entry).await?;

@@ -64,7 +64,8 @@ impl App {
         let pair = match read(source) {
             Ok(pair) => Some(pair),
             Err((field, error)) => {
-                fields.push(FieldError { field, message: format!("{}. {}", capital(&error), error.advice()) });
+                fields
+                    .push(FieldError { field, message: format!("{}. {}", capital(&error), error.advice()) });
                 None
             }
         };

@@ -40,7 +40,10 @@ impl App {
         let name = name.parse::<AccountName>().map_err(|error| wrong("name", error.to_string()));
         let role = role.parse::<Role>().map_err(|error| wrong("role", error.to_string()));
         if days.is_some_and(|days| !(1..=LONGEST).contains(&days)) {
-            wrong("expires_days", format!("A token is good for 1 to {LONGEST} days, or until it is revoked."));
+            wrong(
+                "expires_days",
+                format!("A token is good for 1 to {LONGEST} days, or until it is revoked."),
+            );
         }
         let (Ok(name), Ok(role), true) = (name, role, fields.is_empty()) else {
             return Err(AppError::Invalid { fields });

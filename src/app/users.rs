@@ -51,7 +51,9 @@ impl App {
     ) -> Result<User, AppError> {
         let (name, role) = match (checked(name, Some(password)), role.parse::<Role>()) {
             (Ok(name), Ok(role)) => (name, role),
-            (name, role) => return Err(both(name.err(), role.err().map(|error| ("role", error.to_string())))),
+            (name, role) => {
+                return Err(both(name.err(), role.err().map(|error| ("role", error.to_string()))));
+            }
         };
         let hash = self.passwords.hash(password).await.map_err(hashing)?;
         let now = self.clock.now();
@@ -127,9 +129,8 @@ impl App {
         if who.session().is_none() {
             return Err(AppError::Denied("A token has no password.".to_owned()));
         }
-        checked(&who.name, Some(new)).map_err(|_| {
-            AppError::invalid("new_password", weakness(&who.name, new).unwrap_or_default())
-        })?;
+        checked(&who.name, Some(new))
+            .map_err(|_| AppError::invalid("new_password", weakness(&who.name, new).unwrap_or_default()))?;
         let sources = vec![throttle::account(&who.name), throttle::address(&who.source)];
         let id = self.require_password(who, old, sources).await.map_err(|error| match error {
             AppError::NotSignedIn => AppError::invalid("old_password", "This is not your password."),

@@ -125,8 +125,11 @@ mod tests {
 
     #[test]
     fn whatever_changes_something_wants_somebody_unless_it_is_the_way_in() {
-        let open: Vec<_> =
-            RULES.iter().filter(|(m, _, need)| *m != "GET" && *need == Need::Nobody).map(|(_, p, _)| *p).collect();
+        let open: Vec<_> = RULES
+            .iter()
+            .filter(|(m, _, need)| *m != "GET" && *need == Need::Nobody)
+            .map(|(_, p, _)| *p)
+            .collect();
         assert_eq!(open, ["/sign-in", "/setup"]);
     }
 

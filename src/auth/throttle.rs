@@ -46,7 +46,11 @@ pub fn next(source: &str, known: Option<Attempts>, now: Timestamp) -> Result<Att
         return Err(known.blocked_until);
     }
     let attempts = known.map_or(0, |known| known.attempts).saturating_add(1);
-    Ok(Attempts { attempts, last_at: now, blocked_until: now.saturating_add(wait(attempts - free)).unwrap_or(now) })
+    Ok(Attempts {
+        attempts,
+        last_at: now,
+        blocked_until: now.saturating_add(wait(attempts - free)).unwrap_or(now),
+    })
 }
 
 /// The wait after the attempt that is `beyond` the free ones.

@@ -63,7 +63,10 @@ impl User {
             UserVerb::Passwd { name, password_stdin } => {
                 let user = app.user_named(&name).await?;
                 app.set_password(&who, user.id, &new_password(password_stdin)?).await?;
-                output::line(format_args!("The password of {} is set; their sessions have ended.", user.name));
+                output::line(format_args!(
+                    "The password of {} is set; their sessions have ended.",
+                    user.name
+                ));
             }
             UserVerb::List { json } => {
                 for user in app.users().await? {
@@ -74,7 +77,11 @@ impl User {
                         }));
                     } else {
                         let state = if user.disabled { "disabled" } else { "active" };
-                        output::line(format_args!("{:24} {:9} {state}", user.name.as_str(), user.role.as_str()));
+                        output::line(format_args!(
+                            "{:24} {:9} {state}",
+                            user.name.as_str(),
+                            user.role.as_str()
+                        ));
                     }
                 }
             }

@@ -50,7 +50,8 @@ impl Serve {
         let directory = absolute(&data_dir(settings))?;
         let tls = tls(settings, &directory)?;
         let app = crate::boot::serving(&directory, passphrase()).await.map_err(|error| {
-            let trouble = if error.protects_data() { Trouble::refused(&error) } else { Trouble::failed(&error) };
+            let trouble =
+                if error.protects_data() { Trouble::refused(&error) } else { Trouble::failed(&error) };
             trouble.advise(error.advice())
         })?;
         let options = ServerOptions { listen: settings.listen.0, tls, simulated: false };
@@ -66,7 +67,8 @@ impl Serve {
         }
         first_admin(&app, &address).await?;
         let shutdown = CancellationToken::new();
-        listen_to_signals(&shutdown, bound.certificate().cloned()).map_err(|error| Trouble::failed(&error))?;
+        listen_to_signals(&shutdown, bound.certificate().cloned())
+            .map_err(|error| Trouble::failed(&error))?;
         output::line(format_args!("zerfaux: listening on {address}"));
         // Nobody who waits for it, no error.
         let _no_systemd = sd_notify::notify(&[sd_notify::NotifyState::Ready]);

@@ -85,7 +85,11 @@ impl FromStr for AccountName {
         let name = text.trim().to_ascii_lowercase();
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-@".contains(c);
         let begins = name.starts_with(|c: char| c.is_ascii_alphanumeric());
-        if begins && name.len() <= 64 && name.chars().all(allowed) { Ok(Self(name)) } else { Err(BadAccountName) }
+        if begins && name.len() <= 64 && name.chars().all(allowed) {
+            Ok(Self(name))
+        } else {
+            Err(BadAccountName)
+        }
     }
 }
 

@@ -174,14 +174,19 @@ fn write(path: &Path, content: &[u8]) -> Result<(), CertificateError> {
     let failed = |source| CertificateError::File { attempted: "write", path: path.to_owned(), source };
     let unfinished = path.with_extension("unfinished");
     let mut options = fs::OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&unfinished).map_err(failed)?;
+    let mut file =
+        options.write(true).create(true).truncate(true).mode(0o600).open(&unfinished).map_err(failed)?;
     file.write_all(content).and_then(|()| file.sync_all()).map_err(failed)?;
     fs::rename(&unfinished, path).map_err(failed)
 }
 
 fn read(certificate: &Path, key: &Path) -> Result<CertifiedKey, CertificateError> {
     let bytes = |path: &Path| {
-        fs::read(path).map_err(|source| CertificateError::File { attempted: "read", path: path.to_owned(), source })
+        fs::read(path).map_err(|source| CertificateError::File {
+            attempted: "read",
+            path: path.to_owned(),
+            source,
+        })
     };
     let wrong = |path: &Path, why: String| CertificateError::Content { path: path.to_owned(), why };
     let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&bytes(certificate)?)
@@ -190,7 +195,8 @@ fn read(certificate: &Path, key: &Path) -> Result<CertifiedKey, CertificateError
     if chain.is_empty() {
         return Err(wrong(certificate, "it holds no certificate".to_owned()));
     }
-    let private = PrivateKeyDer::from_pem_slice(&bytes(key)?).map_err(|error| wrong(key, error.to_string()))?;
+    let private =
+        PrivateKeyDer::from_pem_slice(&bytes(key)?).map_err(|error| wrong(key, error.to_string()))?;
     CertifiedKey::from_der(chain, private, &ring::default_provider())
         .map_err(|error| wrong(key, format!("it does not fit {}: {error}", certificate.display())))
 }

@@ -6,9 +6,9 @@ use axum::http::header::CONTENT_TYPE;
 use axum::middleware::Next;
 use axum::response::Response;
 
-use crate::domain::causes::with_causes;
 use crate::api::problem::{self, Problem, ProblemField};
 use crate::app::{AppError, Pending};
+use crate::domain::causes::with_causes;
 use crate::web::errors::Told;
 use crate::web::{Caller, RequestId, Site};
 
@@ -65,7 +65,8 @@ fn is_bare(response: &Response) -> bool {
 }
 
 fn document(told: &Told, id: &RequestId) -> Problem {
-    let field = |(field, message): &(String, String)| ProblemField { field: field.clone(), message: message.clone() };
+    let field =
+        |(field, message): &(String, String)| ProblemField { field: field.clone(), message: message.clone() };
     Problem {
         kind: format!("urn:zerfaux:problem/{}", told.code),
         title: told.title.clone(),

@@ -90,5 +90,6 @@ fn lead_to(page: &str, request: &Request) -> Response {
 fn referring_page(request: &Request) -> String {
     let referer = request.headers().get("referer").and_then(|value| value.to_str().ok());
     let uri = referer.and_then(|referer| referer.parse::<axum::http::Uri>().ok());
-    uri.and_then(|uri| Some(uri.path_and_query()?.as_str().to_owned())).unwrap_or_else(|| "/replication".into())
+    uri.and_then(|uri| Some(uri.path_and_query()?.as_str().to_owned()))
+        .unwrap_or_else(|| "/replication".into())
 }

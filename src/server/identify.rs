@@ -58,11 +58,16 @@ impl Identify {
             };
             return Ok(Caller { principal, by_token: true, ..nobody });
         }
-        let sent: Vec<&str> = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).collect();
+        let sent: Vec<&str> =
+            headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).collect();
         if let Some(secret) = self.cookies.session(&sent)
             && let Some(principal) = self.app.by_cookie(&secret, &address).await?
         {
-            return Ok(Caller { principal: Some(principal), form_token: Some(secret.form_token()), ..nobody });
+            return Ok(Caller {
+                principal: Some(principal),
+                form_token: Some(secret.form_token()),
+                ..nobody
+            });
         }
         match self.cookies.visitor(&sent) {
             Some(secret) => Ok(Caller { form_token: Some(secret.form_token()), ..nobody }),

@@ -37,7 +37,7 @@ enum Io {
 
 /// Where a request comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Peer(pub(crate) SocketAddr);
+pub(super) struct Peer(pub(super) SocketAddr);
 
 impl Connected<IncomingStream<'_, Accepting>> for Peer {
     fn connect_info(stream: IncomingStream<'_, Accepting>) -> Self {
@@ -112,11 +112,7 @@ impl Listener for Accepting {
 }
 
 impl AsyncRead for Connection {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match &mut self.get_mut().io {
             Io::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
             Io::Tls(stream) => Pin::new(stream.as_mut()).poll_read(cx, buf),

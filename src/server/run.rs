@@ -112,7 +112,8 @@ impl Bound {
             async move { app.serve_jobs(stop).await }
         });
         let service = router.into_make_service_with_connect_info::<Peer>();
-        let graceful = axum::serve(listener, service).with_graceful_shutdown(closing.clone().cancelled_owned());
+        let graceful =
+            axum::serve(listener, service).with_graceful_shutdown(closing.clone().cancelled_owned());
         let server = tokio::spawn(graceful.into_future());
         let abort = server.abort_handle();
         shutdown.cancelled().await;

@@ -1,7 +1,7 @@
 //! Jobs in pages, with how many there are in all: for lists that people search.
 
-use rusqlite::types::Value as SqlValue;
 use rusqlite::params_from_iter;
+use rusqlite::types::Value as SqlValue;
 
 use super::Store;
 use super::error::StoreError;

@@ -131,8 +131,10 @@ impl Store {
                 disabled,
             ))?;
             if let Some((hash, at)) = change.password {
-                c.prepare_cached("UPDATE users SET password_hash = ?2, password_changed_at = ?3 WHERE id = ?1")?
-                    .execute((id.to_string(), hash, nanos(at)))?;
+                c.prepare_cached(
+                    "UPDATE users SET password_hash = ?2, password_changed_at = ?3 WHERE id = ?1",
+                )?
+                .execute((id.to_string(), hash, nanos(at)))?;
             }
             require_an_admin(c)?;
             c.prepare_cached("DELETE FROM sessions WHERE user_id = ?1 AND id IS NOT ?2")?

@@ -10,7 +10,7 @@ use rust_embed::RustEmbed;
 struct Files;
 
 /// The address of a file, with its hash.
-pub fn address(name: &str) -> String {
+pub(super) fn address(name: &str) -> String {
     match Files::get(name) {
         Some(file) => format!("/static/{name}?v={}", short(&file.metadata.sha256_hash())),
         None => format!("/static/{name}"),

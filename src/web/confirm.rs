@@ -8,9 +8,9 @@ use super::view::form::Confirm;
 /// The question, with what will and what will not happen.
 #[derive(Template)]
 #[template(path = "confirm/page.html")]
-pub struct ConfirmPage {
+pub(super) struct ConfirmPage {
     /// The frame.
-    pub page: Page,
+    pub(super) page: Page,
     /// The question.
-    pub confirm: Confirm,
+    pub(super) confirm: Confirm,
 }

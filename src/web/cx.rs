@@ -21,15 +21,15 @@ use crate::domain::job::JobState;
 
 /// One request, as a page sees it.
 #[derive(Debug)]
-pub struct Cx {
+pub(super) struct Cx {
     /// Who asks.
-    pub caller: Caller,
+    pub(super) caller: Caller,
     /// The fields of the address.
-    pub query: HashMap<String, String>,
+    pub(super) query: HashMap<String, String>,
     /// Now.
-    pub now: Timestamp,
+    pub(super) now: Timestamp,
     /// The zone in which times are written; app.js does not change it.
-    pub zone: TimeZone,
+    pub(super) zone: TimeZone,
     address: String,
     fragment: bool,
     theme: Theme,
@@ -82,32 +82,32 @@ impl Cx {
     ///
     /// # Errors
     /// If nobody is.
-    pub fn who(&self) -> Result<&Principal, Trouble> {
+    pub(super) fn who(&self) -> Result<&Principal, Trouble> {
         self.caller.principal.as_ref().ok_or(Trouble(AppError::SignInNeeded))
     }
 
     /// Whether the one who asks has this role.
-    pub fn may(&self, role: Role) -> bool {
+    pub(super) fn may(&self, role: Role) -> bool {
         self.caller.principal.as_ref().is_some_and(|who| who.role >= role)
     }
 
     /// Whether only a part of the page is asked for.
-    pub fn wants_fragment(&self) -> bool {
+    pub(super) fn wants_fragment(&self) -> bool {
         self.fragment
     }
 
     /// A field of the address; empty if it is not there.
-    pub fn asked(&self, name: &str) -> &str {
+    pub(super) fn asked(&self, name: &str) -> &str {
         self.query.get(name).map(String::as_str).unwrap_or_default()
     }
 
     /// The page of a list that is asked for, from 1.
-    pub fn page_number(&self) -> u64 {
+    pub(super) fn page_number(&self) -> u64 {
         self.asked("page").parse().unwrap_or(1).clamp(1, 1_000_000)
     }
 
     /// The frame of a page.
-    pub fn page(&self, title: impl Into<String>, area: Area) -> Page {
+    pub(super) fn page(&self, title: impl Into<String>, area: Area) -> Page {
         let toasts = self.message.iter().map(|message| Toast { mark: Mark::Met, message: message.clone() });
         let user = self.caller.principal.as_ref();
         Page {
@@ -128,19 +128,20 @@ impl Cx {
     }
 
     /// How long ago.
-    pub fn ago(&self, at: Timestamp) -> Html {
+    pub(super) fn ago(&self, at: Timestamp) -> Html {
         when::relative(at, self.now, &self.zone)
     }
 
     /// The page or fragment as an answer.
-    pub fn draw(&self, template: &impl Template) -> Answer {
+    pub(super) fn draw(&self, template: &impl Template) -> Answer {
         self.draw_with(StatusCode::OK, template)
     }
 
     /// The same with another status: a form with errors is 422, which htmx and browsers both show.
-    pub fn draw_with(&self, status: StatusCode, template: &impl Template) -> Answer {
+    pub(super) fn draw_with(&self, status: StatusCode, template: &impl Template) -> Answer {
         let html = template.render().map_err(|error| {
-            let why = crate::domain::job::Failure::permanent(format!("The page could not be drawn: {error}."));
+            let why =
+                crate::domain::job::Failure::permanent(format!("The page could not be drawn: {error}."));
             Trouble(AppError::Failed(why))
         })?;
         let mut response = (status, HtmlBody(html)).into_response();
@@ -153,7 +154,8 @@ impl Cx {
 
 async fn working(site: &Site) -> Result<u64, Trouble> {
     let counts = site.app.job_counts().await?;
-    let working = counts.iter().filter(|(state, _)| matches!(state, JobState::Running | JobState::Cancelling));
+    let working =
+        counts.iter().filter(|(state, _)| matches!(state, JobState::Running | JobState::Cancelling));
     Ok(working.map(|(_, count)| count).sum())
 }
 
@@ -173,7 +175,8 @@ pub(super) fn done(site: &Site, address: &str, message: &str) -> Response {
 
 /// An address of ours to go to; anything else becomes the dashboard, so that nobody is led away.
 pub(super) fn own_address(wanted: &str) -> &str {
-    let own = wanted.starts_with('/') && !wanted.starts_with("//") && !wanted.contains(['\\', '\n', '\r', '\t']);
+    let own =
+        wanted.starts_with('/') && !wanted.starts_with("//") && !wanted.contains(['\\', '\n', '\r', '\t']);
     if own && !wanted.starts_with("/sign-in") { wanted } else { "/replication" }
 }
 
@@ -218,7 +221,14 @@ mod tests {
     #[test]
     fn nobody_is_led_to_another_site_after_signing_in() {
         assert_eq!(own_address("/jobs?state=failed"), "/jobs?state=failed");
-        for foreign in ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "", "/sign-in"] {
+        for foreign in [
+            "https://evil.example/",
+            "//evil.example",
+            "/\\evil.example",
+            "javascript:alert(1)",
+            "",
+            "/sign-in",
+        ] {
             assert_eq!(own_address(foreign), "/replication", "{foreign}");
         }
     }

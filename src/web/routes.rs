@@ -7,7 +7,8 @@ use axum::routing::{MethodRouter, get, post};
 use utoipa::openapi::OpenApi;
 
 use super::pages::{
-    about, access, account, audit, dashboard, docs, job, job_list, settings, setup, ssh_keys, theme, tokens, users,
+    about, access, account, audit, dashboard, docs, job, job_list, settings, setup, ssh_keys, theme, tokens,
+    users,
 };
 use super::{Site, assets};
 

@@ -40,7 +40,8 @@ async fn of_a_thousand_guesses_a_handful_is_looked_at_and_a_restart_forgets_none
     let site = Site::new().await;
     let (mut looked_at, mut told_to_wait) = (0, 0);
     for guess in 0..500 {
-        match site.app.sign_in("admin", &SecretString::from(format!("guess {guess}")), "10.0.0.9", "x").await {
+        match site.app.sign_in("admin", &SecretString::from(format!("guess {guess}")), "10.0.0.9", "x").await
+        {
             Err(zerfaux::app::AppError::NotSignedIn) => looked_at += 1,
             Err(zerfaux::app::AppError::TooMany { .. }) => told_to_wait += 1,
             other => panic!("{other:?}"),
@@ -95,14 +96,18 @@ async fn an_unknown_name_a_wrong_password_and_a_disabled_account_are_answered_al
     let mut texts = Vec::new();
     for (name, password) in [("nobody", PASSWORD), ("admin", "wrong password"), ("viewer", PASSWORD)] {
         let got = site.browser().sign_in(name, password).await.expect(401);
-        let shown = got.text.split("role=\"alert\"").nth(1).unwrap().split("</div>").next().unwrap().to_owned();
+        let shown =
+            got.text.split("role=\"alert\"").nth(1).unwrap().split("</div>").next().unwrap().to_owned();
         texts.push(shown);
     }
     assert_eq!(texts[0], texts[1]);
     assert_eq!(texts[0], texts[2]);
     let (lines, _) = site.app.audit_lines(&Default::default()).await.unwrap();
-    let refused: Vec<&str> =
-        lines.iter().filter(|line| line.entry.action == "session.begin").map(|line| line.entry.object.as_str()).collect();
+    let refused: Vec<&str> = lines
+        .iter()
+        .filter(|line| line.entry.action == "session.begin")
+        .map(|line| line.entry.object.as_str())
+        .collect();
     assert_eq!(refused, ["viewer", "admin", "unknown account"]);
 }
 

@@ -9,8 +9,7 @@ use super::site::{PASSWORD, Site};
 async fn the_description_has_every_route_of_the_api_and_is_what_the_command_prints() {
     let site = Site::new().await;
     let served = site.browser().get("/api/openapi.json").await.expect(200).json();
-    let printed: Value =
-        serde_json::from_str(&zerfaux::api::document().to_json().unwrap()).unwrap();
+    let printed: Value = serde_json::from_str(&zerfaux::api::document().to_json().unwrap()).unwrap();
     assert_eq!(served, printed);
     assert!(served["openapi"].as_str().unwrap().starts_with("3.1"), "{}", served["openapi"]);
     let mut described: Vec<(String, String)> = Vec::new();
@@ -19,11 +18,19 @@ async fn the_description_has_every_route_of_the_api_and_is_what_the_command_prin
             described.push((method.to_uppercase(), path.clone()));
             let operation = &item[method];
             assert!(operation["summary"].is_string(), "{method} {path} says what it does");
-            assert!(operation["responses"]["default"].is_object(), "{method} {path} says what errors look like");
+            assert!(
+                operation["responses"]["default"].is_object(),
+                "{method} {path} says what errors look like"
+            );
         }
     }
     described.sort();
-    let mut routed: Vec<_> = site.listed.iter().filter(|(_, path)| path.starts_with("/api/") && path != "/api/docs").cloned().collect();
+    let mut routed: Vec<_> = site
+        .listed
+        .iter()
+        .filter(|(_, path)| path.starts_with("/api/") && path != "/api/docs")
+        .cloned()
+        .collect();
     routed.sort();
     assert_eq!(described, routed);
     // Every reference leads somewhere.
@@ -54,8 +61,12 @@ async fn a_repeated_creation_creates_nothing_again() {
     assert_eq!(site.program(&token, "GET", path, None).await.json()["total"], 1);
     // What was refused may be tried again with the same key.
     let key = [("idempotency-key", "two")];
-    site.program_with(&token, "POST", path, Some(json!({ "name": "" , "generate": "ed25519" })), &key).await.expect(422);
-    site.program_with(&token, "POST", path, Some(json!({ "name": "", "generate": "ed25519" })), &key).await.expect(422);
+    site.program_with(&token, "POST", path, Some(json!({ "name": "" , "generate": "ed25519" })), &key)
+        .await
+        .expect(422);
+    site.program_with(&token, "POST", path, Some(json!({ "name": "", "generate": "ed25519" })), &key)
+        .await
+        .expect(422);
 }
 
 #[tokio::test]

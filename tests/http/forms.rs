@@ -62,6 +62,9 @@ async fn a_form_with_the_header_instead_of_the_field_is_taken() {
     let mut admin = site.signed_in("admin").await;
     let token = admin.token.clone();
     let headers = [("sec-fetch-site", "same-origin"), ("x-csrf-token", token.as_str())];
-    admin.ask("POST", "/theme", Some(encode(&[("theme", "dark"), ("back", "/jobs")])), &headers).await.leads_to("/jobs");
+    admin
+        .ask("POST", "/theme", Some(encode(&[("theme", "dark"), ("back", "/jobs")])), &headers)
+        .await
+        .leads_to("/jobs");
     admin.get("/jobs").await.expect(200).says("data-theme=\"dark\"");
 }

@@ -85,16 +85,34 @@ async fn a_failed_job_says_why_and_can_be_retried_by_those_who_may() {
     assert!(console.header("content-disposition").contains("attachment"));
     let token = site.token("t", Role::Viewer).await;
     let api = site.program(&token, "GET", &format!("/api/replication{address}"), None).await.json();
-    for key in ["id", "kind", "state", "phase", "progress_percent", "details", "result", "error", "failed_phase",
-        "advice", "warnings", "created_by", "created_at", "started_at", "finished_at"]
-    {
+    for key in [
+        "id",
+        "kind",
+        "state",
+        "phase",
+        "progress_percent",
+        "details",
+        "result",
+        "error",
+        "failed_phase",
+        "advice",
+        "warnings",
+        "created_by",
+        "created_at",
+        "started_at",
+        "finished_at",
+    ] {
         assert!(api.get(key).is_some(), "{key} is in {api}");
     }
     assert_eq!(api["state"], "cancelled");
     assert!(!why.is_empty());
     let (lines, _) = site.app.audit_lines(&Default::default()).await.unwrap();
-    let actions: Vec<_> = lines.iter().map(|line| (line.entry.action.as_str(), line.entry.outcome.as_str())).collect();
-    assert!(actions.contains(&("job.retry", "done")) && actions.contains(&("job.cancel", "refused")), "{actions:?}");
+    let actions: Vec<_> =
+        lines.iter().map(|line| (line.entry.action.as_str(), line.entry.outcome.as_str())).collect();
+    assert!(
+        actions.contains(&("job.retry", "done")) && actions.contains(&("job.cancel", "refused")),
+        "{actions:?}"
+    );
 }
 
 #[tokio::test]
@@ -114,6 +132,9 @@ async fn the_list_is_searched_filtered_and_paged_by_its_address() {
     let list = site.program(&token, "GET", "/api/replication/jobs?limit=20&state=queued", None).await.json();
     assert_eq!((list["total"].as_u64(), list["items"].as_array().unwrap().len()), (Some(30), 20));
     let next = list["next"].as_str().unwrap();
-    let rest = site.program(&token, "GET", &format!("/api/replication/jobs?limit=20&cursor={next}"), None).await.json();
+    let rest = site
+        .program(&token, "GET", &format!("/api/replication/jobs?limit=20&cursor={next}"), None)
+        .await
+        .json();
     assert_eq!((rest["items"].as_array().unwrap().len(), rest["next"].is_null()), (10, true));
 }

@@ -9,9 +9,13 @@ async fn every_page_of_the_navigation_can_be_drawn_for_each_role() {
     for role in Role::ALL {
         let mut browser = site.signed_in(role.as_str()).await;
         let page = browser.get("/replication").await.expect(200);
-        let navigation = page.text.split("<nav class=\"nav\"").nth(1).unwrap().split("</nav>").next().unwrap();
-        let addresses: Vec<String> =
-            navigation.split("href=\"/").skip(1).map(|rest| format!("/{}", rest.split('"').next().unwrap())).collect();
+        let navigation =
+            page.text.split("<nav class=\"nav\"").nth(1).unwrap().split("</nav>").next().unwrap();
+        let addresses: Vec<String> = navigation
+            .split("href=\"/")
+            .skip(1)
+            .map(|rest| format!("/{}", rest.split('"').next().unwrap()))
+            .collect();
         assert!(addresses.len() >= 6, "{addresses:?}");
         for address in addresses {
             let page = browser.get(&address).await.expect(200);
@@ -24,7 +28,11 @@ async fn every_page_of_the_navigation_can_be_drawn_for_each_role() {
 async fn a_key_is_made_shown_and_deleted_and_its_private_half_is_nowhere() {
     let site = Site::new().await;
     let mut admin = site.signed_in("admin").await;
-    admin.post("/ssh-keys", &[("name", ""), ("generate", "ed25519")]).await.expect(422).says("1 to 100 characters");
+    admin
+        .post("/ssh-keys", &[("name", ""), ("generate", "ed25519")])
+        .await
+        .expect(422)
+        .says("1 to 100 characters");
     let got = admin.post("/ssh-keys", &[("name", "<b>lab & co"), ("generate", "ed25519")]).await.expect(303);
     let address = got.header("location").to_owned();
     let page = admin.get(&address).await.expect(200);
@@ -69,7 +77,8 @@ async fn files_are_kept_by_browsers_and_nothing_outside_can_be_asked_for() {
     assert!(got.header("cache-control").contains("immutable"));
     let tag = got.header("etag").to_owned();
     browser.ask("GET", "/static/app.css", None, &[("if-none-match", &tag)]).await.expect(304);
-    for path in ["/static/../Cargo.toml", "/static/%2e%2e/Cargo.toml", "/static//etc/passwd", "/static/none"] {
+    for path in ["/static/../Cargo.toml", "/static/%2e%2e/Cargo.toml", "/static//etc/passwd", "/static/none"]
+    {
         assert_eq!(browser.get(path).await.status, 404, "{path}");
     }
 }

@@ -14,8 +14,16 @@ async fn the_table_and_the_router_have_the_same_lines() {
     let routed: BTreeSet<(String, String)> = site.listed.iter().cloned().collect();
     let ruled: BTreeSet<(String, String)> =
         RULES.iter().map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned())).collect();
-    assert_eq!(routed.difference(&ruled).collect::<Vec<_>>(), Vec::<&(String, String)>::new(), "not in the table");
-    assert_eq!(ruled.difference(&routed).collect::<Vec<_>>(), Vec::<&(String, String)>::new(), "without a route");
+    assert_eq!(
+        routed.difference(&ruled).collect::<Vec<_>>(),
+        Vec::<&(String, String)>::new(),
+        "not in the table"
+    );
+    assert_eq!(
+        ruled.difference(&routed).collect::<Vec<_>>(),
+        Vec::<&(String, String)>::new(),
+        "without a route"
+    );
     assert!(routed.len() > 60, "{} routes", routed.len());
 }
 
@@ -79,7 +87,10 @@ async fn every_answer_carries_the_headers_and_no_page_carries_script_or_style() 
         }
         let got = admin.get(&filled(path)).await;
         let policy = got.header("content-security-policy").to_owned();
-        assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
+        assert!(
+            policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"),
+            "{path}: {policy}"
+        );
         assert!(!policy.contains("unsafe"), "{path}: {policy}");
         assert_eq!(got.header("x-content-type-options"), "nosniff", "{path}");
         assert_eq!(got.header("referrer-policy"), "same-origin", "{path}");
@@ -94,7 +105,10 @@ async fn every_answer_carries_the_headers_and_no_page_carries_script_or_style() 
             }
             for address in ["http://", "https://"] {
                 for attribute in ["src=\"", "href=\"", "action=\""] {
-                    assert!(!got.text.contains(&format!("{attribute}{address}")), "{path} loads from elsewhere");
+                    assert!(
+                        !got.text.contains(&format!("{attribute}{address}")),
+                        "{path} loads from elsewhere"
+                    );
                 }
             }
         }

@@ -68,7 +68,8 @@ async fn the_service_answers_over_tls_keeps_its_certificate_and_ends_in_peace() 
     assert_eq!((got.status().as_u16(), got.version()), (200, reqwest::Version::HTTP_2));
     let ready = client.get(format!("{}/readyz", service.address)).send().await.unwrap();
     assert_eq!(ready.status(), 200);
-    let metrics = client.get(format!("{}/metrics", service.address)).send().await.unwrap().text().await.unwrap();
+    let metrics =
+        client.get(format!("{}/metrics", service.address)).send().await.unwrap().text().await.unwrap();
     assert!(metrics.contains("zerfaux_jobs{state=\"failed\"} 0"), "{metrics}");
     let certificate = std::fs::read(data.path().join("tls/certificate.pem")).unwrap();
 

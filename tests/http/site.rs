@@ -138,7 +138,9 @@ impl Site {
             request = request.header(*name, *value);
         }
         let request = match body {
-            Some(body) => request.header("content-type", "application/json").body(Body::from(body.to_string())),
+            Some(body) => {
+                request.header("content-type", "application/json").body(Body::from(body.to_string()))
+            }
             None => request.body(Body::empty()),
         };
         self.send(request.unwrap()).await
@@ -189,7 +191,8 @@ impl Browser<'_> {
     ) -> Got {
         let mut request = Request::builder().method(method).uri(path).header("host", HOST);
         if !self.cookies.is_empty() {
-            let sent: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let sent: Vec<String> =
+                self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
             request = request.header("cookie", sent.join("; "));
         }
         for (name, value) in headers {

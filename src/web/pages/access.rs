@@ -23,7 +23,8 @@ pub(crate) async fn sign_in_page(State(site): State<Site>, cx: Cx) -> Answer {
     }
     let notice = match site.app.needs_setup().await? {
         true => Some(
-            "Nobody can sign in yet. Open the one-time setup link that Zerfaux printed when it was started.".to_owned(),
+            "Nobody can sign in yet. Open the one-time setup link that Zerfaux printed when it was started."
+                .to_owned(),
         ),
         false => None,
     };

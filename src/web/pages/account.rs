@@ -47,7 +47,9 @@ pub(crate) async fn password(State(site): State<Site>, cx: Cx, Form(form): Typed
         vec![FieldError { field: "again", message: "The two new passwords differ.".to_owned() }]
     } else {
         match site.app.change_own_password(cx.who()?, &old, &new).await {
-            Ok(()) => return Ok(done(&site, "/account", "Your password was changed. Other sessions have ended.")),
+            Ok(()) => {
+                return Ok(done(&site, "/account", "Your password was changed. Other sessions have ended."));
+            }
             Err(error) => beside(error, "old_password")?,
         }
     };

@@ -39,7 +39,10 @@ pub(crate) async fn page(State(site): State<Site>, cx: Cx) -> Answer {
         true => {
             let verdict = site.app.verify_audit().await?;
             match verdict.broken {
-                None => Status::new(Mark::Met, format!("unbroken, {} lines, head {}", verdict.lines, verdict.head)),
+                None => Status::new(
+                    Mark::Met,
+                    format!("unbroken, {} lines, head {}", verdict.lines, verdict.head),
+                ),
                 Some(broken) => {
                     Status::new(Mark::Broken, format!("broken at line {}: {}", broken.seq, broken.what))
                 }

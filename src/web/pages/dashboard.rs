@@ -59,7 +59,8 @@ async fn board(site: &Site, cx: &Cx) -> Result<Board, Trouble> {
         attention.push(Attention {
             status: Status::new(Mark::Risk, "at risk"),
             what: link("Recovery key", "/settings".to_owned()),
-            why: "None was made: if this machine is lost, every password and key has to be entered again.".to_owned(),
+            why: "None was made: if this machine is lost, every password and key has to be entered again."
+                .to_owned(),
             mend: link("Make one", "/settings".to_owned()),
         });
     }

@@ -63,7 +63,11 @@ fn operations(api: &Value) -> Vec<Operation> {
                 method: method.to_uppercase(),
                 path: path.clone(),
                 summary: text(&operation["summary"]),
-                paragraphs: description.split("\n\n").map(str::to_owned).filter(|one| !one.is_empty()).collect(),
+                paragraphs: description
+                    .split("\n\n")
+                    .map(str::to_owned)
+                    .filter(|one| !one.is_empty())
+                    .collect(),
                 takes: takes(api, operation),
                 answers: answers(operation),
             });
@@ -86,7 +90,8 @@ fn takes(api: &Value, operation: &Value) -> Vec<Described> {
     let content = &operation["requestBody"]["content"];
     let body = content.as_object().and_then(|kinds| kinds.values().next()).map(|kind| &kind["schema"]);
     let body = body.map(|schema| resolve(api, schema)).unwrap_or(&Value::Null);
-    let required: Vec<&str> = body["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let required: Vec<&str> =
+        body["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     for (name, schema) in body["properties"].as_object().into_iter().flatten() {
         let needed = if required.contains(&name.as_str()) { "required" } else { "optional" };
         let about = text(&schema["description"]);

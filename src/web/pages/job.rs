@@ -74,7 +74,10 @@ async fn console_of(site: &Site, cx: &Cx, job: &Job) -> Result<Console, crate::w
 fn view(cx: &Cx, job: &Job, known: &[KnownPhase], console: Console) -> JobView {
     let text = |text: &str| Html(html::escape(text).to_string());
     let operator = cx.may(Role::Operator);
-    let mut facts = vec![("started by".to_owned(), text(&job.created_by)), ("asked for".to_owned(), cx.ago(job.created_at))];
+    let mut facts = vec![
+        ("started by".to_owned(), text(&job.created_by)),
+        ("asked for".to_owned(), cx.ago(job.created_at)),
+    ];
     if job.started_at.is_some() {
         let word = if job.finished_at.is_some() { "took" } else { "at work for" };
         facts.push((word.to_owned(), text(&took(cx, job))));
@@ -94,7 +97,8 @@ fn view(cx: &Cx, job: &Job, known: &[KnownPhase], console: Console) -> JobView {
         warnings: job.warnings.clone(),
         phases: phases(job, known),
         made: Vec::new(),
-        can_cancel: operator && matches!(job.state, JobState::Queued | JobState::Running | JobState::Interrupted),
+        can_cancel: operator
+            && matches!(job.state, JobState::Queued | JobState::Running | JobState::Interrupted),
         retry_from: (operator && ended_badly).then_some(retry),
         can_clean_up: operator && (ended_badly || job.state == JobState::Waiting),
         console,
@@ -169,7 +173,13 @@ pub(crate) async fn console(State(site): State<Site>, Path(id): Path<JobId>) -> 
     Ok(([("content-type", kind), ("content-disposition", name)], text).into_response())
 }
 
-async fn ask(site: &Site, cx: &Cx, id: JobId, verb: JobVerb, said: &str) -> Result<Response, crate::web::Trouble> {
+async fn ask(
+    site: &Site,
+    cx: &Cx,
+    id: JobId,
+    verb: JobVerb,
+    said: &str,
+) -> Result<Response, crate::web::Trouble> {
     site.app.ask_of_job(cx.who()?, id, verb).await?;
     Ok(done(site, &format!("/jobs/{id}"), said))
 }

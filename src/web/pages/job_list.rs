@@ -57,7 +57,8 @@ pub(crate) async fn page(State(site): State<Site>, cx: Cx) -> Answer {
         return cx.draw(&JobRows { page: frame, list, rows });
     }
     let any = |label: &str| Choice::new("", label);
-    let kinds = std::iter::once(any("any")).chain(site.app.job_kinds().into_iter().map(|kind| Choice::new(kind, kind)));
+    let kinds = std::iter::once(any("any"))
+        .chain(site.app.job_kinds().into_iter().map(|kind| Choice::new(kind, kind)));
     let states = std::iter::once(any("any"))
         .chain(JobState::ALL.into_iter().map(|state| Choice::new(state.as_str(), state.as_str())));
     cx.draw(&Jobs {

@@ -35,7 +35,11 @@ pub(crate) async fn page(State(site): State<Site>, cx: Cx) -> Answer {
 fn draw(cx: &Cx, status: StatusCode, name: &str, code: &str, errors: &[FieldError]) -> Answer {
     let error = |field| error_of(errors, field);
     let fields = vec![
-        Field::line("name", "Your name here").value(name).autocomplete("username").first().error(error("name")),
+        Field::line("name", "Your name here")
+            .value(name)
+            .autocomplete("username")
+            .first()
+            .error(error("name")),
         Field::password("password", "Password", "new-password")
             .hint("At least 8 characters; 15 or more are better. Any characters.")
             .error(error("password")),

@@ -100,13 +100,7 @@ pub(crate) async fn ask(State(site): State<Site>, cx: Cx, Path(id): Path<SshKeyI
     draw_ask(&site, &cx, StatusCode::OK, id, None).await
 }
 
-async fn draw_ask(
-    site: &Site,
-    cx: &Cx,
-    status: StatusCode,
-    id: SshKeyId,
-    error: Option<String>,
-) -> Answer {
+async fn draw_ask(site: &Site, cx: &Cx, status: StatusCode, id: SshKeyId, error: Option<String>) -> Answer {
     let key = site.app.ssh_key(id).await?;
     let mut page = cx.page("Delete an SSH key", Area::SshKeys);
     page.crumbs = crumbs();
@@ -116,7 +110,8 @@ async fn draw_ask(
         question: format!("Delete the SSH key {}?", key.name),
         consequences: vec![
             "Its private half is destroyed and cannot be brought back.".to_owned(),
-            "The public half stays in the authorized_keys of hosts until somebody takes it out there.".to_owned(),
+            "The public half stays in the authorized_keys of hosts until somebody takes it out there."
+                .to_owned(),
         ],
         button: format!("Delete {}", key.name),
         name: key.name,

@@ -9,11 +9,11 @@ use super::users::{crumbs, described, roles};
 use crate::app::FieldError;
 use crate::web::cx::{Cx, Typed, beside, done, error_of, typed};
 use crate::web::screens::users::{TokenRow, UserForm};
-use crate::web::view::{Page, Status};
 use crate::web::view::form::Field;
 use crate::web::view::list::in_query;
 use crate::web::view::navigation::Area;
 use crate::web::view::status::Mark;
+use crate::web::view::{Page, Status};
 use crate::web::{Answer, Site, Trouble};
 
 #[derive(Template)]
