@@ -1,9 +1,12 @@
 //! Zerfaux: disaster recovery for VMware vSphere with OpenZFS as the transport.
 //!
 //! ```text
-//!            cli            draw and parse; no rules
-//!             │
-//!            app            one use case = one transaction, perhaps a job; returns at once
+//!     server                listener, TLS, layers around every request
+//!    ┌───┴───┐
+//!   web     api     cli     draw and parse; no rules
+//!    └───┬───┴───────┘
+//!        ├── auth           passwords, sessions, the table of routes and roles
+//!       app                 one use case = one transaction, perhaps a job; returns at once
 //!             │
 //!           engine          claims jobs, runs their steps, records every event, schedules, recovers
 //!             │

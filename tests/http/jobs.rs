@@ -1,4 +1,4 @@
-//! Jobs that one watches, stops and tries again: a replication that cannot succeed, because its host does not exist.
+//! Jobs that one watches, stops and tries again: a replication that cannot succeed, because there is nothing of that name.
 
 use std::time::Duration;
 
@@ -20,13 +20,10 @@ async fn enqueue(app: &App) -> JobId {
 }
 
 fn input() -> serde_json::Value {
-    let location = |dataset: &str| {
-        serde_json::json!({ "host": { "ssh": {
-            "endpoint": { "user": "root", "host": "127.0.0.1", "port": 1 },
-            "identities": [], "host_keys": { "pinned": "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" } } },
-            "dataset": dataset })
-    };
-    serde_json::json!({ "source": location("tank/vm"), "destination": location("backup/vm") })
+    let location = |dataset: &str| serde_json::json!({ "host": "local", "dataset": dataset });
+    serde_json::json!({
+        "source": location("no-such-pool/tank/vm"), "destination": location("no-such-pool/backup/vm"),
+    })
 }
 
 #[tokio::test]
