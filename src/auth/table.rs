@@ -112,6 +112,11 @@ pub fn need(method: &str, path: &str) -> Option<Need> {
     RULES.iter().find(|(m, p, _)| *m == method && *p == path).map(|(.., need)| *need)
 }
 
+/// The methods that the table has for an address.
+pub fn methods(path: &str) -> Vec<&'static str> {
+    RULES.iter().filter(|(_, known, _)| *known == path).map(|(method, ..)| *method).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,7 +6,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use crate::app::{App, AppError, Principal};
-use crate::auth::table::{Need, need};
+use crate::auth::table::{Need, methods, need};
 use crate::auth::{Via, limits};
 use crate::domain::access::Role;
 use crate::web::view::list::in_query;
@@ -17,8 +17,10 @@ pub(super) async fn guard(State(app): State<App>, request: Request, next: Next) 
     // Requests that match no route reach no handler: the fallback answers them with "not found".
     let Some(path) = request.extensions().get::<MatchedPath>() else { return next.run(request).await };
     let Some(need) = need(request.method().as_str(), path.as_str()) else {
-        if request.method() == axum::http::Method::OPTIONS {
-            return StatusCode::METHOD_NOT_ALLOWED.into_response();
+        // The address is known, its method is not: whatever the router has there, it is not reached.
+        let methods = methods(path.as_str());
+        if !methods.is_empty() {
+            return (StatusCode::METHOD_NOT_ALLOWED, [("allow", methods.join(", "))]).into_response();
         }
         tracing::error!(path = path.as_str(), method = %request.method(), "a route is missing in the table of access");
         return Trouble(AppError::Denied("Nobody may ask for this.".into())).into_response();

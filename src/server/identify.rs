@@ -36,8 +36,10 @@ pub(super) async fn identify(State(this): State<Identify>, mut request: Request,
     let mut response = next.run(request).await;
     // The layer that draws errors lies outside of this one.
     response.extensions_mut().insert(caller);
-    // A browser without any cookie gets one, so that the form it is shown can be told from a foreign one.
-    if let Some(cookie) = fresh
+    // A browser without any cookie gets one with its first page, so that the form there can be told from a foreign one.
+    let kind = response.headers().get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if kind.starts_with("text/html")
+        && let Some(cookie) = fresh
         && let Ok(value) = HeaderValue::from_str(&cookie)
     {
         response.headers_mut().append("set-cookie", value);

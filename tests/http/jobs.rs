@@ -57,6 +57,23 @@ async fn a_job_is_watched_live_and_the_stream_ends_with_it() {
 }
 
 #[tokio::test]
+async fn a_stream_does_not_hold_up_the_end_of_the_service() {
+    let site = Site::new().await;
+    let token = site.token("t", Role::Viewer).await;
+    let id = enqueue(&site.app).await;
+    let request = Request::builder()
+        .uri(format!("/api/replication/jobs/{id}/events"))
+        .header("authorization", format!("Bearer {token}"))
+        .body(Body::empty())
+        .unwrap();
+    let response = site.router.clone().oneshot(request).await.unwrap();
+    let mut stream = response.into_body().into_data_stream();
+    site.closing.cancel();
+    let ended = async { while stream.next().await.is_some() {} };
+    tokio::time::timeout(Duration::from_secs(10), ended).await.expect("the stream ends");
+}
+
+#[tokio::test]
 async fn a_failed_job_says_why_and_can_be_retried_by_those_who_may() {
     let site = Site::new().await;
     let id = enqueue(&site.app).await;

@@ -16,6 +16,8 @@ async fn every_page_of_the_navigation_can_be_drawn_for_each_role() {
             .skip(1)
             .map(|rest| format!("/{}", rest.split('"').next().unwrap()))
             .collect();
+        let addresses: Vec<String> =
+            addresses.into_iter().filter(|one| !one.starts_with("/static/")).collect();
         assert!(addresses.len() >= 6, "{addresses:?}");
         for address in addresses {
             let page = browser.get(&address).await.expect(200);
