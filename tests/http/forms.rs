@@ -4,6 +4,9 @@ use zerfaux::auth::table::RULES;
 
 use super::site::{Site, encode, filled};
 
+/// What is wrong with the request, its form, its headers.
+type Case<'a> = (&'a str, String, &'a [(&'a str, &'a str)]);
+
 #[tokio::test]
 async fn every_changing_route_refuses_requests_from_elsewhere() {
     let site = Site::new().await;
@@ -18,7 +21,7 @@ async fn every_changing_route_refuses_requests_from_elsewhere() {
     for (method, path, _) in RULES.iter().filter(|(method, ..)| *method != "GET") {
         let path = filled(path);
         let right = encode(&[("csrf", &own)]);
-        let cases: [(&str, String, &[(&str, &str)]); 6] = [
+        let cases: [Case<'_>; 6] = [
             ("no token", encode(&[("name", "x")]), &[("sec-fetch-site", "same-origin")]),
             ("a foreign token", encode(&[("csrf", &foreign_token)]), &[("sec-fetch-site", "same-origin")]),
             ("another site, says the browser", right.clone(), &[("sec-fetch-site", "cross-site")]),
