@@ -1,4 +1,6 @@
-use zerfaux::web::screens::appliances::{AppliancePage, ApplianceRow, Appliances, ConfirmHostKey, DatasetRow, NewAppliance, PoolRow};
+use zerfaux::web::screens::appliances::{
+    AppliancePage, ApplianceRow, Appliances, ConfirmHostKey, DatasetRow, NewAppliance, PoolRow,
+};
 use zerfaux::web::view::form::{Choice, Field};
 use zerfaux::web::view::plot::Plot;
 
@@ -6,8 +8,18 @@ use super::*;
 
 pub(crate) fn pages() -> Vec<(&'static str, String)> {
     vec![
-        draw("appliances", &Appliances { page: page("Appliances", Area::Appliances), rows: vec![row(0), row(1), row(2)], has_key: true }),
-        draw("appliances-none", &Appliances { page: page("Appliances", Area::Appliances), rows: vec![], has_key: false }),
+        draw(
+            "appliances",
+            &Appliances {
+                page: page("Appliances", Area::Appliances),
+                rows: vec![row(0), row(1), row(2)],
+                has_key: true,
+            },
+        ),
+        draw(
+            "appliances-none",
+            &Appliances { page: page("Appliances", Area::Appliances), rows: vec![], has_key: false },
+        ),
         draw("appliance", &one()),
         draw("appliance-new", &new()),
         draw(
@@ -31,9 +43,15 @@ fn row(at: usize) -> ApplianceRow {
         name: names[at].into(),
         address: "/appliances/1".into(),
         endpoint: format!("zfsadmin@10.{}.0.21:22", at),
-        status: [says(Mark::Met, "healthy"), says(Mark::Risk, "nearly full"), says(Mark::Broken, "unreachable")][at].clone(),
+        status: [
+            says(Mark::Met, "healthy"),
+            says(Mark::Risk, "nearly full"),
+            says(Mark::Broken, "unreachable"),
+        ][at]
+            .clone(),
         version: "2.2.6".into(),
-        capacity: [Some((51, "4.1 of 8 TiB".to_owned())), Some((87, "7 of 8 TiB".to_owned())), None][at].clone(),
+        capacity: [Some((51, "4.1 of 8 TiB".to_owned())), Some((87, "7 of 8 TiB".to_owned())), None][at]
+            .clone(),
         capacity_mark: ["met", "risk", "met"][at],
         checked: Some(ago(31)),
     }
@@ -42,7 +60,12 @@ fn row(at: usize) -> ApplianceRow {
 fn one() -> AppliancePage {
     let tib = 1_099_511_627_776.0;
     let points: Vec<_> = (0..60i64)
-        .map(|day| (now() - (24 * (60 - day)).hours(), (4.2 + day as f64 * 0.043 + f64::from((day * 7 % 5) as i32) * 0.05) * tib))
+        .map(|day| {
+            (
+                now() - (24 * (60 - day)).hours(),
+                (4.2 + day as f64 * 0.043 + f64::from((day * 7 % 5) as i32) * 0.05) * tib,
+            )
+        })
         .collect();
     let limit = 8.0 * tib;
     let capacity = Plot {
@@ -88,18 +111,35 @@ fn new() -> NewAppliance {
         page: below("Add an appliance", Area::Appliances),
         action: "/appliances".into(),
         groups: vec![
-            ("How it is reached", "Over SSH, with a key.", vec![
-                Field::line("name", "Name").first(),
-                Field::line("hostname", "Address").value("10.1.0.22").hint("Name or address that Zerfaux reaches."),
-                Field::number("port", "Port").value("22"),
-                Field::line("ssh_username", "User").value("zfsadmin"),
-                Field::select("ssh_key_id", "SSH key", vec![Choice::new("1", "appliances-2026")]).value("1"),
-            ]),
-            ("Where data flows", "Each is the address above if left empty.", vec![
-                Field::line("nfs_address", "NFS address").optional().hint("What hosts mount."),
-                Field::line("replication_address", "Replication address").optional().error(Some("10.1.20.300 is no address: the last number is above 255.")).value("10.1.20.300"),
-            ]),
+            (
+                "How it is reached",
+                "Over SSH, with a key.",
+                vec![
+                    Field::line("name", "Name").first(),
+                    Field::line("hostname", "Address")
+                        .value("10.1.0.22")
+                        .hint("Name or address that Zerfaux reaches."),
+                    Field::number("port", "Port").value("22"),
+                    Field::line("ssh_username", "User").value("zfsadmin"),
+                    Field::select("ssh_key_id", "SSH key", vec![Choice::new("1", "appliances-2026")])
+                        .value("1"),
+                ],
+            ),
+            (
+                "Where data flows",
+                "Each is the address above if left empty.",
+                vec![
+                    Field::line("nfs_address", "NFS address").optional().hint("What hosts mount."),
+                    Field::line("replication_address", "Replication address")
+                        .optional()
+                        .error(Some("10.1.20.300 is no address: the last number is above 255."))
+                        .value("10.1.20.300"),
+                ],
+            ),
         ],
-        trouble: Some(("Could not sign in to 10.1.0.22 as zfsadmin: the key was rejected.".into(), "Put the public key of appliances-2026 into its authorized_keys, then try again.".into())),
+        trouble: Some((
+            "Could not sign in to 10.1.0.22 as zfsadmin: the key was rejected.".into(),
+            "Put the public key of appliances-2026 into its authorized_keys, then try again.".into(),
+        )),
     }
 }

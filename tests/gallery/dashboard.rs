@@ -27,7 +27,11 @@ fn group(name: &str, status: Status, vms: u64, rpo: &str, newest: i64, ready: &s
     let bars: Vec<_> = (0..24u32)
         .map(|hour| {
             let mark = if status.mark == Mark::Broken && hour > 21 { Mark::Broken } else { Mark::Met };
-            Some((f64::from((hour * 7 + vms as u32 * 3) % 11 + 2) * if mark == Mark::Broken { 3.0 } else { 1.0 }, mark))
+            Some((
+                f64::from((hour * 7 + vms as u32 * 3) % 11 + 2)
+                    * if mark == Mark::Broken { 3.0 } else { 1.0 },
+                mark,
+            ))
         })
         .collect();
     GroupRow {
@@ -36,7 +40,10 @@ fn group(name: &str, status: Status, vms: u64, rpo: &str, newest: i64, ready: &s
         vms,
         rpo: rpo.into(),
         newest: Some(ago(newest)),
-        day: chart::bars(&bars, &format!("Age of the newest checkpoint of {name} in each of the last 24 hours")),
+        day: chart::bars(
+            &bars,
+            &format!("Age of the newest checkpoint of {name} in each of the last 24 hours"),
+        ),
         next: (status.mark != Mark::Broken).then(|| ago(-125)),
         ready: ready.into(),
         status,
@@ -79,11 +86,30 @@ fn board() -> Board {
     Board {
         tally: vec![says(Mark::Met, "11 met"), says(Mark::Risk, "1 at risk"), says(Mark::Broken, "1 broken")],
         attention: vec![
-            attention(Mark::Broken.into(), "erp-prod", "RPO 15 min broken for 42 min: zfs-dr-2 shows another host key than the accepted one.", "Look"),
-            attention(Mark::Risk.into(), "zfs-dr-1", "tank is 87 % full, and full in about 9 days at this rate.", "Grow"),
-            attention(says(Mark::Unknown, "never tested"), "web-tier", "Nobody has started these 12 VMs at the DR site yet.", "Test now"),
+            attention(
+                Mark::Broken.into(),
+                "erp-prod",
+                "RPO 15 min broken for 42 min: zfs-dr-2 shows another host key than the accepted one.",
+                "Look",
+            ),
+            attention(
+                Mark::Risk.into(),
+                "zfs-dr-1",
+                "tank is 87 % full, and full in about 9 days at this rate.",
+                "Grow",
+            ),
+            attention(
+                says(Mark::Unknown, "never tested"),
+                "web-tier",
+                "Nobody has started these 12 VMs at the DR site yet.",
+                "Test now",
+            ),
         ],
-        map: Some(site_map(&sites, &flows, "Both sites with their appliances, and the protection groups between them")),
+        map: Some(site_map(
+            &sites,
+            &flows,
+            "Both sites with their appliances, and the protection groups between them",
+        )),
         groups: vec![
             group("erp-prod", Mark::Broken.into(), 6, "15 m", 3420, "4/6"),
             group("legacy-crm", says(Mark::Unknown, "paused"), 2, "1 h", 86_000, "2/2"),
@@ -91,15 +117,32 @@ fn board() -> Board {
             group("files", Mark::Met.into(), 3, "1 h", 904, "3/3"),
         ],
         running: vec![
-            row("replicate", "web-tier", zerfaux::domain::job::JobState::Running, Some((61, "38.0 MiB/s, 1 m left")), 95),
+            row(
+                "replicate",
+                "web-tier",
+                zerfaux::domain::job::JobState::Running,
+                Some((61, "38.0 MiB/s, 1 m left")),
+                95,
+            ),
             row("vcenter_sync", "vc-potsdam", zerfaux::domain::job::JobState::Running, None, 4),
             row("health_check", "zfs-dr-1", zerfaux::domain::job::JobState::Running, Some((20, "")), 2),
         ],
         recent: vec![],
         first_run: [true, true, true, false, false, false]
             .iter()
-            .zip(["Connect both vCenters", "Sync their inventory", "Add an appliance at each site", "Protect a first group", "Create DR shells", "Rehearse a failover"])
-            .map(|(done, label)| FirstRunStep { done: *done, label: label.into(), address: label.starts_with("Protect").then(|| "/groups/new".into()) })
+            .zip([
+                "Connect both vCenters",
+                "Sync their inventory",
+                "Add an appliance at each site",
+                "Protect a first group",
+                "Create DR shells",
+                "Rehearse a failover",
+            ])
+            .map(|(done, label)| FirstRunStep {
+                done: *done,
+                label: label.into(),
+                address: label.starts_with("Protect").then(|| "/groups/new".into()),
+            })
             .collect(),
     }
 }
@@ -114,7 +157,11 @@ fn first() -> Board {
         recent: vec![],
         first_run: ["Connect both vCenters", "Make an SSH key", "Add an appliance at each site"]
             .iter()
-            .map(|label| FirstRunStep { done: false, label: (*label).into(), address: label.starts_with("Connect").then(|| "/vcenters/new".into()) })
+            .map(|label| FirstRunStep {
+                done: false,
+                label: (*label).into(),
+                address: label.starts_with("Connect").then(|| "/vcenters/new".into()),
+            })
             .collect(),
     }
 }

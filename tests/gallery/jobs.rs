@@ -29,8 +29,14 @@ pub(crate) fn row(kind: &str, on: &str, state: JobState, progress: Option<(u8, &
 pub(crate) fn pages() -> Vec<(&'static str, String)> {
     vec![
         draw("jobs", &list(25)),
-        draw("jobs-none", &Jobs { rows: vec![], list: List { total: 0, filters: vec![], ..list(0).list }, ..list(0) }),
-        draw("jobs-nothing-found", &Jobs { rows: vec![], list: List { search: "xyz".into(), total: 0, ..list(0).list }, ..list(0) }),
+        draw(
+            "jobs-none",
+            &Jobs { rows: vec![], list: List { total: 0, filters: vec![], ..list(0).list }, ..list(0) },
+        ),
+        draw(
+            "jobs-nothing-found",
+            &Jobs { rows: vec![], list: List { search: "xyz".into(), total: 0, ..list(0).list }, ..list(0) },
+        ),
         draw("job-running", &JobPage { page: job_page(), job: running() }),
         draw("job-failed", &JobPage { page: job_page(), job: failed() }),
         draw("job-done", &JobPage { page: job_page(), job: done() }),
@@ -42,8 +48,28 @@ fn job_page() -> Page {
 }
 
 fn list(rows: usize) -> Jobs {
-    let states = [JobState::Running, JobState::Running, JobState::Waiting, JobState::Queued, JobState::Failed, JobState::Succeeded, JobState::Succeeded, JobState::Cancelled, JobState::Succeeded];
-    let names = [("replicate", "web-tier"), ("vcenter_sync", "vc-berlin"), ("test_failover", "erp-prod"), ("replicate", "files"), ("deploy_zfs_target", "zfs-dr-20261120"), ("health_check", "zfs-prod-1"), ("create_dr_shell", "app-03"), ("backup", "zfs-dr-1"), ("migrate_services", "authelia, authelia-mariadb, authelia-redis")];
+    let states = [
+        JobState::Running,
+        JobState::Running,
+        JobState::Waiting,
+        JobState::Queued,
+        JobState::Failed,
+        JobState::Succeeded,
+        JobState::Succeeded,
+        JobState::Cancelled,
+        JobState::Succeeded,
+    ];
+    let names = [
+        ("replicate", "web-tier"),
+        ("vcenter_sync", "vc-berlin"),
+        ("test_failover", "erp-prod"),
+        ("replicate", "files"),
+        ("deploy_zfs_target", "zfs-dr-20261120"),
+        ("health_check", "zfs-prod-1"),
+        ("create_dr_shell", "app-03"),
+        ("backup", "zfs-dr-1"),
+        ("migrate_services", "authelia, authelia-mariadb, authelia-redis"),
+    ];
     Jobs {
         page: page("Jobs", Area::Jobs),
         list: List {
@@ -63,7 +89,13 @@ fn list(rows: usize) -> Jobs {
         rows: (0..rows)
             .map(|at| {
                 let (kind, on) = names[at % names.len()];
-                row(kind, on, states[(at * 5) % states.len()], (at % 2 == 0).then_some((61, "38.0 MiB/s, 1 m left")), at as i64 * 173 + 4)
+                row(
+                    kind,
+                    on,
+                    states[(at * 5) % states.len()],
+                    (at % 2 == 0).then_some((61, "38.0 MiB/s, 1 m left")),
+                    at as i64 * 173 + 4,
+                )
             })
             .collect(),
     }
@@ -78,7 +110,11 @@ fn line(at: i64, level: &'static str, message: &str) -> Line {
 }
 
 fn running() -> JobView {
-    let progress = Progress { percent: Some(61), label: "transfer".into(), rest: Some("3.42 of 5.60 GiB · 38.0 MiB/s · 1 m left".into()) };
+    let progress = Progress {
+        percent: Some(61),
+        label: "transfer".into(),
+        rest: Some("3.42 of 5.60 GiB · 38.0 MiB/s · 1 m left".into()),
+    };
     let mut phases = vec![
         phase("look", PhaseState::Done, Some("0.4 s")),
         phase("set_aside", PhaseState::Skipped, None),
@@ -91,19 +127,40 @@ fn running() -> JobView {
     phases[1].note = Some("Nothing stands in the way.".into());
     phases[3].progress = Some(progress.clone());
     let mut lines = vec![
-        line(100, "info", "Looking at tank/zerfaux/live/web-tier on zfs-prod-1 and tank/zerfaux/replica/web-tier on zfs-dr-1"),
-        line(99, "debug", "zfs list -Hp -t snapshot,bookmark -o name,guid,createtxg tank/zerfaux/live/web-tier"),
+        line(
+            100,
+            "info",
+            "Looking at tank/zerfaux/live/web-tier on zfs-prod-1 and tank/zerfaux/replica/web-tier on zfs-dr-1",
+        ),
+        line(
+            99,
+            "debug",
+            "zfs list -Hp -t snapshot,bookmark -o name,guid,createtxg tank/zerfaux/live/web-tier",
+        ),
         line(99, "success", "Newest common snapshot: zx-web-tier-20261120T140000Z-0412"),
         line(97, "info", "Snapshot zx-web-tier-20261120T140500Z-0413 taken, 12 VMs, quiesced"),
         line(96, "warn", "app-02: VMware Tools are not running, so its file systems were not quiesced"),
-        line(95, "info", "Sending incrementally from 0412 to 0413, 5.60 GiB, direct from zfs-prod-1 to zfs-dr-1"),
+        line(
+            95,
+            "info",
+            "Sending incrementally from 0412 to 0413, 5.60 GiB, direct from zfs-prod-1 to zfs-dr-1",
+        ),
     ];
-    lines.extend((0..30).map(|at| line(92 - at * 3, "info", &format!("{} MiB sent, {} MiB/s", (at + 1) * 114, 36 + at % 5))));
+    lines.extend(
+        (0..30).map(|at| {
+            line(92 - at * 3, "info", &format!("{} MiB sent, {} MiB/s", (at + 1) * 114, 36 + at % 5))
+        }),
+    );
     JobView {
         address: "/jobs/0193".into(),
         events: Some("/jobs/0193/events".into()),
         status: JobState::Running.into(),
-        facts: vec![("by".into(), html::text("scheduler")), ("since".into(), ago(100)), ("from".into(), html::text("zfs-prod-1")), ("to".into(), html::text("zfs-dr-1"))],
+        facts: vec![
+            ("by".into(), html::text("scheduler")),
+            ("since".into(), ago(100)),
+            ("from".into(), html::text("zfs-prod-1")),
+            ("to".into(), html::text("zfs-dr-1")),
+        ],
         progress: Some(progress),
         failure: None,
         warnings: vec!["app-02 was not quiesced: VMware Tools are not running in it.".into()],
@@ -121,7 +178,10 @@ fn console(lines: Vec<Line>) -> Console {
         last: 0,
         lines,
         least: "info",
-        filters: ["debug", "info", "warn", "error"].iter().map(|level| link(level, "/jobs/0193?least=warn")).collect(),
+        filters: ["debug", "info", "warn", "error"]
+            .iter()
+            .map(|level| link(level, "/jobs/0193?least=warn"))
+            .collect(),
         download: "/jobs/0193/console.txt".into(),
     }
 }
@@ -165,7 +225,10 @@ fn done() -> JobView {
         status: JobState::Succeeded.into(),
         progress: None,
         warnings: vec![],
-        phases: ["look", "snapshot", "transfer", "verify", "retain"].iter().map(|name| phase(name, PhaseState::Done, Some("1.2 s"))).collect(),
+        phases: ["look", "snapshot", "transfer", "verify", "retain"]
+            .iter()
+            .map(|name| phase(name, PhaseState::Done, Some("1.2 s")))
+            .collect(),
         made: vec![link("checkpoint 14:05:00", "/checkpoints/1"), link("zfs-dr-1", "/appliances/1")],
         can_cancel: false,
         ..running()

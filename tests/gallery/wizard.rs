@@ -78,40 +78,75 @@ fn steps(current: usize) -> Vec<WizardStep> {
     ["Template", "Place", "Network", "Review"]
         .iter()
         .enumerate()
-        .map(|(at, name)| WizardStep { name: (*name).into(), address: (at < current).then(|| "/deploy".into()), current: at == current })
+        .map(|(at, name)| WizardStep {
+            name: (*name).into(),
+            address: (at < current).then(|| "/deploy".into()),
+            current: at == current,
+        })
         .collect()
 }
 
 pub(crate) fn pages() -> Vec<(&'static str, String)> {
     use zerfaux::web::view::chart;
     vec![
-        draw("wizard-step", &Step {
-            page: below("Deploy an appliance", Area::Appliances),
-            steps: steps(2),
-            fields: vec![Field::select("network", "Network", vec![Choice::new("1", "storage (VLAN 120)")]), Field::line("ip", "Address").value("10.1.0.23"), Field::line("gateway", "Gateway").value("10.0.0.1").error(Some("10.0.0.1 is not in the subnet 10.1.0.0/24."))],
-        }),
-        draw("wizard-review", &Review {
-            page: below("Deploy an appliance", Area::Appliances),
-            steps: steps(3),
-            plan: [("Clone the template", "debian-zfs-12 → zfs-dr-20261120 on nfs-dr", "about 3 m"), ("Power on", "prod-b, 2 vCPU, 8.00 GiB", "about 5 s"), ("Create the pool", "tank on a new disk of 500 GiB", "about 20 s"), ("Export by NFS", "tank/nfs to 10.0.0.0/8", "about 5 s"), ("Mount on the hosts", "esx-1, esx-2, esx-3, esx-4", "about 40 s")]
+        draw(
+            "wizard-step",
+            &Step {
+                page: below("Deploy an appliance", Area::Appliances),
+                steps: steps(2),
+                fields: vec![
+                    Field::select("network", "Network", vec![Choice::new("1", "storage (VLAN 120)")]),
+                    Field::line("ip", "Address").value("10.1.0.23"),
+                    Field::line("gateway", "Gateway")
+                        .value("10.0.0.1")
+                        .error(Some("10.0.0.1 is not in the subnet 10.1.0.0/24.")),
+                ],
+            },
+        ),
+        draw(
+            "wizard-review",
+            &Review {
+                page: below("Deploy an appliance", Area::Appliances),
+                steps: steps(3),
+                plan: [
+                    ("Clone the template", "debian-zfs-12 → zfs-dr-20261120 on nfs-dr", "about 3 m"),
+                    ("Power on", "prod-b, 2 vCPU, 8.00 GiB", "about 5 s"),
+                    ("Create the pool", "tank on a new disk of 500 GiB", "about 20 s"),
+                    ("Export by NFS", "tank/nfs to 10.0.0.0/8", "about 5 s"),
+                    ("Mount on the hosts", "esx-1, esx-2, esx-3, esx-4", "about 40 s"),
+                ]
                 .map(|(what, on, takes)| PlanStep { what: what.into(), on: on.into(), takes: takes.into() })
                 .to_vec(),
-        }),
-        draw("danger", &Danger {
-            page: below("Disconnect vc-potsdam", Area::Vcenters),
-            confirm: Confirm {
-                action: "/vcenters/2/delete".into(),
-                csrf: "token".into(),
-                question: "Disconnect vc-potsdam?".into(),
-                consequences: vec!["The inventory of 412 VMs read from it is forgotten.".into(), "Four groups can no longer be recovered until it is connected again.".into(), "Nothing changes in the vCenter itself.".into()],
-                name: "vc-potsdam".into(),
-                button: "Disconnect vc-potsdam".into(),
-                back: "/vcenters/2".into(),
-                error: Some("You typed vc-berlin.".into()),
             },
-            marks: [Mark::Met, Mark::Risk, Mark::Broken, Mark::Unknown, Mark::Working].map(Status::from).to_vec(),
-            gauge: chart::gauge(57.0, 15.0, Mark::Broken, "57 min against an RPO of 15 min"),
-            spark: chart::sparkline(&[Some(1.0), Some(3.0), None, Some(2.0), Some(6.0)], Some(5.0), "rate"),
-        }),
+        ),
+        draw(
+            "danger",
+            &Danger {
+                page: below("Disconnect vc-potsdam", Area::Vcenters),
+                confirm: Confirm {
+                    action: "/vcenters/2/delete".into(),
+                    csrf: "token".into(),
+                    question: "Disconnect vc-potsdam?".into(),
+                    consequences: vec![
+                        "The inventory of 412 VMs read from it is forgotten.".into(),
+                        "Four groups can no longer be recovered until it is connected again.".into(),
+                        "Nothing changes in the vCenter itself.".into(),
+                    ],
+                    name: "vc-potsdam".into(),
+                    button: "Disconnect vc-potsdam".into(),
+                    back: "/vcenters/2".into(),
+                    error: Some("You typed vc-berlin.".into()),
+                },
+                marks: [Mark::Met, Mark::Risk, Mark::Broken, Mark::Unknown, Mark::Working]
+                    .map(Status::from)
+                    .to_vec(),
+                gauge: chart::gauge(57.0, 15.0, Mark::Broken, "57 min against an RPO of 15 min"),
+                spark: chart::sparkline(
+                    &[Some(1.0), Some(3.0), None, Some(2.0), Some(6.0)],
+                    Some(5.0),
+                    "rate",
+                ),
+            },
+        ),
     ]
 }
