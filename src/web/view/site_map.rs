@@ -205,16 +205,19 @@ fn draw_flow(svg: &mut String, flow: &Flow, lane: f64, from: (f64, f64), to: (f6
         tx = at(to.0 - sign * 1.0),
         dx = at(-sign * 10.0),
     );
-    let rate = flow.rate.map(|bytes| format!(", {}", rate(bytes))).unwrap_or_default();
-    let right = flow.rate.map_or_else(|| flow.status.word.to_string(), super::size::rate);
+    // What is read out begins with what is seen, and adds what only the shape says.
+    let (right, unseen) = match flow.rate {
+        Some(bytes) => (rate(bytes), format!(", {}", flow.status.word)),
+        None => (flow.status.word.to_string(), String::new()),
+    };
     let _ = write!(
         svg,
-        "<a href=\"{}\" aria-label=\"{}: {}{}\"><rect class=\"plate\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"28\" rx=\"14\"/>\
-         <text class=\"title\" x=\"{}\" y=\"{}\">{}</text><text class=\"small\" x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text></a>",
+        "<a href=\"{}\" aria-label=\"{} {}{}\"><rect class=\"plate\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"28\" rx=\"14\"/>\
+         <text class=\"title\" x=\"{}\" y=\"{}\">{}</text> <text class=\"small\" x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text></a>",
         escape(&flow.address),
         escape(&flow.name),
-        escape(&flow.status.word),
-        rate,
+        escape(&right),
+        escape(&unseen),
         at(middle - PLATE),
         at(lane - 14.0),
         at(2.0 * PLATE),
@@ -301,7 +304,7 @@ mod tests {
     fn names_are_escaped_and_read_out_with_their_state() {
         let drawn = site_map(&[site("<b>", 0), site("b", 2)], &[flow("a&b", (1, 0), (1, 1))], "x").0;
         assert!(drawn.contains("&lt;b&gt;") && !drawn.contains("<b>"));
-        assert!(drawn.contains("aria-label=\"a&amp;b: met, 1.00 MiB/s\""), "{drawn}");
+        assert!(drawn.contains("aria-label=\"a&amp;b 1.00 MiB/s, met\""), "{drawn}");
         assert!(drawn.contains("No appliance yet"));
         assert!(drawn.contains("fill risk"), "88 % full is at risk");
     }
