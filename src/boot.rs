@@ -65,23 +65,67 @@ pub fn passing(passphrase: Option<SecretString>) -> Result<App, BootError> {
 /// does not allow it, or if the key file is another database's or can be read by others.
 pub async fn lasting(data_dir: &Path, passphrase: Option<SecretString>) -> Result<App, BootError> {
     let store = Store::open(data_dir)?;
-    let secrets = match Vault::open(data_dir) {
-        Ok(vault) => Some(Secrets::new(store.clone(), vault)),
+    let vault = match Vault::open(data_dir) {
+        Ok(vault) => Some(vault),
         Err(VaultError::Missing { .. }) => None,
         Err(error) => return Err(error.into()),
     };
+    let secrets = with_vault(&store, vault).await?;
+    Ok(assemble(store, secrets, passphrase))
+}
+
+/// An application for the service: as [`lasting`], and where there are no secrets yet, a key file is made for those to
+/// come. A key file that is missing although there are secrets is not made anew: it has to be found.
+///
+/// # Errors
+/// As [`lasting`].
+pub async fn serving(data_dir: &Path, passphrase: Option<SecretString>) -> Result<App, BootError> {
+    let store = Store::open(data_dir)?;
+    let empty = store.secrets().await.is_ok_and(|secrets| secrets.is_empty())
+        && store.wrapped_keys().await.is_ok_and(|keys| keys.is_empty());
+    let vault = match Vault::open(data_dir) {
+        Err(VaultError::Missing { .. }) if empty => Some(Vault::create(data_dir)?),
+        Err(VaultError::Missing { .. }) => {
+            tracing::warn!(
+                "the key file is missing: secrets can be neither read nor kept until it is put back"
+            );
+            None
+        }
+        opened => Some(opened?),
+    };
+    let secrets = with_vault(&store, vault).await?;
+    Ok(assemble(store, secrets, passphrase))
+}
+
+/// An application for a short command, which may run beside the service. It runs no jobs.
+///
+/// # Errors
+/// As [`lasting`].
+pub async fn beside(data_dir: &Path) -> Result<App, BootError> {
+    let store = Store::open_beside(data_dir)?;
+    let vault = match Vault::open(data_dir) {
+        Ok(vault) => Some(vault),
+        Err(VaultError::Missing { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let secrets = vault.map(|vault| Secrets::new(store.clone(), vault));
+    Ok(assemble(store, secrets, None))
+}
+
+async fn with_vault(store: &Store, vault: Option<Vault>) -> Result<Option<Secrets>, BootError> {
+    let secrets = vault.map(|vault| Secrets::new(store.clone(), vault));
     if let Some(secrets) = &secrets {
         secrets.require_own_key_file().await?;
         secrets.finish_rotation(|_step| ()).await?;
     }
-    let keys = secrets.map(|secrets| Arc::new(KeysInVault(secrets)) as Arc<dyn SealedKeys>);
-    Ok(assemble(store, keys, passphrase))
+    Ok(secrets)
 }
 
-fn assemble(store: Store, keys: Option<Arc<dyn SealedKeys>>, passphrase: Option<SecretString>) -> App {
+fn assemble(store: Store, secrets: Option<Secrets>, passphrase: Option<SecretString>) -> App {
+    let keys = secrets.clone().map(|secrets| Arc::new(KeysInVault(secrets)) as Arc<dyn SealedKeys>);
     let hosts = Arc::new(Hosts::new(keys, passphrase));
     let engine = Engine::new(store.clone(), crate::jobs::definitions(&hosts), Arc::new(SystemClock::new()));
-    App::new(store, engine, hosts)
+    App::new(store, engine, hosts).with_secrets(secrets)
 }
 
 /// The SSH keys among the secrets. Jobs only see this, so they cannot ask for a password.

@@ -8,11 +8,12 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use crate::domain::listen::{ListenAddress, TlsMode};
 use crate::domain::nearest::nearest;
 use crate::telemetry::{LogFilter, LogFormat};
 
 /// The names in the file. In the environment they are in capitals behind `ZERFAUX_`.
-const KEYS: [&str; 3] = ["data_dir", "log_format", "log"];
+const KEYS: [&str; 7] = ["data_dir", "log_format", "log", "listen", "tls", "tls_cert", "tls_key"];
 /// Names the file; given on the command line or in the environment only.
 const CONFIG_VARIABLE: &str = "ZERFAUX_CONFIG";
 
@@ -27,6 +28,14 @@ pub struct Flags {
     pub log_format: Option<LogFormat>,
     /// `--log`.
     pub log: Option<LogFilter>,
+    /// `--listen`.
+    pub listen: Option<ListenAddress>,
+    /// `--tls`.
+    pub tls: Option<TlsMode>,
+    /// `--tls-cert`.
+    pub tls_cert: Option<PathBuf>,
+    /// `--tls-key`.
+    pub tls_key: Option<PathBuf>,
 }
 
 /// What is in force.
@@ -39,6 +48,14 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// How much is logged.
     pub log: LogFilter,
+    /// Where `serve` listens.
+    pub listen: ListenAddress,
+    /// Whether `serve` speaks TLS.
+    pub tls: TlsMode,
+    /// The certificate chain for TLS; a self-signed one is made unless it is given.
+    pub tls_cert: Option<PathBuf>,
+    /// Its private key.
+    pub tls_key: Option<PathBuf>,
 }
 
 /// Where a value came from, for messages.
@@ -157,6 +174,10 @@ impl Settings {
                 .or(file.log_format)
                 .unwrap_or_default(),
             log: flags.log.or(from_environment.log).or(file.log).unwrap_or_default(),
+            listen: flags.listen.or(from_environment.listen).or(file.listen).unwrap_or_default(),
+            tls: flags.tls.or(from_environment.tls).or(file.tls).unwrap_or_default(),
+            tls_cert: flags.tls_cert.or(from_environment.tls_cert).or(file.tls_cert),
+            tls_key: flags.tls_key.or(from_environment.tls_key).or(file.tls_key),
         })
     }
 
@@ -190,6 +211,10 @@ impl Settings {
             data_dir: variable("ZERFAUX_DATA_DIR").map(PathBuf::from),
             log_format: parse("log_format", format, || Origin::Environment("ZERFAUX_LOG_FORMAT"))?,
             log: parse("log", log, || Origin::Environment("ZERFAUX_LOG"))?,
+            listen: parse("listen", text("ZERFAUX_LISTEN")?, || Origin::Environment("ZERFAUX_LISTEN"))?,
+            tls: parse("tls", text("ZERFAUX_TLS")?, || Origin::Environment("ZERFAUX_TLS"))?,
+            tls_cert: variable("ZERFAUX_TLS_CERT").map(PathBuf::from),
+            tls_key: variable("ZERFAUX_TLS_KEY").map(PathBuf::from),
         })
     }
 }
@@ -200,6 +225,10 @@ struct Given {
     data_dir: Option<PathBuf>,
     log_format: Option<LogFormat>,
     log: Option<LogFilter>,
+    listen: Option<ListenAddress>,
+    tls: Option<TlsMode>,
+    tls_cert: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
 }
 
 fn read_file(path: &Path) -> Result<Given, ConfigError> {
@@ -217,12 +246,16 @@ fn read_file(path: &Path) -> Result<Given, ConfigError> {
         Some(toml::Value::String(text)) => Ok(Some(text.clone())),
         Some(other) => Err(ConfigError::NotText { key, origin: origin(), found: other.type_str() }),
     };
-    let data_dir = text("data_dir")?.map(PathBuf::from);
-    if let Some(path) = data_dir.clone().filter(|path| path.is_relative()) {
-        return Err(ConfigError::RelativePath { key: "data_dir", origin: origin(), path });
-    }
+    let path = |key: &'static str| match text(key)?.map(PathBuf::from) {
+        Some(path) if path.is_relative() => Err(ConfigError::RelativePath { key, origin: origin(), path }),
+        path => Ok(path),
+    };
     Ok(Given {
-        data_dir,
+        data_dir: path("data_dir")?,
+        listen: parse("listen", text("listen")?, origin)?,
+        tls: parse("tls", text("tls")?, origin)?,
+        tls_cert: path("tls_cert")?,
+        tls_key: path("tls_key")?,
         log_format: parse("log_format", text("log_format")?, origin)?,
         log: parse("log", text("log")?, origin)?,
     })

@@ -1,9 +1,12 @@
 //! Zerfaux: disaster recovery for VMware vSphere with OpenZFS as the transport.
 //!
 //! ```text
-//!            cli            draw and parse; no rules
-//!             │
-//!            app            one use case = one transaction, perhaps a job; returns at once
+//!     server                listener, TLS, layers around every request
+//!    ┌───┴───┐
+//!   web     api     cli     draw and parse; no rules
+//!    └───┬───┴───────┘
+//!        ├── auth           passwords, sessions, the table of routes and roles
+//!       app                 one use case = one transaction, perhaps a job; returns at once
 //!             │
 //!           engine          claims jobs, runs their steps, records every event, schedules, recovers
 //!             │
@@ -20,7 +23,9 @@
 //! place that knows every type; `cli` calls it, and reads `config` (the settings) and `telemetry` (the log).
 //! `sim` stands aside: simulated systems that `cli` starts, which share no code with the clients they answer.
 
+pub mod api;
 pub mod app;
+pub mod auth;
 pub mod boot;
 pub mod cli;
 pub mod config;
@@ -29,9 +34,11 @@ pub mod engine;
 pub mod host;
 pub mod jobs;
 pub mod plan;
+pub mod server;
 pub mod sim;
 pub mod ssh;
 pub mod store;
 pub mod telemetry;
 pub mod vault;
+pub mod web;
 pub mod zfs;

@@ -24,11 +24,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("jobs", &["engine", "plan", "store", "vault", "vsphere", "zfs", "host", "ssh", "notify", "domain"]),
     ("auth", &["store", "domain"]),
     // Of `jobs`, the use cases take the inputs and the previews; the jobs themselves run in the engine.
-    ("app", &["domain", "plan", "store", "vault", "auth", "engine", "jobs"]),
+    ("app", &["domain", "plan", "store", "vault", "auth", "engine", "jobs", "ssh"]),
     ("web", &["app", "auth", "domain"]),
     ("api", &["app", "auth", "domain"]),
+    // Layers around both, and the one router.
+    ("server", &["web", "api", "app", "auth", "domain"]),
     // The composition root is called from the commands, and from nowhere else; simulators are started there.
-    ("cli", &["app", "domain", "boot", "config", "telemetry", "sim"]),
+    ("cli", &["app", "api", "server", "domain", "boot", "config", "telemetry", "sim"]),
     // Simulators share no code with the clients that they test.
     ("sim", &["domain"]),
     // How much is logged, and how, is a setting.

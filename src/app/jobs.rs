@@ -1,11 +1,72 @@
 //! Jobs: look at them, watch them, stop them, try again, take back.
 
-use super::{App, AppError};
+use serde_json::json;
+
+use super::{App, AppError, Principal};
+use crate::domain::audit::Outcome;
 use crate::domain::ids::JobId;
-use crate::domain::job::{ConsoleLine, Job};
+use crate::domain::job::{ConsoleLine, Job, JobState};
 use crate::store::JobFilter;
 
 pub use crate::engine::{JobUpdate, Watcher};
+
+/// Which jobs to show, newest first.
+#[derive(Debug, Clone, Default)]
+pub struct JobQuery {
+    /// Only in one of these states; empty means in any.
+    pub states: Vec<JobState>,
+    /// Only of this kind.
+    pub kind: Option<String>,
+    /// Only those that have this text in id, kind, phase, failure or the name of who started them.
+    pub words: Option<String>,
+    /// Only older ones than this.
+    pub after: Option<JobId>,
+    /// Left out at the beginning, for lists with numbered pages.
+    pub skip: usize,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// Some of the jobs that match, and how many match in all.
+#[derive(Debug, Clone)]
+pub struct JobPage {
+    /// Newest first.
+    pub items: Vec<Job>,
+    /// In all pages.
+    pub total: u64,
+    /// What to ask with for the next page, if there is one.
+    pub next: Option<JobId>,
+}
+
+/// What a person may ask of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobVerb {
+    /// Stop.
+    Cancel,
+    /// Go on from the step that failed.
+    Retry,
+    /// Take back what was done.
+    Cleanup,
+}
+
+impl JobVerb {
+    fn action(self) -> &'static str {
+        match self {
+            Self::Cancel => "job.cancel",
+            Self::Retry => "job.retry",
+            Self::Cleanup => "job.cleanup",
+        }
+    }
+}
+
+/// A step of a job, for the list of its phases.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Phase {
+    /// Its name.
+    pub name: String,
+    /// Where it begins and ends, in percent of the job.
+    pub percent: (u8, u8),
+}
 
 impl App {
     /// The newest jobs, at most `limit`.
@@ -14,6 +75,80 @@ impl App {
     /// If the database does not answer.
     pub async fn jobs(&self, limit: usize) -> Result<Vec<Job>, AppError> {
         Ok(self.store.jobs(&JobFilter { limit: Some(limit), ..JobFilter::default() }).await?)
+    }
+
+    /// The jobs that match, a page at a time.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn job_page(&self, query: JobQuery) -> Result<JobPage, AppError> {
+        let filter = JobFilter {
+            states: query.states,
+            kind: query.kind,
+            // One more than asked for tells whether there is another page.
+            limit: Some(query.limit.saturating_add(1)),
+            after: query.after,
+        };
+        let (mut items, total) = self.store.job_page(&filter, query.words, query.skip).await?;
+        let more = items.len() > query.limit;
+        items.truncate(query.limit);
+        let next = items.last().filter(|_| more).map(|job| job.id);
+        Ok(JobPage { items, total, next })
+    }
+
+    /// The kinds of jobs that this version knows.
+    pub fn job_kinds(&self) -> Vec<&'static str> {
+        crate::jobs::kinds()
+    }
+
+    /// The number of the last line of a job's console; 0 if it is empty.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn last_console_line(&self, id: JobId) -> Result<i64, AppError> {
+        Ok(self.store.last_console_seq(id).await?)
+    }
+
+    /// How many jobs stand in which state.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn job_counts(&self) -> Result<Vec<(JobState, u64)>, AppError> {
+        Ok(self.store.job_counts().await?)
+    }
+
+    /// The steps of a kind of job, in their order; none for a kind that this version does not know.
+    pub fn phases(&self, kind: &str) -> Vec<Phase> {
+        let phases = self.engine.phases(kind).into_iter();
+        phases.map(|(name, percent)| Phase { name: name.to_owned(), percent }).collect()
+    }
+
+    /// The same as [`App::cancel`], [`App::retry`] or [`App::cleanup`], asked for by somebody; with its line in the
+    /// audit log, which is written first, so that nothing is done that is not in it.
+    ///
+    /// # Errors
+    /// As those.
+    pub async fn ask_of_job(&self, who: &Principal, id: JobId, verb: JobVerb) -> Result<(), AppError> {
+        let job = self.job(id).await?;
+        let object = format!("{} {id}", job.kind);
+        let note = |outcome, details| self.entry(who, verb.action(), object.clone(), outcome, details);
+        self.store.append_audit(note(Outcome::Done, json!({ "state": job.state }))).await?;
+        let asked = match verb {
+            JobVerb::Cancel => self.cancel(id).await,
+            JobVerb::Retry => self.retry(id).await,
+            JobVerb::Cleanup => self.cleanup(id).await,
+        };
+        if let Err(error) = &asked {
+            let outcome =
+                if matches!(error, AppError::Conflict(_)) { Outcome::Refused } else { Outcome::Failed };
+            self.store.append_audit(note(outcome, json!({ "why": error.to_string() }))).await?;
+        }
+        asked
+    }
+
+    /// What happens to any job from now on.
+    pub fn watch_all(&self) -> Watcher {
+        self.engine.watch_all()
     }
 
     /// One job.

@@ -3,20 +3,37 @@
 //! In: permission, audit, one transaction, perhaps a job. Out: drawing, parsing, commands on hosts. The
 //! types that a use case takes and gives are named here again, so that who draws needs no other room.
 
+pub mod access;
+pub mod audit;
 pub mod backups;
+pub mod checks;
 pub mod error;
+pub mod follow;
 pub mod jobs;
 pub mod replications;
+pub mod requests;
 pub mod schedules;
 pub mod secrets;
+pub mod sessions;
+pub mod setup;
+pub mod ssh_keys;
+pub mod tokens;
+pub mod users;
 
 use std::sync::Arc;
 
-use crate::engine::Engine;
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use crate::auth::password::Passwords;
+use crate::engine::{Clock, Engine, SystemClock};
 use crate::jobs::hosts::Hosts;
 use crate::store::Store;
 
-pub use error::AppError;
+pub use crate::auth::Principal;
+pub use error::{AppError, FieldError, Pending};
+
+use secrets::Secrets;
 
 /// Everything that can be asked for, over one database and one engine. Cheap to clone.
 #[derive(Clone)]
@@ -24,11 +41,44 @@ pub struct App {
     store: Store,
     engine: Engine,
     hosts: Arc<Hosts>,
+    secrets: Option<Secrets>,
+    passwords: Passwords,
+    clock: Arc<dyn Clock>,
 }
 
 impl App {
     /// Puts the parts together; `boot` makes them.
     pub fn new(store: Store, engine: Engine, hosts: Arc<Hosts>) -> Self {
-        Self { store, engine, hosts }
+        let (passwords, clock) = (Passwords::default(), Arc::new(SystemClock::new()));
+        Self { store, engine, hosts, secrets: None, passwords, clock }
+    }
+
+    /// The same with secrets, where there is a key file.
+    #[must_use]
+    pub fn with_secrets(mut self, secrets: Option<Secrets>) -> Self {
+        self.secrets = secrets;
+        self
+    }
+
+    /// The same with another clock for sessions and the throttle.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The time by which sessions and tokens are judged.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Runs jobs and what is scheduled until `shutdown` fires.
+    pub async fn serve_jobs(&self, shutdown: CancellationToken) {
+        self.engine.serve(shutdown).await;
+    }
+
+    /// Finishes what is being written, and lets the data directory go.
+    pub async fn close(&self) {
+        self.store.close().await;
     }
 }

@@ -1,13 +1,19 @@
 //! The command line, one file per command: parse, call the use case, draw. No rules of its own.
 
+mod access;
+mod audit;
 mod backup;
 mod demo;
+mod doctor;
 mod exit;
 mod job;
+mod openapi;
 mod options;
 mod output;
+mod password;
 mod progress;
 mod replicate;
+mod serve;
 mod sim;
 mod version;
 
@@ -33,6 +39,12 @@ struct Cli {
 enum Command {
     Replicate(Box<replicate::Replicate>),
     Job(job::Job),
+    Serve(serve::Serve),
+    User(access::User),
+    Token(access::Token),
+    Audit(audit::Audit),
+    Doctor(doctor::Doctor),
+    Openapi(openapi::Openapi),
     Backup(backup::Backup),
     Restore(backup::Restore),
     Demo(demo::Demo),
@@ -61,7 +73,15 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<Exit, Trouble> {
     let environment = |name: &str| -> Option<OsString> { std::env::var_os(name) };
+    let served = match &cli.command {
+        Command::Serve(serve) => serve.options.clone(),
+        _ => serve::Options::default(),
+    };
     let flags = Flags {
+        listen: served.listen,
+        tls: served.tls,
+        tls_cert: served.tls_cert,
+        tls_key: served.tls_key,
         config: cli.general.config,
         data_dir: cli.general.data_dir,
         log_format: cli.general.log_format,
@@ -74,6 +94,12 @@ fn run(cli: Cli) -> Result<Exit, Trouble> {
         match cli.command {
             Command::Replicate(command) => command.run(&settings).await,
             Command::Job(command) => command.run(&settings).await,
+            Command::Serve(command) => command.run(&settings).await,
+            Command::User(command) => command.run(&settings).await,
+            Command::Token(command) => command.run(&settings).await,
+            Command::Audit(command) => command.run(&settings).await,
+            Command::Doctor(command) => command.run(&settings).await,
+            Command::Openapi(command) => Ok(command.run()),
             Command::Backup(command) => command.run(&settings),
             Command::Restore(command) => command.run(&settings),
             Command::Demo(command) => command.run().await,

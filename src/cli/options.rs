@@ -121,3 +121,11 @@ pub(super) fn data_dir(settings: &Settings) -> PathBuf {
     let is_root = std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
     settings.data_dir_or_default(is_root, |name| std::env::var_os(name))
 }
+
+/// The application over this data directory, also beside a `serve` that has it. Runs no jobs.
+pub(super) async fn app_beside(settings: &Settings) -> Result<App, Trouble> {
+    crate::boot::beside(&data_dir(settings)).await.map_err(|error| {
+        let trouble = if error.protects_data() { Trouble::refused(&error) } else { Trouble::failed(&error) };
+        trouble.advise(error.advice())
+    })
+}

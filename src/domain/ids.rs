@@ -59,6 +59,22 @@ uuid_id!(
     SecretId
 );
 uuid_id!(
+    /// A person who signs in.
+    UserId
+);
+uuid_id!(
+    /// One signed-in browser.
+    SessionId
+);
+uuid_id!(
+    /// A bearer token of a program.
+    TokenId
+);
+uuid_id!(
+    /// An SSH key that Zerfaux logs in with.
+    SshKeyId
+);
+uuid_id!(
     /// A schedule that makes jobs.
     ScheduleId
 );

@@ -3,17 +3,21 @@
 //! In: value types and the rules that need nothing but their own data. Out: I/O, clocks, SQL, commands.
 //! Everything else may import this module; this module imports nothing of the house.
 
+pub mod access;
 pub mod argv;
+pub mod audit;
 pub mod causes;
 pub mod dataset;
 pub mod endpoint;
 pub mod exit;
 pub mod ids;
 pub mod job;
+pub mod listen;
 pub mod location;
 pub mod names;
 pub mod nearest;
 pub mod rate;
 pub mod retention;
 pub mod size;
+pub mod ssh_key;
 pub mod transport;

@@ -150,6 +150,12 @@ impl Engine {
         })
     }
 
+    /// The steps of a kind with their parts of the progress, in percent from and to; empty for an unknown kind.
+    pub fn phases(&self, kind: &str) -> Vec<(&'static str, (u8, u8))> {
+        let steps = self.definition(kind).map(|definition| definition.steps.as_slice()).unwrap_or_default();
+        steps.iter().map(|step| (step.name(), step.percent())).collect()
+    }
+
     /// Everything that happens to a job from now on.
     pub fn watch(&self, id: JobId) -> Watcher {
         self.inner.hub.watch(Some(id))

@@ -103,6 +103,9 @@ pub enum Refusal {
     /// A job in a final state takes no locks, because nothing would ever release them.
     #[error("job {0} has already finished")]
     Finished(JobId),
+    /// Something depends on it.
+    #[error("it is {0}")]
+    Needed(String),
     /// The row is no longer as the caller read it.
     #[error("{0} has changed meanwhile")]
     Changed(String),
@@ -117,6 +120,7 @@ impl Refusal {
                 "Two runners wrote to one job, which is a bug in Zerfaux: please report it with the log."
             }
             Self::Finished(_) => "Start it again instead.",
+            Self::Needed(_) => "Provide a replacement first, or wait until it is no longer in use.",
             Self::Changed(_) => "Load it again and decide anew.",
         }
     }

@@ -223,7 +223,7 @@ pub(in crate::store) fn page(limit: Option<usize>) -> i64 {
     i64::try_from(limit.unwrap_or(PAGE).min(PAGE)).unwrap_or(i64::MAX)
 }
 
-fn job_of(row: &Row<'_>) -> rusqlite::Result<Job> {
+pub(in crate::store) fn job_of(row: &Row<'_>) -> rusqlite::Result<Job> {
     Ok(Job {
         id: parsed(row, "id")?,
         kind: row.get("kind")?,

@@ -23,9 +23,12 @@
 //! (`writer.rs`). Reads run beside it on read-only connections (`reader.rs`). One process has the data
 //! directory (`lockfile.rs`). Migrations happen on a copy, after a backup (`open.rs`, `schema.rs`).
 
+mod audit;
 mod backup;
 mod error;
+mod idempotent;
 mod installation;
+mod job_list;
 mod job_log;
 mod jobs;
 mod lockfile;
@@ -37,9 +40,14 @@ mod restore;
 mod schedules;
 mod schema;
 mod secrets;
+mod sessions;
 mod settings;
+mod sign_ins;
+mod ssh_keys;
 #[cfg(test)]
 mod tests;
+mod tokens;
+mod users;
 mod values;
 mod writer;
 
@@ -48,8 +56,10 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
+pub use self::audit::AuditFilter;
 pub use self::backup::BackupError;
 pub use self::error::{Condition, Refusal, StoreError};
+pub use self::idempotent::{KeptAnswer, Repeat};
 pub use self::installation::Installation;
 pub use self::jobs::{JobChange, JobFilter};
 pub use self::locks::{Lock, LockOutcome};
@@ -57,6 +67,8 @@ pub use self::open_error::OpenError;
 pub use self::restore::{RestoreError, Restored, back_up, restore};
 pub use self::schedules::{Due, Schedule};
 pub use self::secrets::{SecretRow, WrappedKey};
+pub use self::sign_ins::Attempts;
+pub use self::users::UserChange;
 pub use self::writer::Statistics;
 
 use self::error::Problem;
@@ -96,6 +108,25 @@ impl Store {
         let writer = Writer::start(opened.writer, opened.lock)
             .map_err(|source| OpenError::Directory { path: data.to_owned(), source })?;
         Ok(Self::of(writer, Some(Readers::new(opened.database))))
+    }
+
+    /// Opens the database in the directory `data` beside another process that has it, or as [`Store::open`] where
+    /// none has. For short commands only: writes of both wait for each other, and no jobs may be run.
+    ///
+    /// # Errors
+    /// As [`Store::open`]; and if another process has the directory while the schema is not this program's.
+    pub fn open_beside(data: &Path) -> Result<Self, OpenError> {
+        match Self::open(data) {
+            Err(held @ OpenError::Held { .. }) => {
+                let Some((writer, database)) = open::beside(data, &Migrations::embedded())? else {
+                    return Err(held);
+                };
+                let writer = Writer::start(writer, ())
+                    .map_err(|source| OpenError::Directory { path: data.to_owned(), source })?;
+                Ok(Self::of(writer, Some(Readers::new(database))))
+            }
+            opened => opened,
+        }
     }
 
     /// A database that is gone with its last clone, for commands that keep nothing and for tests.

@@ -58,6 +58,22 @@ pub(in crate::store) fn open(directory: &Path, known: &Migrations) -> Result<Ope
     Ok(Opened { writer, database, lock })
 }
 
+/// A connection that writes beside the process that has the directory, and the database's path; None if its schema is
+/// not the newest one, which only the process that has the directory may change.
+pub(in crate::store) fn beside(
+    directory: &Path,
+    known: &Migrations,
+) -> Result<Option<(Connection, PathBuf)>, OpenError> {
+    let database = directory.join(DATABASE);
+    if schema::version(&database, known)? != known.newest() {
+        return Ok(None);
+    }
+    let failed = |source| OpenError::database("open", &database, source);
+    let writer = Connection::open(&database).map_err(failed)?;
+    prepare(&writer).map_err(failed)?;
+    Ok(Some((writer, database)))
+}
+
 /// The settings of the connection that writes, in the order in which they must be made.
 pub(in crate::store) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;

@@ -382,7 +382,7 @@ impl Receiver<'_> {
             dataset.partial = keeps.then_some(work.partial);
             work.made && !keeps
         });
-        if gone && !state.pools.contains_key(pool_of(&work.target)) || gone && work.made {
+        if gone && (work.made || !state.pools.contains_key(pool_of(&work.target))) {
             state.datasets.remove(&work.target);
         }
         match told {

@@ -1,0 +1,172 @@
+//! The API: JSON per noun, over the same use cases as the pages; described by OpenAPI 3.1.
+//!
+//! A handler is registered together with its description (`utoipa_axum`), so neither is there without the other, and
+//! `tests/http/` compares both with the table of access.
+
+pub mod audit;
+pub mod idempotency;
+pub mod jobs;
+pub mod jobs_watch;
+pub mod paging;
+pub mod problem;
+pub mod sessions;
+pub mod ssh_keys;
+pub mod tokens;
+pub mod users;
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json, Router, middleware};
+use utoipa::openapi::SecurityRequirement;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, Ref, RefOr, ResponseBuilder};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::{App, AppError};
+use crate::auth::table::{Need, need};
+
+/// Where everything but the description itself lies.
+pub const BASE: &str = "/api/replication";
+
+/// An error on its way to becoming a problem document.
+#[derive(Debug)]
+pub struct Trouble(pub AppError);
+
+impl From<AppError> for Trouble {
+    fn from(error: AppError) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for Trouble {
+    fn into_response(self) -> Response {
+        problem::pending(self.0)
+    }
+}
+
+/// What handlers answer.
+pub type Answer<T> = Result<T, Trouble>;
+
+/// The routes, and what describes them.
+pub fn router(app: App) -> (Router, OpenApi) {
+    let (router, mut api) = routes().split_for_parts();
+    complete(&mut api);
+    let router = router
+        .layer(middleware::from_fn_with_state(app.clone(), idempotency::layer))
+        .layer(Extension(Described(api.clone())))
+        .with_state(app);
+    (router, api)
+}
+
+/// The description alone, for `zerfaux openapi`.
+pub fn document() -> OpenApi {
+    let (_, mut api) = routes().split_for_parts();
+    complete(&mut api);
+    api
+}
+
+fn routes() -> OpenApiRouter<App> {
+    let nouns = OpenApiRouter::new()
+        .routes(routes!(jobs::list))
+        .routes(routes!(jobs::list_replications))
+        .routes(routes!(jobs::one))
+        .routes(routes!(jobs::console))
+        .routes(routes!(jobs_watch::events))
+        .routes(routes!(jobs::cancel))
+        .routes(routes!(jobs::retry))
+        .routes(routes!(jobs::cleanup))
+        .routes(routes!(ssh_keys::list, ssh_keys::create))
+        .routes(routes!(ssh_keys::one, ssh_keys::delete))
+        .routes(routes!(users::list, users::create))
+        .routes(routes!(users::one, users::change))
+        .routes(routes!(tokens::list, tokens::create))
+        .routes(routes!(tokens::revoke))
+        .routes(routes!(sessions::whoami))
+        .routes(routes!(sessions::list))
+        .routes(routes!(sessions::end))
+        .routes(routes!(audit::list))
+        .routes(routes!(audit::verify));
+    OpenApiRouter::new().nest(BASE, nouns).routes(routes!(description))
+}
+
+/// Methods and paths of the API, as its description lists them.
+pub fn listed(api: &OpenApi) -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    for (path, item) in &api.paths.paths {
+        for (method, operation) in [
+            ("GET", &item.get),
+            ("POST", &item.post),
+            ("PUT", &item.put),
+            ("PATCH", &item.patch),
+            ("DELETE", &item.delete),
+        ] {
+            if operation.is_some() {
+                all.push((method.to_owned(), path.clone()));
+            }
+        }
+    }
+    all
+}
+
+#[derive(Clone)]
+struct Described(OpenApi);
+
+/// This description (OpenAPI 3.1).
+#[utoipa::path(get, path = "/api/openapi.json", tag = "about",
+    responses((status = OK, description = "The description of this API", body = serde_json::Value)))]
+async fn description(Extension(Described(api)): Extension<Described>) -> Json<OpenApi> {
+    Json(api)
+}
+
+/// Adds what is true of every operation: how one proves who one is, which role is needed, what errors look like.
+fn complete(api: &mut OpenApi) {
+    api.info = InfoBuilder::new()
+        .title("Zerfaux")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(ABOUT))
+        .license(Some(LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build()))
+        .build();
+    let components = api.components.get_or_insert_with(Default::default);
+    let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+    components.add_security_scheme("token", bearer);
+    let problem = ContentBuilder::new().schema(Some(RefOr::Ref(Ref::from_schema_name("Problem")))).build();
+    let error = ResponseBuilder::new()
+        .description("What went wrong (RFC 9457)")
+        .content("application/problem+json", problem)
+        .build();
+    let (name, schema) = (<problem::Problem as utoipa::ToSchema>::name(), problem::schema());
+    components.schemas.insert(name.into_owned(), schema);
+    for (field, schema) in problem::schemas() {
+        components.schemas.insert(field, schema);
+    }
+    for (path, item) in &mut api.paths.paths {
+        for (method, operation) in [
+            ("GET", &mut item.get),
+            ("POST", &mut item.post),
+            ("PATCH", &mut item.patch),
+            ("PUT", &mut item.put),
+            ("DELETE", &mut item.delete),
+        ] {
+            let Some(operation) = operation else { continue };
+            operation.responses.responses.entry("default".to_owned()).or_insert(RefOr::T(error.clone()));
+            if let Some(Need::Role(role) | Need::Confirmed(role)) = need(method, path) {
+                operation.security = Some(vec![SecurityRequirement::new("token", Vec::<String>::new())]);
+                let role = format!("Needs the role {role}.");
+                let text = operation.description.take().map(|text| format!("{text}\n\n{role}"));
+                operation.description = Some(text.unwrap_or(role));
+            }
+        }
+    }
+}
+
+const ABOUT: &str = "\
+Times are RFC 3339 in UTC, sizes are bytes, ids are UUIDs. Lists answer `items`, `total` and `next`; ask with \
+`cursor` for the next part. Long operations answer 202 with the job's id and its address in `Location`. \
+A POST that creates something may carry an `Idempotency-Key`: repeating it within a day answers as the first time and \
+creates nothing again. Errors are problem documents (RFC 9457).";
+
+/// Where something that was just created lies.
+fn created<T: serde::Serialize>(location: String, body: T) -> Response {
+    (StatusCode::CREATED, [("location", location)], Json(body)).into_response()
+}

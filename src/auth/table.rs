@@ -1,0 +1,146 @@
+//! The one table of what may be asked for, and by whom. Pages and API are checked against it by the same layer, before
+//! any handler runs; what is not in it is refused. `tests/http/` compares it with the router, line by line.
+
+use crate::domain::access::Role;
+
+/// Who may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Everybody who reaches the port. Such a route shows nothing about the sites and their machines.
+    Nobody,
+    /// Those with this role or a stronger one.
+    Role(Role),
+    /// The same, and in a browser the password has to have been typed within the last minutes.
+    Confirmed(Role),
+}
+
+/// One line: a method, a path as the router writes it, who may.
+pub type Rule = (&'static str, &'static str, Need);
+
+const OPEN: Need = Need::Nobody;
+const READ: Need = Need::Role(Role::Viewer);
+const WORK: Need = Need::Role(Role::Operator);
+const MANAGE: Need = Need::Role(Role::Admin);
+const DANGER: Need = Need::Confirmed(Role::Admin);
+
+/// All of them.
+pub const RULES: &[Rule] = &[
+    // For load balancers and monitoring. Numbers only: no name of anything.
+    ("GET", "/healthz", OPEN),
+    ("GET", "/readyz", OPEN),
+    ("GET", "/metrics", OPEN),
+    ("GET", "/static/{*path}", OPEN),
+    // Coming in and going out.
+    ("GET", "/", OPEN),
+    ("GET", "/sign-in", OPEN),
+    ("POST", "/sign-in", OPEN),
+    ("GET", "/setup", OPEN),
+    ("POST", "/setup", OPEN),
+    ("POST", "/sign-out", READ),
+    ("GET", "/step-up", READ),
+    ("POST", "/step-up", READ),
+    ("POST", "/theme", READ),
+    // What one sees.
+    ("GET", "/replication", READ),
+    ("GET", "/replication/events", READ),
+    ("GET", "/jobs", READ),
+    ("GET", "/jobs/events", READ),
+    ("GET", "/jobs/{id}", READ),
+    ("GET", "/jobs/{id}/console.txt", READ),
+    ("GET", "/audit", READ),
+    ("POST", "/audit/verify", READ),
+    ("GET", "/audit/export", READ),
+    ("GET", "/about", READ),
+    ("GET", "/ssh-keys", READ),
+    // What one does.
+    ("POST", "/jobs/{id}/cancel", WORK),
+    ("POST", "/jobs/{id}/retry", WORK),
+    ("POST", "/jobs/{id}/cleanup", WORK),
+    // One's own account.
+    ("GET", "/account", READ),
+    ("POST", "/account/password", READ),
+    ("POST", "/account/sessions/{id}/end", READ),
+    // Who else may come in.
+    ("GET", "/users", MANAGE),
+    ("POST", "/users", DANGER),
+    ("GET", "/users/new", MANAGE),
+    ("GET", "/users/{id}", MANAGE),
+    ("POST", "/users/{id}", DANGER),
+    ("GET", "/users/tokens/new", MANAGE),
+    ("POST", "/users/tokens", DANGER),
+    ("POST", "/users/tokens/{name}/revoke", DANGER),
+    // Credentials and settings.
+    ("POST", "/ssh-keys", MANAGE),
+    ("GET", "/ssh-keys/new", MANAGE),
+    ("GET", "/ssh-keys/{id}", READ),
+    ("GET", "/ssh-keys/{id}/delete", MANAGE),
+    ("POST", "/ssh-keys/{id}/delete", DANGER),
+    ("GET", "/settings", MANAGE),
+    ("POST", "/settings/recovery-key", DANGER),
+    // The API. Its description names no machine, so everybody may read it.
+    ("GET", "/api/openapi.json", OPEN),
+    ("GET", "/api/docs", OPEN),
+    ("GET", "/api/replication/session", READ),
+    ("GET", "/api/replication/jobs", READ),
+    ("GET", "/api/replication/replication-jobs", READ),
+    ("GET", "/api/replication/jobs/{id}", READ),
+    ("GET", "/api/replication/jobs/{id}/console", READ),
+    ("GET", "/api/replication/jobs/{id}/events", READ),
+    ("POST", "/api/replication/jobs/{id}/cancel", WORK),
+    ("POST", "/api/replication/jobs/{id}/retry", WORK),
+    ("POST", "/api/replication/jobs/{id}/cleanup", WORK),
+    ("GET", "/api/replication/ssh-keys", READ),
+    ("POST", "/api/replication/ssh-keys", MANAGE),
+    ("GET", "/api/replication/ssh-keys/{id}", READ),
+    ("DELETE", "/api/replication/ssh-keys/{id}", DANGER),
+    ("GET", "/api/replication/users", MANAGE),
+    ("POST", "/api/replication/users", DANGER),
+    ("GET", "/api/replication/users/{id}", MANAGE),
+    ("PATCH", "/api/replication/users/{id}", DANGER),
+    ("GET", "/api/replication/tokens", MANAGE),
+    ("POST", "/api/replication/tokens", DANGER),
+    ("DELETE", "/api/replication/tokens/{name}", DANGER),
+    ("GET", "/api/replication/sessions", READ),
+    ("DELETE", "/api/replication/sessions/{id}", READ),
+    ("GET", "/api/replication/audit", READ),
+    ("GET", "/api/replication/audit/verify", READ),
+];
+
+/// Who may ask for this. HEAD is a GET without its body. None if the table has no such line.
+pub fn need(method: &str, path: &str) -> Option<Need> {
+    let method = if method == "HEAD" { "GET" } else { method };
+    RULES.iter().find(|(m, p, _)| *m == method && *p == path).map(|(.., need)| *need)
+}
+
+/// The methods that the table has for an address.
+pub fn methods(path: &str) -> Vec<&'static str> {
+    RULES.iter().filter(|(_, known, _)| *known == path).map(|(method, ..)| *method).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_line_stands_twice() {
+        for (at, (method, path, _)) in RULES.iter().enumerate() {
+            assert!(!RULES[..at].iter().any(|(m, p, _)| m == method && p == path), "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn whatever_changes_something_wants_somebody_unless_it_is_the_way_in() {
+        let open: Vec<_> = RULES
+            .iter()
+            .filter(|(m, _, need)| *m != "GET" && *need == Need::Nobody)
+            .map(|(_, p, _)| *p)
+            .collect();
+        assert_eq!(open, ["/sign-in", "/setup"]);
+    }
+
+    #[test]
+    fn what_is_not_in_the_table_has_no_need_and_is_refused_by_the_layer() {
+        assert_eq!(need("POST", "/replication"), None);
+        assert_eq!(need("HEAD", "/jobs"), Some(READ));
+    }
+}

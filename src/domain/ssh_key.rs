@@ -1,0 +1,26 @@
+//! An SSH key that Zerfaux logs in with: all of it but the private half.
+
+use jiff::Timestamp;
+
+use super::ids::{SecretId, SshKeyId};
+
+/// A key pair, whose private half is a sealed secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SshKey {
+    /// Its id.
+    pub id: SshKeyId,
+    /// What people call it.
+    pub name: String,
+    /// For example `ssh-ed25519`.
+    pub algorithm: String,
+    /// `SHA256:…`, as `ssh-keygen -l` shows it.
+    pub fingerprint: String,
+    /// The line for `authorized_keys`.
+    pub public_key: String,
+    /// Where the private half is sealed.
+    pub secret: SecretId,
+    /// Who made or imported it.
+    pub created_by: String,
+    /// When.
+    pub created_at: Timestamp,
+}

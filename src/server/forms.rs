@@ -1,0 +1,93 @@
+//! Whether a changing request of a browser comes from one of our own pages.
+//!
+//! Two independent proofs: the browser's own word (`Sec-Fetch-Site`, else `Origin`), and a token that only our pages
+//! hold, in the field `csrf` of a form or in the header `X-CSRF-Token`. A request with a bearer token needs neither,
+//! because no browser sends one by itself.
+
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderMap, Method};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::app::AppError;
+use crate::auth::secret::equal;
+use crate::web::{Caller, Trouble};
+
+/// Most bytes of a request with a form.
+pub(super) const LARGEST: usize = 1024 * 1024;
+/// The header that carries the token.
+const HEADER: &str = "x-csrf-token";
+/// The field that carries it.
+const FIELD: &str = "csrf";
+
+/// Refuses changing requests that come from elsewhere.
+pub(super) async fn require_own_page(request: Request, next: Next) -> Response {
+    let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    let caller = request.extensions().get::<Caller>().cloned().unwrap_or_default();
+    if !changes || caller.by_token {
+        return next.run(request).await;
+    }
+    if let Some(why) = foreign(request.headers()) {
+        return refuse(why);
+    }
+    let Some(expected) = caller.form_token else { return refuse("no cookie came with it") };
+    if let Some(sent) = request.headers().get(HEADER).and_then(|value| value.to_str().ok()) {
+        return match equal(sent, &expected) {
+            true => next.run(request).await,
+            false => refuse("its token is not the one of this session"),
+        };
+    }
+    let is_form = request
+        .headers()
+        .get("content-type")
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+    if !is_form {
+        return refuse("it carries no token");
+    }
+    let (parts, body) = request.into_parts();
+    let Ok(bytes) = axum::body::to_bytes(body, LARGEST).await else {
+        return refuse("it is too large");
+    };
+    match token_in(&bytes).await {
+        Some(sent) if equal(&sent, &expected) => {
+            next.run(Request::from_parts(parts, Body::from(bytes))).await
+        }
+        Some(_) => refuse("its token is not the one of this session"),
+        None => refuse("it carries no token"),
+    }
+}
+
+fn refuse(why: &str) -> Response {
+    let message = format!(
+        "The request does not come from a page of this session: {why}. Load the page again and repeat what you did."
+    );
+    Trouble(AppError::Denied(message)).into_response()
+}
+
+/// Why the browser's own word speaks against the request.
+fn foreign(headers: &HeaderMap) -> Option<&'static str> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(site) = text("sec-fetch-site")
+        && !matches!(site, "same-origin" | "none")
+    {
+        return Some("the browser says that another site sent it");
+    }
+    let origin = headers.get("origin")?;
+    let host = text("host").or_else(|| text(":authority"));
+    let own = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
+    // Compared by host and port: behind a proxy the scheme may differ.
+    if own.is_some() && own == host { None } else { Some("its origin is another site") }
+}
+
+async fn token_in(body: &Bytes) -> Option<String> {
+    // Through axum's own reader, so that what is checked is what the handler will read.
+    let request = Request::builder()
+        .method(Method::POST)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(Body::from(body.clone()))
+        .ok()?;
+    let axum::Form(fields) = axum::Form::<Vec<(String, String)>>::from_request(request, &()).await.ok()?;
+    fields.into_iter().find(|(name, _)| name == FIELD).map(|(_, value)| value)
+}

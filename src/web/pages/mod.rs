@@ -1,0 +1,17 @@
+//! The pages: one file per noun, one handler per address. Read, validate, act, then redirect, or draw again with what
+//! was typed and the error beside the field.
+
+pub(super) mod about;
+pub(super) mod access;
+pub(super) mod account;
+pub(super) mod audit;
+pub(super) mod dashboard;
+pub(super) mod docs;
+pub(super) mod job;
+pub(super) mod job_list;
+pub(super) mod settings;
+pub(super) mod setup;
+pub(super) mod ssh_keys;
+pub(super) mod theme;
+pub(super) mod tokens;
+pub(super) mod users;

@@ -1,0 +1,85 @@
+//! The pages and their addresses, written down as they are added, so that a test can compare them with the table of
+//! access.
+
+use axum::Router;
+use axum::handler::Handler;
+use axum::routing::{MethodRouter, get, post};
+use utoipa::openapi::OpenApi;
+
+use super::pages::{
+    about, access, account, audit, dashboard, docs, job, job_list, settings, setup, ssh_keys, theme, tokens,
+    users,
+};
+use super::{Site, assets};
+
+/// A router and the list of what was put into it.
+struct Listed {
+    router: Router<Site>,
+    listed: Vec<(String, String)>,
+}
+
+impl Listed {
+    fn get<H: Handler<T, Site>, T: 'static>(self, path: &str, handler: H) -> Self {
+        self.add("GET", path, get(handler))
+    }
+
+    fn post<H: Handler<T, Site>, T: 'static>(self, path: &str, handler: H) -> Self {
+        self.add("POST", path, post(handler))
+    }
+
+    fn add(mut self, method: &str, path: &str, route: MethodRouter<Site>) -> Self {
+        self.router = self.router.route(path, route);
+        self.listed.push((method.to_owned(), path.to_owned()));
+        self
+    }
+}
+
+/// All pages, and their methods and addresses.
+pub fn router(site: Site, api: &OpenApi) -> (Router, Vec<(String, String)>) {
+    let docs = docs::Description::new(api);
+    let all = Listed { router: Router::new(), listed: Vec::new() }
+        .get("/static/{*path}", assets::get)
+        .get("/", access::root)
+        .get("/sign-in", access::sign_in_page)
+        .post("/sign-in", access::sign_in)
+        .post("/sign-out", access::sign_out)
+        .get("/step-up", access::step_up_page)
+        .post("/step-up", access::step_up)
+        .get("/setup", setup::page)
+        .post("/setup", setup::set_up)
+        .post("/theme", theme::choose)
+        .get("/replication", dashboard::page)
+        .get("/replication/events", dashboard::events)
+        .get("/jobs", job_list::page)
+        .get("/jobs/events", dashboard::events)
+        .get("/jobs/{id}", job::page)
+        .get("/jobs/{id}/console.txt", job::console)
+        .post("/jobs/{id}/cancel", job::cancel)
+        .post("/jobs/{id}/retry", job::retry)
+        .post("/jobs/{id}/cleanup", job::cleanup)
+        .get("/audit", audit::page)
+        .post("/audit/verify", audit::verify)
+        .get("/audit/export", audit::export)
+        .get("/account", account::page)
+        .post("/account/password", account::password)
+        .post("/account/sessions/{id}/end", account::end_session)
+        .get("/users", users::page)
+        .post("/users", users::create)
+        .get("/users/new", users::new)
+        .get("/users/{id}", users::one)
+        .post("/users/{id}", users::change)
+        .get("/users/tokens/new", tokens::new)
+        .post("/users/tokens", tokens::create)
+        .post("/users/tokens/{name}/revoke", tokens::revoke)
+        .get("/ssh-keys", ssh_keys::page)
+        .post("/ssh-keys", ssh_keys::create)
+        .get("/ssh-keys/new", ssh_keys::new)
+        .get("/ssh-keys/{id}", ssh_keys::one)
+        .get("/ssh-keys/{id}/delete", ssh_keys::ask)
+        .post("/ssh-keys/{id}/delete", ssh_keys::delete)
+        .get("/settings", settings::page)
+        .post("/settings/recovery-key", settings::recovery_key)
+        .get("/about", about::page)
+        .get("/api/docs", docs::page);
+    (all.router.layer(axum::Extension(docs)).with_state(site), all.listed)
+}

@@ -1,0 +1,17 @@
+//! One type for each screen: what it shows, and with which template. Filled by the pages, drawn in the gallery.
+//!
+//! In: facts as they are read, already in words. Out: where they come from, and what happens to a form.
+//! Where a screen has a part that is redrawn alone, a second type names the same template and that part's block.
+
+pub mod access;
+pub mod account;
+pub mod appliances;
+pub mod audit;
+pub mod dashboard;
+pub mod error;
+pub mod inventory;
+pub mod jobs;
+pub mod settings;
+pub mod ssh_keys;
+pub mod users;
+pub mod vcenters;
