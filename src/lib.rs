@@ -32,4 +32,5 @@ pub mod ssh;
 pub mod store;
 pub mod telemetry;
 pub mod vault;
+pub mod vsphere;
 pub mod zfs;
