@@ -4,7 +4,7 @@
 //! What vcsim (govmomi 0.24.2) cannot do, and what therefore only our own simulator is asked:
 //! - pages: it gives everything at once, and has no `ContinueRetrievePropertiesEx`
 //! - tasks that run for a while: they have ended before the call returns, so progress and cancelling do not show
-//! - power-on and customisation while cloning: both are ignored
+//! - power-on, customisation and changed hardware while cloning: all are ignored
 //! - refusing a second virtual machine of the same name: it is made
 //! - disk paths after cloning and after a relocation: clones share what they report
 //! - deleting an option by an empty value: a second entry appears

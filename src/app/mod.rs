@@ -5,9 +5,11 @@
 
 pub mod backups;
 pub mod error;
+pub mod inventory;
 pub mod jobs;
 pub mod replications;
 pub mod secrets;
+pub mod vcenters;
 
 use std::sync::Arc;
 
@@ -23,11 +25,19 @@ pub struct App {
     store: Store,
     engine: Engine,
     hosts: Arc<Hosts>,
+    vcenters: Option<vcenters::VcenterCases>,
 }
 
 impl App {
     /// Puts the parts together; `boot` makes them.
     pub fn new(store: Store, engine: Engine, hosts: Arc<Hosts>) -> Self {
-        Self { store, engine, hosts }
+        Self { store, engine, hosts, vcenters: None }
+    }
+
+    /// The same with connections to vCenters.
+    #[must_use]
+    pub fn with_vcenters(mut self, vcenters: vcenters::VcenterCases) -> Self {
+        self.vcenters = Some(vcenters);
+        self
     }
 }

@@ -144,6 +144,8 @@ pub struct Nic {
     pub network: NicNetwork,
     /// Whether it is connected when the machine starts.
     pub start_connected: bool,
+    /// The key of its controller, and its place there.
+    pub place: Option<(i32, i32)>,
 }
 
 /// Everything of interest.

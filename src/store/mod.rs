@@ -26,6 +26,8 @@
 mod backup;
 mod error;
 mod installation;
+mod inventory;
+mod inventory_read;
 mod job_log;
 mod jobs;
 mod lockfile;
@@ -41,6 +43,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 mod values;
+mod vcenters;
 mod writer;
 
 use std::path::Path;

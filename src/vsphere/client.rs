@@ -164,6 +164,11 @@ impl Client {
         self.inner.session.load(Ordering::Acquire)
     }
 
+    /// Logs in again, unless somebody has done so since the session of this number.
+    pub(super) async fn log_in_again(&self, expired: u64) -> Result<(), VsphereError> {
+        self.inner.log_in_again(expired).await
+    }
+
     /// Sends a request; logs in again, once, if the session has expired.
     pub(super) async fn call(&self, request: &Request) -> Result<Node, VsphereError> {
         let session = self.session();

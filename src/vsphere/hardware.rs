@@ -72,6 +72,7 @@ fn nic(key: i32, device: &Node) -> Nic {
         mac_is_manual: device.text_at("addressType") == Some("manual"),
         network,
         start_connected: device.flag_at("connectable.startConnected").unwrap_or(true),
+        place: device.parse_at("controllerKey").zip(device.parse_at("unitNumber")),
     }
 }
 

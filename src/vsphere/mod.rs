@@ -16,6 +16,7 @@ mod client;
 mod error;
 mod fault;
 mod hardware;
+pub mod inventory;
 mod property;
 mod request;
 mod task;

@@ -11,13 +11,13 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// A call that can be sent, and sent again.
 #[derive(Debug, Clone)]
 pub struct Request {
-    pub(super) method: &'static str,
+    pub(in crate::vsphere) method: &'static str,
     /// Completes "could not …".
-    pub(super) attempted: String,
-    pub(super) arguments: String,
+    pub(in crate::vsphere) attempted: String,
+    pub(in crate::vsphere) arguments: String,
     /// Its text must appear nowhere.
-    pub(super) secret: bool,
-    pub(super) patience: Duration,
+    pub(in crate::vsphere) secret: bool,
+    pub(in crate::vsphere) patience: Duration,
 }
 
 impl Request {

@@ -139,7 +139,7 @@ pub async fn hardware_is_changed_and_detached_files_stay(server: &Server) {
     assert_eq!(hardware(&client, &vm).await.disks, before.disks);
 
     // The file is still there: it can be attached again, and a file that is not there cannot.
-    let attach = |file: &str| Reconfigure {
+    let attach = |unit: i32, file: &str| Reconfigure {
         devices: vec![DeviceChange::AttachDisk(AttachDisk {
             controller,
             unit,
@@ -148,10 +148,10 @@ pub async fn hardware_is_changed_and_detached_files_stay(server: &Server) {
         })],
         ..Reconfigure::default()
     };
-    done(&client, &client.reconfigure(&vm, &attach(&file)).await.unwrap()).await.unwrap();
+    done(&client, &client.reconfigure(&vm, &attach(unit, &file)).await.unwrap()).await.unwrap();
     assert!(hardware(&client, &vm).await.disks.iter().any(|disk| disk.file.as_deref() == Some(&file)));
     let missing = file.replace(".vmdk", "-missing.vmdk");
-    let attempt = attach(&missing);
+    let attempt = attach(hardware(&client, &vm).await.free_scsi_unit().unwrap().1, &missing);
     let error = match client.reconfigure(&vm, &attempt).await {
         Ok(task) => done(&client, &task).await.unwrap_err(),
         Err(error) => error,
@@ -218,7 +218,9 @@ pub async fn a_template_is_made_and_unmade(server: &Server) {
     clone.config = Some(Reconfigure { cpus: Some(4), memory_mib: Some(256), ..Reconfigure::default() });
     let from = made(done(&client, &client.clone_vm(&clone).await.unwrap()).await.unwrap());
     let cpus = client.properties(&from, "VirtualMachine", &["config.hardware.numCPU"]).await.unwrap();
-    assert_eq!(cpus.text("config.hardware.numCPU"), Some("4"));
+    if server.can.clone_in_one {
+        assert_eq!(cpus.text("config.hardware.numCPU"), Some("4"));
+    }
     client.mark_as_vm(&vm, &clone.pool).await.unwrap();
     assert_eq!(is_template().await, Some(false));
 }

@@ -1,5 +1,8 @@
 //! Reading properties, page by page.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::spec::{PropertySet, Scope, write_filter};
 use crate::domain::moref::ManagedRef;
 use crate::vsphere::Client;
@@ -9,6 +12,8 @@ use crate::vsphere::xml::{Node, StreamAt};
 
 /// Objects per page. Bounds what both sides keep; a smaller page only costs round trips.
 const PAGE: i32 = 500;
+const METHOD: &str = "RetrievePropertiesEx";
+const WHAT: &str = "read properties";
 /// Where the objects of an answer are: `Envelope/Body/…Response/returnval/objects`.
 const OBJECTS: StreamAt = StreamAt { depth: 5, name: "objects" };
 
@@ -64,27 +69,63 @@ impl Client {
         T: Send + 'static,
         F: FnMut(ObjectContent) -> Option<T> + Send + 'static,
     {
-        let collector = self.content().property_collector.clone();
-        let mut request = Request::new("RetrievePropertiesEx", collector.clone(), "read properties", |xml| {
+        let session = self.session();
+        match self.all_pages(sets, scope, &taker).await? {
+            Some(all) => Ok(all),
+            None => {
+                self.log_in_again(session).await?;
+                let lacking = || self.incomplete(&Request::new(METHOD, self.collector(), WHAT, |_| ()), "session");
+                self.all_pages(sets, scope, &taker).await?.ok_or_else(lacking)
+            }
+        }
+    }
+
+    /// None: the session has expired, which the collector says in each object instead of refusing.
+    async fn all_pages<T, F>(
+        &self,
+        sets: &[PropertySet],
+        scope: &Scope,
+        taker: &impl Fn() -> F,
+    ) -> Result<Option<Vec<T>>, VsphereError>
+    where
+        T: Send + 'static,
+        F: FnMut(ObjectContent) -> Option<T> + Send + 'static,
+    {
+        let collector = self.collector();
+        let mut request = Request::new(METHOD, collector.clone(), WHAT, |xml| {
             write_filter(xml, "specSet", sets, scope);
             xml.element("options", |xml| {
                 xml.number("maxObjects", PAGE);
             });
         });
         let mut all = Vec::new();
+        let expired = Arc::<AtomicBool>::default();
         loop {
             let take = || {
-                let mut inner = taker();
-                move |node| ObjectContent::read(node).and_then(&mut inner)
+                let (mut inner, expired) = (taker(), Arc::clone(&expired));
+                move |node: Node| {
+                    let lacking = |one: &Node| one.at("fault.fault").is_some_and(|fault| fault.kind() == "NotAuthenticated");
+                    if node.all("missingSet").any(lacking) {
+                        expired.store(true, Ordering::Release);
+                    }
+                    ObjectContent::read(node).and_then(&mut inner)
+                }
             };
             let (answer, page) = self.call_streaming(&request, OBJECTS, take).await?;
+            if expired.load(Ordering::Acquire) {
+                return Ok(None);
+            }
             all.extend(page);
-            let Some(token) = answer.string_at("returnval.token") else { return Ok(all) };
+            let Some(token) = answer.string_at("returnval.token") else { return Ok(Some(all)) };
             let what = "read the next page of properties";
             request = Request::new("ContinueRetrievePropertiesEx", collector.clone(), what, |xml| {
                 xml.text("token", token);
             });
         }
+    }
+
+    fn collector(&self) -> ManagedRef {
+        self.content().property_collector.clone()
     }
 
     /// The same, as they are.

@@ -182,6 +182,9 @@ impl DeviceChange {
                     xml.number("key", nic.key);
                     connection.write(xml);
                     write_connectable(xml, nic.start_connected);
+                    if let Some((controller, unit)) = nic.place {
+                        xml.number("controllerKey", controller).number("unitNumber", unit);
+                    }
                     xml.text("addressType", if nic.mac_is_manual { "manual" } else { "assigned" });
                     xml.maybe("macAddress", nic.mac.as_deref());
                 });

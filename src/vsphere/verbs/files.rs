@@ -46,6 +46,7 @@ impl Client {
                     xml.flag("fileType", true).flag("fileSize", true);
                     xml.flag("modification", false).flag("fileOwner", false);
                 });
+                xml.text("matchPattern", "*");
             });
         });
         self.start(&request).await

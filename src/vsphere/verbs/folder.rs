@@ -1,7 +1,7 @@
 //! Folders of the inventory, and finding things by their names.
 
 use crate::domain::moref::{DatacenterRef, FolderRef, ManagedRef, VmRef};
-use crate::vsphere::{Client, Request, VsphereError};
+use crate::vsphere::{Client, Reason, Request, VsphereError};
 
 impl Client {
     /// Makes a folder below another one.
@@ -49,7 +49,14 @@ impl Client {
         let request = Request::new("FindAllByUuid", self.search_index()?, what, |xml| {
             xml.text("uuid", uuid).flag("vmSearch", true).flag("instanceUuid", instance);
         });
-        let answer = self.call(&request).await?;
+        let answer = match self.call(&request).await {
+            // Some servers find only one.
+            Err(error) if error.reason() == Some(&Reason::NotSupported) => {
+                let one = Request { method: "FindByUuid", ..request };
+                self.call(&one).await?
+            }
+            other => other?,
+        };
         Ok(answer.all("returnval").filter_map(|node| node.reference()).map(|one| VmRef::new(one.id)).collect())
     }
 
