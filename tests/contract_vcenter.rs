@@ -19,6 +19,8 @@
 mod certificates;
 #[path = "contract_vcenter/inventory.rs"]
 mod inventory;
+#[path = "contract_vcenter/living.rs"]
+mod living;
 #[path = "contract_vcenter/machines.rs"]
 mod machines;
 #[path = "contract_vcenter/sessions.rs"]
@@ -64,4 +66,7 @@ cases! {
         a_task_is_picked_up_by_its_reference, options_are_set;
     storage: an_export_is_mounted_on_every_host_and_unmounted, a_datastore_is_browsed,
         folders_are_made_once;
+    living: a_synchronisation_reads_everything_and_marks_what_left,
+        a_change_by_somebody_else_is_in_the_database_within_two_seconds, a_lost_stream_is_made_good,
+        where_disks_lie_is_one_question_and_drift_is_its_answer;
 }

@@ -15,6 +15,7 @@ mod certificate;
 mod client;
 mod error;
 mod fault;
+pub mod fuzz;
 mod hardware;
 pub mod inventory;
 mod property;

@@ -50,6 +50,12 @@ async fn clone_of(client: &Client, source: &VmRef, name: &str) -> CloneVm {
     }
 }
 
+/// Where virtual machines' folders are made.
+pub async fn root_folder(client: &Client) -> zerfaux::domain::moref::FolderRef {
+    let datacenter = DatacenterRef::new(first(client, "Datacenter").await.id);
+    client.vm_folder(&datacenter).await.unwrap().unwrap()
+}
+
 fn made(result: Option<Node>) -> VmRef {
     VmRef::new(result.unwrap().reference().unwrap().id)
 }

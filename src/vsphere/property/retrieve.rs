@@ -39,7 +39,7 @@ impl ObjectContent {
         self.get(path).map(Node::text).filter(|text| !text.is_empty())
     }
 
-    pub(super) fn read(mut node: Node) -> Option<Self> {
+    pub(in crate::vsphere) fn read(mut node: Node) -> Option<Self> {
         let object = node.reference_at("obj")?;
         let missing = node.all("missingSet").filter_map(|missing| missing.string_at("path")).collect();
         let properties = node.take("propSet").into_iter().filter_map(named_value).collect();

@@ -43,7 +43,7 @@ impl ObjectUpdate {
         self.properties.iter().rev().find(|(name, _)| name == path).and_then(|(_, value)| value.as_ref())
     }
 
-    fn read(mut node: Node) -> Option<Self> {
+    pub(in crate::vsphere) fn read(mut node: Node) -> Option<Self> {
         let object = node.reference_at("obj")?;
         let change = match node.text_at("kind")? {
             "enter" => Change::Entered,

@@ -180,6 +180,9 @@ impl DeviceChange {
                 xml.text("operation", "edit");
                 xml.typed("device", &nic.kind, |xml| {
                     xml.number("key", nic.key);
+                    xml.typed("deviceInfo", "Description", |xml| {
+                        xml.text("label", &nic.label).text("summary", "");
+                    });
                     connection.write(xml);
                     write_connectable(xml, nic.start_connected);
                     if let Some((controller, unit)) = nic.place {
