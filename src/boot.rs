@@ -114,7 +114,8 @@ impl Sealed {
                 .advise(error.advice())
         })?;
         let sealed = sealed.ok_or_else(|| {
-            Failure::permanent(format!("There is no {what} {id} in the vault.")).advise(format!("It was deleted. {advice}"))
+            Failure::permanent(format!("There is no {what} {id} in the vault."))
+                .advise(format!("It was deleted. {advice}"))
         })?;
         let text = std::str::from_utf8(sealed.expose_secret()).map_err(|_not_text| {
             Failure::permanent(format!("The secret {id} is no {what}: it is not text.")).advise(advice)

@@ -179,7 +179,8 @@ impl Scene for SyncScene {
             facts.insert("network".to_owned(), network.object.name);
         }
         let known = store.vcenter(CONNECTION).await.unwrap().unwrap();
-        facts.insert("connection".to_owned(), format!("{} {:?}", known.synced_at.is_some(), known.last_error));
+        facts
+            .insert("connection".to_owned(), format!("{} {:?}", known.synced_at.is_some(), known.last_error));
         if let Some(store) = on_disk {
             store.close().await;
         }

@@ -16,7 +16,8 @@ use zerfaux::domain::moref::{TaskRef, VmRef};
 use zerfaux::domain::thumbprint::Thumbprint;
 use zerfaux::domain::vcenter::Trust;
 use zerfaux::vsphere::{
-    CertificateProblem, Client, Login, PropertySet, Reason, Scope, TaskProgress, VsphereError, fetch_certificate,
+    CertificateProblem, Client, Login, PropertySet, Reason, Scope, TaskProgress, VsphereError,
+    fetch_certificate,
 };
 
 const VM: [&str; 1] = ["name"];
@@ -28,7 +29,9 @@ async fn a_changed_certificate_stops_everything_before_the_password() {
     for trust in [Trust::Pinned(pinned), Trust::System] {
         let error = Client::connect(Login { trust, ..server.login() }).await.unwrap_err();
         let VsphereError::Certificate { problem, .. } = &error else { panic!("{error:?}") };
-        let (CertificateProblem::Changed { found, .. } | CertificateProblem::Unknown { found, .. }) = &**problem else {
+        let (CertificateProblem::Changed { found, .. } | CertificateProblem::Unknown { found, .. }) =
+            &**problem
+        else {
             panic!("{problem:?}")
         };
         assert_eq!((found.thumbprint, found.subject.as_str()), (server.thumbprint, "CN=scripted"));
@@ -54,7 +57,9 @@ async fn a_certificate_is_shown_without_sending_anything() {
 async fn an_expired_session_is_made_anew_once() {
     let expired = AtomicUsize::new(1);
     let server = Scripted::start(move |method, _| match method {
-        "CurrentTime" if expired.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok() => {
+        "CurrentTime"
+            if expired.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok() =>
+        {
             Reply::Fault("NotAuthenticated")
         }
         _ => session(method),
@@ -80,7 +85,9 @@ async fn a_server_that_never_accepts_the_session_is_not_asked_for_ever() {
 
 #[tokio::test]
 async fn statuses_and_foreign_pages_are_named() {
-    for (status, transient, words) in [(503, true, "starting"), (401, false, "proxy"), (404, false, "no vSphere API")] {
+    for (status, transient, words) in
+        [(503, true, "starting"), (401, false, "proxy"), (404, false, "no vSphere API")]
+    {
         let server = Scripted::start(move |method, _| match method {
             "CurrentTime" => Reply::Status(status),
             _ => session(method),
@@ -163,7 +170,10 @@ async fn a_connection_dropped_in_mid_task_loses_neither_task_nor_progress() {
         "WaitForUpdatesEx" => match round.fetch_add(1, Ordering::SeqCst) {
             0 => returning(
                 method,
-                &task_update("running", "<changeSet><name>info.progress</name><op>assign</op><val>40</val></changeSet>"),
+                &task_update(
+                    "running",
+                    "<changeSet><name>info.progress</name><op>assign</op><val>40</val></changeSet>",
+                ),
             ),
             1 => Reply::Cut(120, "<WaitForUpdatesExResponse/>".to_owned()),
             2 => Reply::Status(503),
@@ -185,12 +195,18 @@ async fn a_connection_dropped_in_mid_task_loses_neither_task_nor_progress() {
     let client = Client::connect(server.login()).await.unwrap();
     let mut seen = Vec::new();
     let result = client
-        .wait_for_task(&TaskRef::new("task-1"), "clone it", &CancellationToken::new(), |progress| seen.push(progress))
+        .wait_for_task(&TaskRef::new("task-1"), "clone it", &CancellationToken::new(), |progress| {
+            seen.push(progress)
+        })
         .await
         .unwrap();
     assert_eq!(result.unwrap().reference().unwrap().id, "vm-9");
     assert_eq!(seen.first(), Some(&TaskProgress { running: true, percent: Some(40) }));
-    assert_eq!(seen.last(), Some(&TaskProgress { running: true, percent: Some(100) }), "the last report always comes");
+    assert_eq!(
+        seen.last(),
+        Some(&TaskProgress { running: true, percent: Some(100) }),
+        "the last report always comes"
+    );
     let again = server.calls().iter().filter(|call| call.ends_with("_Task")).count();
     assert_eq!(again, 0, "nothing was started a second time");
 }

@@ -1,12 +1,13 @@
 //! The inventory: what the vCenters have, to be looked at.
 
-use super::vcenters::VcenterCases;
 use super::AppError;
+use super::vcenters::VcenterCases;
 use crate::domain::ids::VcenterId;
 use crate::domain::moref::VmRef;
 
 pub use crate::domain::inventory::{
-    Datastore, DiskPlace, Drift, Known, Network, NfsExport, Page, Place, PlaceKind, Vm, VmFilter, VmLine, VmSort,
+    Datastore, DiskPlace, Drift, Known, Network, NfsExport, Page, Place, PlaceKind, Vm, VmFilter, VmLine,
+    VmSort,
 };
 
 /// The most lines on one page.

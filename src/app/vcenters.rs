@@ -152,14 +152,17 @@ impl VcenterCases {
         let address = address(&wish.host, wish.port)?;
         let secrets = self.secrets()?;
         let others = self.store.vcenters().await?;
-        if let Some(other) = others.iter().find(|one| one.id != id && (one.name == name || one.address == address)) {
+        if let Some(other) =
+            others.iter().find(|one| one.id != id && (one.name == name || one.address == address))
+        {
             return Err(AppError::Conflict(format!(
                 "There already is a vCenter connection {:?} to {}.",
                 other.name, other.address
             )));
         }
         let username = wish.username.trim().to_owned();
-        let contact = first_contact(address.clone(), wish.accepted, username.clone(), password.clone()).await?;
+        let contact =
+            first_contact(address.clone(), wish.accepted, username.clone(), password.clone()).await?;
         let about = match contact {
             Contact::Answered(about) => about,
             Contact::CertificateUnknown(found) => return Ok(Saved::Compare(found)),
@@ -224,7 +227,9 @@ impl VcenterCases {
         let tried = self.vcenters.test(&vcenter).await;
         match &tried {
             Ok(Contact::Answered(about)) => self.store.vcenter_answered(id, about, None).await?,
-            Ok(_certificate) => self.store.vcenter_failed(id, "the certificate is not the accepted one").await?,
+            Ok(_certificate) => {
+                self.store.vcenter_failed(id, "the certificate is not the accepted one").await?
+            }
             Err(failure) => self.store.vcenter_failed(id, &failure.message).await?,
         }
         Ok(tried?)
@@ -266,5 +271,9 @@ fn wrong(message: impl Into<String>) -> AppError {
 
 fn sealing(error: SecretError) -> AppError {
     let advice = error.advice().to_owned();
-    AppError::Store { attempted: "the password was not sealed or opened".to_owned(), source: Box::new(error), advice }
+    AppError::Store {
+        attempted: "the password was not sealed or opened".to_owned(),
+        source: Box::new(error),
+        advice,
+    }
 }

@@ -72,8 +72,12 @@ pub struct Controller {
 impl Controller {
     /// Whether it is a SCSI controller, which itself takes up unit 7.
     pub fn is_scsi(&self) -> bool {
-        const SCSI: [&str; 4] =
-            ["ParaVirtualSCSIController", "VirtualLsiLogicController", "VirtualLsiLogicSASController", "VirtualBusLogicController"];
+        const SCSI: [&str; 4] = [
+            "ParaVirtualSCSIController",
+            "VirtualLsiLogicController",
+            "VirtualLsiLogicSASController",
+            "VirtualBusLogicController",
+        ];
         SCSI.contains(&self.kind.as_str())
     }
 }
@@ -172,8 +176,11 @@ impl Hardware {
         let mut scsi: Vec<_> = self.controllers.iter().filter(|one| one.is_scsi()).collect();
         scsi.sort_by_key(|one| one.bus);
         scsi.into_iter().find_map(|controller| {
-            let taken = |unit| self.disks.iter().any(|disk| disk.controller == controller.key && disk.unit == unit);
-            (0..SCSI_UNITS).find(|unit| *unit != SCSI_OWN_UNIT && !taken(*unit)).map(|unit| (controller.key, unit))
+            let taken =
+                |unit| self.disks.iter().any(|disk| disk.controller == controller.key && disk.unit == unit);
+            (0..SCSI_UNITS)
+                .find(|unit| *unit != SCSI_OWN_UNIT && !taken(*unit))
+                .map(|unit| (controller.key, unit))
         })
     }
 }
@@ -198,7 +205,8 @@ mod tests {
             mode: String::new(),
             uuid: None,
         };
-        let mut hardware = Hardware { controllers: vec![controller(1001, 1), controller(1000, 0)], ..Hardware::default() };
+        let mut hardware =
+            Hardware { controllers: vec![controller(1001, 1), controller(1000, 0)], ..Hardware::default() };
         let mut found = Vec::new();
         while let Some((key, unit)) = hardware.free_scsi_unit() {
             hardware.disks.push(disk(key, unit));

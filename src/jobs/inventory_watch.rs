@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -46,7 +47,7 @@ struct Follower {
     /// How often in a row it ended without having held a stream.
     failures: u32,
     began: Instant,
-    held: Arc<std::sync::atomic::AtomicBool>,
+    held: Arc<AtomicBool>,
 }
 
 impl InventoryWatch {
@@ -77,7 +78,6 @@ impl Reconciler for InventoryWatch {
     }
 
     async fn run(&self) -> Result<String, Failure> {
-        use std::sync::atomic::Ordering;
         let wanted = self.vcenters.store().vcenters().await.map_err(not_kept)?;
         let mut followers = self.followers.lock().await;
         followers.retain(|id, follower| {
@@ -86,8 +86,10 @@ impl Reconciler for InventoryWatch {
         for vcenter in wanted {
             let mut failures = 0;
             if let Some(follower) = followers.get(&vcenter.id) {
-                let pause = Duration::from_secs(5) * 2u32.saturating_pow(follower.failures.min(8));
-                if !follower.task.is_finished() || follower.failures > 0 && follower.began.elapsed() < pause.min(LONGEST_PAUSE) {
+                let pause = (Duration::from_secs(5) * 2u32.saturating_pow(follower.failures.min(8)))
+                    .min(LONGEST_PAUSE);
+                let resting = follower.failures > 0 && follower.began.elapsed() < pause;
+                if !follower.task.is_finished() || resting {
                     continue;
                 }
                 failures = if follower.held.load(Ordering::Acquire) { 0 } else { follower.failures + 1 };
@@ -102,7 +104,8 @@ impl Reconciler for InventoryWatch {
             let name = vcenter.name.clone();
             let task = tokio::spawn(async move { follow.until_lost(&name).await });
             let task = AbortOnDropHandle::new(task);
-            followers.insert(vcenter.id, Follower { of: vcenter, task, failures, began: Instant::now(), held });
+            followers
+                .insert(vcenter.id, Follower { of: vcenter, task, failures, began: Instant::now(), held });
         }
         let held = followers.values().filter(|one| !one.task.is_finished()).count();
         Ok(format!("{held} of {} vCenters are followed.", followers.len()))
@@ -114,7 +117,7 @@ struct Follow {
     vcenters: Vcenters,
     vcenter: VcenterId,
     changes: broadcast::Sender<VcenterId>,
-    held: Arc<std::sync::atomic::AtomicBool>,
+    held: Arc<AtomicBool>,
 }
 
 impl Follow {
@@ -132,7 +135,7 @@ impl Follow {
         let scope = Scope::everything(&client, &KINDS).await?;
         let mut stream = UpdateStream::open(&client, &property_sets(), &scope).await?;
         self.first_round(&client, &mut stream).await?;
-        self.held.store(true, std::sync::atomic::Ordering::Release);
+        self.held.store(true, Ordering::Release);
         loop {
             let updates = stream.next(WAIT).await?;
             if !updates.objects.is_empty() {

@@ -38,8 +38,11 @@ struct Counts {
 
 /// The kind.
 pub fn definition(vcenters: Vcenters) -> Definition {
-    let steps: Vec<Box<dyn Step>> =
-        vec![Box::new(Connect(vcenters.clone())), Box::new(Read(vcenters.clone())), Box::new(Settle(vcenters))];
+    let steps: Vec<Box<dyn Step>> = vec![
+        Box::new(Connect(vcenters.clone())),
+        Box::new(Read(vcenters.clone())),
+        Box::new(Settle(vcenters)),
+    ];
     Definition::new(KIND, steps).with_locks(|input| {
         let input = SyncInput::deserialize(input).map_err(|error| {
             Failure::permanent(format!("The synchronisation does not say which vCenter: {error}."))
@@ -60,7 +63,8 @@ pub(super) async fn read_everything(client: &Client) -> Result<Inventory, Vspher
 }
 
 const AGAIN: Retry = Retry { attempts: 3, pause: std::time::Duration::from_secs(10) };
-const WANTED_ANYWAY: UndoKind = UndoKind::Nothing("what was read of the vCenter is true whatever becomes of the job");
+const WANTED_ANYWAY: UndoKind =
+    UndoKind::Nothing("what was read of the vCenter is true whatever becomes of the job");
 
 struct Connect(Vcenters);
 

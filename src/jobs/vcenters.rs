@@ -55,9 +55,11 @@ impl Vcenters {
     /// If there is no such connection, its password cannot be opened, or the server cannot be reached, shows
     /// another certificate, or refuses. The next call tries anew.
     pub async fn client(&self, id: VcenterId) -> Result<Client, Failure> {
-        let row = self.store.vcenter(id).await.map_err(|error| {
-            Failure::transient(error.to_string()).advise(error.advice())
-        })?;
+        let row = self
+            .store
+            .vcenter(id)
+            .await
+            .map_err(|error| Failure::transient(error.to_string()).advise(error.advice()))?;
         let row = row.ok_or_else(|| {
             Failure::permanent(format!("There is no vCenter connection {id}."))
                 .advise("It was deleted. Start the operation anew with another one.")
@@ -94,8 +96,10 @@ impl Vcenters {
 
     async fn password(&self, id: SecretId) -> Result<SecretString, Failure> {
         let passwords = self.passwords.as_ref().ok_or_else(|| {
-            Failure::permanent("The password of the vCenter connection is sealed, and there is no key file here.")
-                .advise("Put the key file that belongs to this database back in its place.")
+            Failure::permanent(
+                "The password of the vCenter connection is sealed, and there is no key file here.",
+            )
+            .advise("Put the key file that belongs to this database back in its place.")
         })?;
         passwords.password(id).await
     }

@@ -39,7 +39,8 @@ impl Store {
         let mut vms = vms.into_iter().peekable();
         while vms.peek().is_some() {
             let chunk: Vec<_> = vms.by_ref().take(CHUNK).collect();
-            self.write(what(), move |c| chunk.iter().try_for_each(|one| put_vm(c, vcenter, one, seen))).await?;
+            self.write(what(), move |c| chunk.iter().try_for_each(|one| put_vm(c, vcenter, one, seen)))
+                .await?;
         }
         Ok(())
     }
@@ -83,7 +84,9 @@ impl Store {
                 let (table, by_kind) = match object.kind.as_str() {
                     "VirtualMachine" => ("inventory_vms", false),
                     "Datastore" => ("inventory_datastores", false),
-                    "Network" | "DistributedVirtualPortgroup" | "OpaqueNetwork" => ("inventory_networks", true),
+                    "Network" | "DistributedVirtualPortgroup" | "OpaqueNetwork" => {
+                        ("inventory_networks", true)
+                    }
                     _ => ("inventory_places", true),
                 };
                 let kind = if by_kind { " AND kind = ?4" } else { " AND ?4 = ?4" };
@@ -104,8 +107,7 @@ impl Store {
     }
 }
 
-const TABLES: [&str; 4] =
-    ["inventory_places", "inventory_datastores", "inventory_networks", "inventory_vms"];
+const TABLES: [&str; 4] = ["inventory_places", "inventory_datastores", "inventory_networks", "inventory_vms"];
 
 fn kind_of(object: &Option<ManagedRef>) -> Option<&str> {
     object.as_ref().map(|one| one.kind.as_str())
@@ -135,7 +137,12 @@ fn put_place(c: &Connection, vcenter: VcenterId, place: &Place, seen: Timestamp)
     Ok(())
 }
 
-fn put_datastore(c: &Connection, vcenter: VcenterId, one: &Datastore, seen: Timestamp) -> Result<(), Problem> {
+fn put_datastore(
+    c: &Connection,
+    vcenter: VcenterId,
+    one: &Datastore,
+    seen: Timestamp,
+) -> Result<(), Problem> {
     c.prepare_cached(
         "INSERT INTO inventory_datastores (vcenter, id, name, parent_kind, parent_id, kind, capacity_bytes, \
              free_bytes, accessible, nfs_host, nfs_path, hosts, seen) \

@@ -30,7 +30,8 @@ impl Store {
     pub async fn vm(&self, vcenter: VcenterId, vm: &VmRef) -> Result<Option<Known<Vm>>, StoreError> {
         let vm = vm.clone();
         self.read(format!("read the virtual machine {vm}"), move |c| {
-            let mut statement = c.prepare_cached("SELECT * FROM inventory_vms WHERE vcenter = ?1 AND id = ?2")?;
+            let mut statement =
+                c.prepare_cached("SELECT * FROM inventory_vms WHERE vcenter = ?1 AND id = ?2")?;
             Ok(statement.query_row((vcenter.to_string(), vm.id()), known_vm).optional()?)
         })
         .await
@@ -66,7 +67,9 @@ impl Store {
                  AND gone_at IS NULL ORDER BY name, kind, id",
             )?;
             let sort = sort.map(PlaceKind::as_str);
-            Ok(statement.query_map((vcenter.to_string(), sort), place_of)?.collect::<rusqlite::Result<_>>()?)
+            Ok(statement
+                .query_map((vcenter.to_string(), sort), place_of)?
+                .collect::<rusqlite::Result<_>>()?)
         })
         .await
     }
@@ -258,7 +261,8 @@ fn line_of(row: &Row<'_>) -> rusqlite::Result<VmLine> {
 
 fn place_of(row: &Row<'_>) -> rusqlite::Result<Known<Place>> {
     let sort: String = row.get("sort")?;
-    let kind = PlaceKind::parse(&sort).ok_or_else(|| unreadable(Type::Text, format!("{sort:?} is no place")))?;
+    let kind =
+        PlaceKind::parse(&sort).ok_or_else(|| unreadable(Type::Text, format!("{sort:?} is no place")))?;
     let place = Place {
         object: ManagedRef { kind: row.get("kind")?, id: row.get("id")? },
         kind,

@@ -135,7 +135,8 @@ fn put(c: &Connection, vcenter: &Vcenter) -> Result<(), Problem> {
 
 fn vcenter_of(row: &Row<'_>) -> rusqlite::Result<Vcenter> {
     let host: String = row.get("host")?;
-    let address = VcenterAddress::new(&host, row.get("port")?).map_err(|error| unreadable(Type::Text, error))?;
+    let address =
+        VcenterAddress::new(&host, row.get("port")?).map_err(|error| unreadable(Type::Text, error))?;
     let pinned: Option<Thumbprint> = maybe_parsed(row, "pinned")?;
     Ok(Vcenter {
         id: parsed(row, "id")?,

@@ -101,8 +101,8 @@ impl Client {
     pub async fn connect(login: Login) -> Result<Self, VsphereError> {
         let transport = Transport::new(&login.address, login.trust)?;
         let this = ManagedRef::new("ServiceInstance", "ServiceInstance");
-        let request =
-            Request::new("RetrieveServiceContent", this, "ask what it offers", |_| ()).within(Duration::from_secs(30));
+        let request = Request::new("RetrieveServiceContent", this, "ask what it offers", |_| ())
+            .within(Duration::from_secs(30));
         let answer = transport.call(&request).await?;
         let content = answer.child("returnval").and_then(ServiceContent::read).ok_or_else(|| {
             VsphereError::Incomplete {

@@ -154,14 +154,19 @@ impl VsphereError {
             Self::Status { status, .. } => *status >= 500 || *status == 429,
             Self::Unusable { source, .. } => matches!(source, XmlError::Cut(_)),
             Self::Fault { fault, .. } => fault.is_transient(),
-            Self::Certificate { .. } | Self::Incomplete { .. } | Self::TaskLost { .. } | Self::Cancelled { .. } => false,
+            Self::Certificate { .. }
+            | Self::Incomplete { .. }
+            | Self::TaskLost { .. }
+            | Self::Cancelled { .. } => false,
         }
     }
 
     /// Whether the request may have been carried out although no answer says so.
     pub fn outcome_is_unknown(&self) -> bool {
         match self {
-            Self::Dropped { .. } | Self::TimedOut { .. } | Self::Unusable { .. } | Self::TaskLost { .. } => true,
+            Self::Dropped { .. } | Self::TimedOut { .. } | Self::Unusable { .. } | Self::TaskLost { .. } => {
+                true
+            }
             Self::Status { status, .. } => *status == 502 || *status == 504,
             _ => false,
         }

@@ -162,13 +162,15 @@ impl Fault {
     pub fn advice(&self) -> &'static str {
         match &self.reason {
             Reason::NotAuthenticated => "The session ended. Try again.",
-            Reason::InvalidLogin => "Check user and password of the vCenter connection; the user is often user@domain.",
+            Reason::InvalidLogin => {
+                "Check user and password of the vCenter connection; the user is often user@domain."
+            }
             Reason::NoPermission { .. } => {
                 "Give the user of the vCenter connection this privilege on that object, with propagation."
             }
-            Reason::DuplicateName { .. } | Reason::AlreadyExists { .. } | Reason::FileAlreadyExists { .. } => {
-                "Choose another name, or remove what has it."
-            }
+            Reason::DuplicateName { .. }
+            | Reason::AlreadyExists { .. }
+            | Reason::FileAlreadyExists { .. } => "Choose another name, or remove what has it.",
             Reason::ObjectNotFound { .. } | Reason::NotFound => {
                 "It was deleted or moved. Synchronise the vCenter and choose again."
             }
@@ -224,10 +226,9 @@ impl Reason {
             "FileNotFound" => Self::FileNotFound { file: file() },
             "FileAlreadyExists" => Self::FileAlreadyExists { file: file() },
             "FileLocked" => Self::FileLocked { file: file() },
-            "InvalidPowerState" => Self::InvalidPowerState {
-                requested: text("requestedState"),
-                existing: text("existingState"),
-            },
+            "InvalidPowerState" => {
+                Self::InvalidPowerState { requested: text("requestedState"), existing: text("existingState") }
+            }
             "InvalidState" | "InvalidDatastoreState" | "InvalidHostState" => Self::InvalidState,
             "ResourceInUse" => Self::ResourceInUse { name: text("name") },
             "NoDiskSpace" => Self::NoDiskSpace { datastore: text("datastore") },
@@ -254,7 +255,8 @@ impl Reason {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let on = |object: &Option<ManagedRef>| object.as_ref().map(|one| format!(" ({one})")).unwrap_or_default();
+        let on =
+            |object: &Option<ManagedRef>| object.as_ref().map(|one| format!(" ({one})")).unwrap_or_default();
         let said = |text: &Option<String>| text.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
         match &self.reason {
             Reason::NotAuthenticated => write!(f, "the session is not logged in"),
@@ -279,7 +281,9 @@ impl fmt::Display for Fault {
             Reason::ResourceInUse { name } => write!(f, "it is in use{}", said(name)),
             Reason::InsufficientResources => write!(f, "the resources do not suffice ({})", self.kind),
             Reason::NoDiskSpace { datastore } => write!(f, "the datastore is full{}", said(datastore)),
-            Reason::InvalidArgument { property } => write!(f, "an argument is not accepted{}", said(property)),
+            Reason::InvalidArgument { property } => {
+                write!(f, "an argument is not accepted{}", said(property))
+            }
             Reason::InvalidProperty { name } => write!(f, "there is no property {name:?}"),
             Reason::NotSupported => write!(f, "this server cannot do that ({})", self.kind),
             Reason::TaskInProgress => write!(f, "another task is working on it"),

@@ -10,7 +10,9 @@ pub fn read_answer(bytes: &[u8]) -> usize {
     let mut items: Vec<Item> = Vec::new();
     let mut understood = 0;
     let objects = StreamAt { depth: 5, name: "objects" };
-    let _ = parse(bytes, Limits::USUAL, Some(objects), |node| items.extend(ObjectContent::read(node).and_then(read)));
+    let _ = parse(bytes, Limits::USUAL, Some(objects), |node| {
+        items.extend(ObjectContent::read(node).and_then(read))
+    });
     let updates = StreamAt { depth: 6, name: "objectSet" };
     let _ = parse(bytes, Limits::USUAL, Some(updates), |node| {
         if let Some(update) = ObjectUpdate::read(node) {

@@ -20,7 +20,9 @@ pub fn read_hardware(devices: &Node) -> Hardware {
             hardware.disks.push(disk(key, device));
         } else if device.child("macAddress").is_some() || device.child("addressType").is_some() {
             hardware.nics.push(nic(key, device));
-        } else if let Some(bus) = device.parse_at("busNumber").filter(|_| CONTROLLERS.iter().any(|one| kind.contains(one))) {
+        } else if let Some(bus) =
+            device.parse_at("busNumber").filter(|_| CONTROLLERS.iter().any(|one| kind.contains(one)))
+        {
             hardware.controllers.push(Controller { key, kind: kind.to_owned(), bus });
         } else if device.at("backing").is_some_and(|backing| backing.kind() == "VirtualCdromIsoBackingInfo") {
             hardware.iso_files.extend(device.string_at("backing.fileName"));
@@ -55,7 +57,8 @@ fn disk(key: i32, device: &Node) -> Disk {
 
 fn nic(key: i32, device: &Node) -> Nic {
     let network = match device.child("backing") {
-        Some(backing) => match (backing.string_at("port.switchUuid"), backing.string_at("port.portgroupKey")) {
+        Some(backing) => match (backing.string_at("port.switchUuid"), backing.string_at("port.portgroupKey"))
+        {
             (Some(switch), Some(portgroup)) => NicNetwork::Distributed { switch, portgroup },
             _ => match backing.string_at("deviceName") {
                 Some(name) => NicNetwork::Standard { name, network: backing.reference_at("network") },

@@ -107,7 +107,8 @@ pub fn read(content: ObjectContent) -> Option<Item> {
     let name = decoded(content.text("name")?);
     let parent = content.get("parent").and_then(Node::reference);
     let place = |kind, facts| {
-        let place = Place { object: content.object.clone(), kind, name: name.clone(), parent: parent.clone(), facts };
+        let place =
+            Place { object: content.object.clone(), kind, name: name.clone(), parent: parent.clone(), facts };
         Some(Item::Place(place, Vec::new()))
     };
     let facts = |paths: &[(&str, &str)]| -> BTreeMap<String, String> {
@@ -176,7 +177,9 @@ pub fn assemble(items: impl IntoIterator<Item = Item>) -> Inventory {
             }
             Item::Datastore(datastore) => inventory.datastores.push(datastore),
             // Some servers name a network twice.
-            Item::Network(network) if networks.insert(network.object.clone()) => inventory.networks.push(network),
+            Item::Network(network) if networks.insert(network.object.clone()) => {
+                inventory.networks.push(network)
+            }
             Item::Network(_) => {}
             Item::Vm(vm) => inventory.vms.push(*vm),
         }
@@ -283,9 +286,15 @@ fn vm(content: &ObjectContent, name: String, parent: Option<ManagedRef>) -> Vm {
         path: text("config.files.vmPathName"),
         host: reference("runtime.host"),
         pool: reference("resourcePool"),
-        has_snapshot: content.get("snapshot.rootSnapshotList").is_some_and(|list| !list.children().is_empty()),
+        has_snapshot: content
+            .get("snapshot.rootSnapshotList")
+            .is_some_and(|list| !list.children().is_empty()),
         has_question: content.get("runtime.question").is_some(),
-        datastores: datastores.iter().filter_map(Node::reference).map(|one| DatastoreRef::new(one.id)).collect(),
+        datastores: datastores
+            .iter()
+            .filter_map(Node::reference)
+            .map(|one| DatastoreRef::new(one.id))
+            .collect(),
         hardware: content.get("config.hardware.device").map(read_hardware).unwrap_or_default(),
     }
 }

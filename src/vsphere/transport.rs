@@ -61,7 +61,8 @@ impl Transport {
             .pool_idle_timeout(Duration::from_secs(60))
             .build()
             .map_err(|error| failed(Box::new(error)))?;
-        let host = if address.host.contains(':') { format!("[{}]", address.host) } else { address.host.clone() };
+        let host =
+            if address.host.contains(':') { format!("[{}]", address.host) } else { address.host.clone() };
         let url = Url::parse(&format!("https://{host}:{}/sdk", address.port))
             .map_err(|error| failed(Box::new(error)))?;
         Ok(Self { client, url, server, findings, cookie: Mutex::default(), trace: Trace::default() })
@@ -182,7 +183,11 @@ impl Transport {
                 return VsphereError::Certificate { attempted, server, problem: Box::new(problem) };
             }
             if error.is_timeout() {
-                return VsphereError::Unreachable { attempted, server, source: "no answer to the call".into() };
+                return VsphereError::Unreachable {
+                    attempted,
+                    server,
+                    source: "no answer to the call".into(),
+                };
             }
             return VsphereError::Unreachable { attempted, server, source: innermost(error) };
         }

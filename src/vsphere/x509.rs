@@ -88,7 +88,9 @@ fn name(rdns: &[u8]) -> String {
         let mut set = Der(set);
         while let Some(attribute) = set.expect(SEQUENCE) {
             let mut attribute = Der(attribute);
-            let (Some(id), Some((_, value))) = (attribute.expect(OBJECT_ID), attribute.next()) else { continue };
+            let (Some(id), Some((_, value))) = (attribute.expect(OBJECT_ID), attribute.next()) else {
+                continue;
+            };
             let label = match id {
                 [0x55, 0x04, 3] => "CN",
                 [0x55, 0x04, 6] => "C",

@@ -33,14 +33,19 @@ pub async fn first(client: &Client, kind: &'static str) -> ManagedRef {
 pub async fn everything_is_read_with_its_properties(server: &Server) {
     let client = server.client().await;
     let sets = [
-        PropertySet { kind: "VirtualMachine", paths: vec!["name", "runtime.powerState", "config.hardware.device"] },
+        PropertySet {
+            kind: "VirtualMachine",
+            paths: vec!["name", "runtime.powerState", "config.hardware.device"],
+        },
         PropertySet { kind: "HostSystem", paths: vec!["name", "datastore"] },
         PropertySet { kind: "Datastore", paths: vec!["name", "summary.capacity"] },
     ];
     let scope = Scope::everything(&client, &["VirtualMachine", "HostSystem", "Datastore"]).await.unwrap();
     let found = client.retrieve(&sets, &scope).await.unwrap();
     let of = |kind: &'static str| found.iter().filter(move |one| one.object.kind == kind);
-    assert!(of("VirtualMachine").count() >= 2 && of("HostSystem").count() >= 1 && of("Datastore").count() >= 1);
+    assert!(
+        of("VirtualMachine").count() >= 2 && of("HostSystem").count() >= 1 && of("Datastore").count() >= 1
+    );
     for vm in of("VirtualMachine") {
         assert!(["poweredOn", "poweredOff"].contains(&vm.text("runtime.powerState").unwrap()));
         let hardware = zerfaux::vsphere::read_hardware(vm.get("config.hardware.device").unwrap());
@@ -66,7 +71,8 @@ pub async fn what_is_unset_is_neither_there_nor_missing(server: &Server) {
 pub async fn paths_of_names_are_found(server: &Server) {
     let client = server.client().await;
     let (name, vm) = machines(&client).await.swap_remove(0);
-    let uuids = client.properties(&vm, "VirtualMachine", &["config.uuid", "config.instanceUuid"]).await.unwrap();
+    let uuids =
+        client.properties(&vm, "VirtualMachine", &["config.uuid", "config.instanceUuid"]).await.unwrap();
     for (path, instance) in [("config.uuid", false), ("config.instanceUuid", true)] {
         let found = client.find_vms_by_uuid(uuids.text(path).unwrap(), instance).await.unwrap();
         assert_eq!(found, std::slice::from_ref(&vm), "{name} by {path}");

@@ -13,8 +13,8 @@ use zerfaux::domain::inventory::{Drift, NfsExport, PlaceKind, VmFilter};
 use zerfaux::domain::job::{Failure, JobState};
 use zerfaux::domain::moref::{EsxiRef, VmRef};
 use zerfaux::domain::vcenter::Vcenter;
-use zerfaux::engine::{Engine, SystemClock};
 use zerfaux::engine::reconcile::Reconciler;
+use zerfaux::engine::{Engine, SystemClock};
 use zerfaux::jobs::inventory_watch::InventoryWatch;
 use zerfaux::jobs::vcenter_sync;
 use zerfaux::jobs::vcenters::{SealedPasswords, Vcenters};
@@ -70,7 +70,8 @@ async fn until<F: Future<Output = bool>>(what: &str, check: impl Fn() -> F) -> D
 pub async fn a_synchronisation_reads_everything_and_marks_what_left(server: &Server) {
     let client = server.client().await;
     let (store, vcenters, id) = kept(server).await;
-    let engine = Engine::new(store.clone(), vec![vcenter_sync::definition(vcenters)], Arc::new(SystemClock::new()));
+    let engine =
+        Engine::new(store.clone(), vec![vcenter_sync::definition(vcenters)], Arc::new(SystemClock::new()));
     let sync = || async {
         let job = engine.enqueue(vcenter_sync::KIND, json!({"vcenter": id}), "test").await.unwrap();
         engine.run_until_idle().await.unwrap();
@@ -87,7 +88,9 @@ pub async fn a_synchronisation_reads_everything_and_marks_what_left(server: &Ser
     let line = &page.items[0];
     assert!(line.cpus > 0 && line.memory_bytes > 0 && line.disk_bytes > 0 && line.host.is_some(), "{line:?}");
     assert!(!line.datastores.is_empty(), "{line:?}");
-    for sort in [PlaceKind::Datacenter, PlaceKind::Cluster, PlaceKind::Host, PlaceKind::Pool, PlaceKind::Folder] {
+    for sort in
+        [PlaceKind::Datacenter, PlaceKind::Cluster, PlaceKind::Host, PlaceKind::Pool, PlaceKind::Folder]
+    {
         assert!(!store.places(id, Some(sort)).await.unwrap().is_empty(), "{sort:?}");
     }
     assert!(!store.networks(id).await.unwrap().is_empty());
@@ -116,21 +119,25 @@ pub async fn a_change_by_somebody_else_is_in_the_database_within_two_seconds(ser
     .await;
 
     let (_, vm) = machines(&client).await.swap_remove(0);
-    let power = |vm: VmRef, store: Store| async move { store.vm(id, &vm).await.unwrap().unwrap().object.power };
+    let power =
+        |vm: VmRef, store: Store| async move { store.vm(id, &vm).await.unwrap().unwrap().object.power };
     let before = power(vm.clone(), store.clone()).await;
     let task = match before {
         PowerState::On => client.power_off(&vm).await.unwrap(),
         _ => client.power_on(&vm, None).await.unwrap(),
     };
     done(&client, &task).await.unwrap();
-    let took = until("the power state has changed", || async { power(vm.clone(), store.clone()).await != before }).await;
+    let took =
+        until("the power state has changed", || async { power(vm.clone(), store.clone()).await != before })
+            .await;
     assert!(took < Duration::from_secs(2), "{took:?}");
 
     if power(vm.clone(), store.clone()).await == PowerState::On {
         done(&client, &client.power_off(&vm).await.unwrap()).await.unwrap();
     }
     client.unregister_vm(&vm).await.unwrap();
-    let took = until("it is gone", || async { store.vm(id, &vm).await.unwrap().unwrap().gone_at.is_some() }).await;
+    let took =
+        until("it is gone", || async { store.vm(id, &vm).await.unwrap().unwrap().gone_at.is_some() }).await;
     assert!(took < Duration::from_secs(2), "{took:?}");
 }
 
@@ -174,7 +181,8 @@ pub async fn where_disks_lie_is_one_question_and_drift_is_its_answer(server: &Se
     // A machine on that very host, which mounts the datastore.
     let mut machine = None;
     for (_, vm) in machines(&client).await {
-        let found = client.properties(&vm, "VirtualMachine", &["runtime.host", "runtime.powerState"]).await.unwrap();
+        let found =
+            client.properties(&vm, "VirtualMachine", &["runtime.host", "runtime.powerState"]).await.unwrap();
         if found.get("runtime.host").and_then(|one| one.reference()).is_some_and(|one| one.id == host.id()) {
             machine = Some((vm, found.text("runtime.powerState") == Some("poweredOn")));
         }

@@ -78,7 +78,10 @@ pub async fn a_clone_is_a_virtual_machine_of_its_own(server: &Server) {
         assert_ne!(one.text(path).unwrap(), other.text(path).unwrap(), "{path}");
     }
     if server.can.disk_paths {
-        assert_ne!(hardware(&client, &source).await.disks[0].file, hardware(&client, &vm).await.disks[0].file);
+        assert_ne!(
+            hardware(&client, &source).await.disks[0].file,
+            hardware(&client, &vm).await.disks[0].file
+        );
     }
     if server.can.duplicate_names {
         let error = done(&client, &client.clone_vm(&clone).await.unwrap()).await.unwrap_err();
@@ -132,11 +135,17 @@ pub async fn hardware_is_changed_and_detached_files_stay(server: &Server) {
         ..Reconfigure::default()
     };
     done(&client, &client.reconfigure(&vm, &add).await.unwrap()).await.unwrap();
-    let found = client.properties(&vm, "VirtualMachine", &["config.hardware.numCPU", "config.hardware.memoryMB"]).await;
+    let found = client
+        .properties(&vm, "VirtualMachine", &["config.hardware.numCPU", "config.hardware.memoryMB"])
+        .await;
     let found = found.unwrap();
-    assert_eq!((found.text("config.hardware.numCPU"), found.text("config.hardware.memoryMB")), (Some("2"), Some("512")));
+    assert_eq!(
+        (found.text("config.hardware.numCPU"), found.text("config.hardware.memoryMB")),
+        (Some("2"), Some("512"))
+    );
     let with = hardware(&client, &vm).await;
-    let new = with.disks.iter().find(|disk| (disk.controller, disk.unit) == (controller, unit)).unwrap().clone();
+    let new =
+        with.disks.iter().find(|disk| (disk.controller, disk.unit) == (controller, unit)).unwrap().clone();
     assert_eq!((with.disks.len(), new.capacity_bytes), (before.disks.len() + 1, 64 << 20));
     let file = new.file.clone().unwrap();
 
@@ -245,7 +254,13 @@ pub async fn a_machine_is_unregistered_and_destroyed(server: &Server) {
             memory_mib: Some(128),
             devices: vec![
                 DeviceChange::AddController { key: -1, kind: "ParaVirtualSCSIController".to_owned(), bus: 0 },
-                DeviceChange::AddDisk(NewDisk { controller: -1, unit: 0, capacity_bytes: 1 << 20, thin: true, file: None }),
+                DeviceChange::AddDisk(NewDisk {
+                    controller: -1,
+                    unit: 0,
+                    capacity_bytes: 1 << 20,
+                    thin: true,
+                    file: None,
+                }),
             ],
             ..Reconfigure::default()
         };
@@ -277,7 +292,8 @@ pub async fn a_task_is_picked_up_by_its_reference(server: &Server) {
     drop(client);
     let another = server.client().await;
     let vm = made(done(&another, &TaskRef::new(recorded)).await.unwrap());
-    let named: Vec<_> = machines(&another).await.into_iter().filter(|(name, _)| name == "picked-up").collect();
+    let named: Vec<_> =
+        machines(&another).await.into_iter().filter(|(name, _)| name == "picked-up").collect();
     assert_eq!(named, [("picked-up".to_owned(), vm)]);
     let error = done(&another, &TaskRef::new("task-999999")).await.unwrap_err();
     assert!(matches!(error, VsphereError::TaskLost { .. }), "{error:?}");

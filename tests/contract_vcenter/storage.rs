@@ -33,7 +33,8 @@ pub async fn an_export_is_mounted_on_every_host_and_unmounted(server: &Server) {
     assert_eq!(info.text_at("nas.remotePath"), Some("/tank/zerfaux/live/one"));
 
     let again = client.create_nas_datastore(&host, &mount).await.unwrap_err();
-    let expected = matches!(again.reason(), Some(Reason::DuplicateName { .. } | Reason::AlreadyExists { .. }));
+    let expected =
+        matches!(again.reason(), Some(Reason::DuplicateName { .. } | Reason::AlreadyExists { .. }));
     assert!(expected, "{again:?}");
 
     client.remove_datastore(&host, &datastore).await.unwrap();

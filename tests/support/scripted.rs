@@ -201,7 +201,9 @@ pub fn session(method: &str) -> Reply {
              <sessionManager type=\"SessionManager\">sm</sessionManager></returnval>",
         ),
         "CreateContainerView" => returning(method, "<returnval type=\"ContainerView\">view</returnval>"),
-        "CreatePropertyCollector" => returning(method, "<returnval type=\"PropertyCollector\">pc-2</returnval>"),
+        "CreatePropertyCollector" => {
+            returning(method, "<returnval type=\"PropertyCollector\">pc-2</returnval>")
+        }
         "CreateFilter" => returning(method, "<returnval type=\"PropertyFilter\">f</returnval>"),
         other => empty(other),
     }

@@ -22,10 +22,44 @@ impl Random {
 }
 
 const PIECES: &[&str] = &[
-    "<", ">", "</", "/>", "&", "&amp;", "&#0;", "&#xD800;", "&#99999999;", "&x;", "<![CDATA[", "]]>", "<!--", "-->",
-    "<!DOCTYPE a>", "<?xml version=\"9\"?>", "\u{0}", "\u{fffe}", "\u{10ffff}", "xsi:type=\"", "type=\"", "\"", "'",
-    "<val>", "</val>", "<objects>", "</objects>", "<returnval>", "99999999999999999999", "-1", "true", "xmlns=\"",
-    "xmlns:xsi=\"\"", "<token/>", "<obj type=\"\"></obj>", "\r\n", "<e:Body>", "</e:Envelope>",
+    "<",
+    ">",
+    "</",
+    "/>",
+    "&",
+    "&amp;",
+    "&#0;",
+    "&#xD800;",
+    "&#99999999;",
+    "&x;",
+    "<![CDATA[",
+    "]]>",
+    "<!--",
+    "-->",
+    "<!DOCTYPE a>",
+    "<?xml version=\"9\"?>",
+    "\u{0}",
+    "\u{fffe}",
+    "\u{10ffff}",
+    "xsi:type=\"",
+    "type=\"",
+    "\"",
+    "'",
+    "<val>",
+    "</val>",
+    "<objects>",
+    "</objects>",
+    "<returnval>",
+    "99999999999999999999",
+    "-1",
+    "true",
+    "xmlns=\"",
+    "xmlns:xsi=\"\"",
+    "<token/>",
+    "<obj type=\"\"></obj>",
+    "\r\n",
+    "<e:Body>",
+    "</e:Envelope>",
 ];
 
 fn mutated(seed: &[u8], random: &mut Random) -> Vec<u8> {
@@ -55,7 +89,8 @@ fn mutated(seed: &[u8], random: &mut Random) -> Vec<u8> {
 
 #[test]
 fn no_answer_makes_the_reader_panic_or_grow() {
-    let wanted: usize = std::env::var("ZERFAUX_FUZZ").ok().and_then(|text| text.parse().ok()).unwrap_or(20_000);
+    let wanted: usize =
+        std::env::var("ZERFAUX_FUZZ").ok().and_then(|text| text.parse().ok()).unwrap_or(20_000);
     let seeds: Vec<&[u8]> = vec![
         include_bytes!("../golden/vsphere/retrieve.xml"),
         include_bytes!("../golden/vsphere/updates.xml"),
@@ -70,15 +105,19 @@ fn no_answer_makes_the_reader_panic_or_grow() {
     let workers: Vec<_> = (0..threads)
         .map(|_| {
             let (next, seeds) = (next.clone(), seeds.clone());
-            std::thread::spawn(move || loop {
-                let number = next.fetch_add(1, Ordering::Relaxed);
-                if number >= wanted {
-                    return;
-                }
-                let mut random = Random(0x9e37_79b9_7f4a_7c15 ^ (number as u64 + 1).wrapping_mul(0x2545_f491_4f6c_dd1d));
-                let text = mutated(seeds[number % seeds.len()], &mut random);
-                if std::panic::catch_unwind(|| read_answer(&text)).is_err() {
-                    panic!("number {number} made the reader panic: {:?}", String::from_utf8_lossy(&text));
+            std::thread::spawn(move || {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= wanted {
+                        return;
+                    }
+                    let mut random = Random(
+                        0x9e37_79b9_7f4a_7c15 ^ (number as u64 + 1).wrapping_mul(0x2545_f491_4f6c_dd1d),
+                    );
+                    let text = mutated(seeds[number % seeds.len()], &mut random);
+                    if std::panic::catch_unwind(|| read_answer(&text)).is_err() {
+                        panic!("number {number} made the reader panic: {:?}", String::from_utf8_lossy(&text));
+                    }
                 }
             })
         })

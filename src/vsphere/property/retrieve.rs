@@ -74,7 +74,8 @@ impl Client {
             Some(all) => Ok(all),
             None => {
                 self.log_in_again(session).await?;
-                let lacking = || self.incomplete(&Request::new(METHOD, self.collector(), WHAT, |_| ()), "session");
+                let lacking =
+                    || self.incomplete(&Request::new(METHOD, self.collector(), WHAT, |_| ()), "session");
                 self.all_pages(sets, scope, &taker).await?.ok_or_else(lacking)
             }
         }
@@ -104,7 +105,9 @@ impl Client {
             let take = || {
                 let (mut inner, expired) = (taker(), Arc::clone(&expired));
                 move |node: Node| {
-                    let lacking = |one: &Node| one.at("fault.fault").is_some_and(|fault| fault.kind() == "NotAuthenticated");
+                    let lacking = |one: &Node| {
+                        one.at("fault.fault").is_some_and(|fault| fault.kind() == "NotAuthenticated")
+                    };
                     if node.all("missingSet").any(lacking) {
                         expired.store(true, Ordering::Release);
                     }
@@ -132,7 +135,11 @@ impl Client {
     ///
     /// # Errors
     /// If the server does not answer, or refuses.
-    pub async fn retrieve(&self, sets: &[PropertySet], scope: &Scope) -> Result<Vec<ObjectContent>, VsphereError> {
+    pub async fn retrieve(
+        &self,
+        sets: &[PropertySet],
+        scope: &Scope,
+    ) -> Result<Vec<ObjectContent>, VsphereError> {
         self.retrieve_with(sets, scope, || Some).await
     }
 

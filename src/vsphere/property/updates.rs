@@ -113,8 +113,7 @@ impl UpdateStream {
             });
         })
         .within(wait + Duration::from_secs(90));
-        let (answer, objects) =
-            self.client.call_streaming(&request, OBJECTS, || ObjectUpdate::read).await?;
+        let (answer, objects) = self.client.call_streaming(&request, OBJECTS, || ObjectUpdate::read).await?;
         let Some(set) = answer.child("returnval") else { return Ok(Updates::default()) };
         if let Some(version) = set.string_at("version") {
             self.version = version;
@@ -124,7 +123,8 @@ impl UpdateStream {
 
     /// Gives the collector back to the server.
     pub async fn close(self) {
-        let request = Request::new("DestroyPropertyCollector", self.collector, "stop following changes", |_| ());
+        let request =
+            Request::new("DestroyPropertyCollector", self.collector, "stop following changes", |_| ());
         // It ends with the session anyway.
         let _ = self.client.call(&request).await;
     }

@@ -43,7 +43,8 @@ impl Client {
         let (Some(manager), what) = (content.authorization_manager.clone(), "look at our rights") else {
             return Ok(Vec::new());
         };
-        let session = self.properties(content.session_manager.clone(), "SessionManager", &["currentSession"]).await?;
+        let session =
+            self.properties(content.session_manager.clone(), "SessionManager", &["currentSession"]).await?;
         let key = session.get("currentSession").and_then(|node| node.string_at("key")).unwrap_or_default();
         let request = Request::new("HasPrivilegeOnEntities", manager, what, |xml| {
             xml.reference("entity", object.clone()).text("sessionId", key);

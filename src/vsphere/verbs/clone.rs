@@ -71,7 +71,9 @@ impl Client {
     /// # Errors
     /// If the server refuses or does not answer.
     pub async fn mark_as_template(&self, vm: &VmRef) -> Result<(), VsphereError> {
-        self.call(&Request::new("MarkAsTemplate", vm, format!("make {vm} a template"), |_| ())).await.map(drop)
+        self.call(&Request::new("MarkAsTemplate", vm, format!("make {vm} a template"), |_| ()))
+            .await
+            .map(drop)
     }
 
     /// Turns a template back into a virtual machine.
@@ -79,9 +81,10 @@ impl Client {
     /// # Errors
     /// If the server refuses or does not answer.
     pub async fn mark_as_vm(&self, vm: &VmRef, pool: &PoolRef) -> Result<(), VsphereError> {
-        let request = Request::new("MarkAsVirtualMachine", vm, format!("make {vm} a virtual machine"), |xml| {
-            xml.reference("pool", pool);
-        });
+        let request =
+            Request::new("MarkAsVirtualMachine", vm, format!("make {vm} a virtual machine"), |xml| {
+                xml.reference("pool", pool);
+            });
         self.call(&request).await.map(drop)
     }
 }

@@ -122,6 +122,17 @@ mod tests {
             ..Reconfigure::default()
         };
         let request = change.request(&VmRef::new("vm-1"));
-        insta::assert_snapshot!(request.arguments().replace("><", ">\n<"), @"");
+        let written = request.arguments();
+        let detached =
+            "<deviceChange><operation>remove</operation><device xsi:type=\"VirtualDisk\"><key>2000</key>";
+        assert!(written.contains(detached), "{written}");
+        assert_eq!(
+            written.matches("fileOperation").count(),
+            2,
+            "only the new disk's opening and closing: {written}"
+        );
+        let order = ["<numCPUs>2<", "<memoryMB>8192<", "remove", "create", "&lt;TRUE&gt;", "<firmware>efi<"];
+        let places: Vec<_> = order.iter().map(|piece| written.find(piece).unwrap()).collect();
+        assert!(places.is_sorted(), "{places:?}");
     }
 }

@@ -70,7 +70,11 @@ impl Client {
     ///
     /// # Errors
     /// If something on it is in use, or the server refuses or does not answer.
-    pub async fn remove_datastore(&self, host: &EsxiRef, datastore: &DatastoreRef) -> Result<(), VsphereError> {
+    pub async fn remove_datastore(
+        &self,
+        host: &EsxiRef,
+        datastore: &DatastoreRef,
+    ) -> Result<(), VsphereError> {
         let what = format!("unmount {datastore} from {host}");
         let system = self.datastore_system(host, &what).await?;
         let request = Request::new("RemoveDatastore", system, what, |xml| {
@@ -94,7 +98,8 @@ impl Client {
     /// If the server does not answer.
     pub async fn max_nfs_volumes(&self, host: &EsxiRef) -> Result<Option<u32>, VsphereError> {
         let found = self.properties(host, EsxiRef::KIND, &["configManager.advancedOption"]).await?;
-        let Some(options) = found.get("configManager.advancedOption").and_then(|node| node.reference()) else {
+        let Some(options) = found.get("configManager.advancedOption").and_then(|node| node.reference())
+        else {
             return Ok(None);
         };
         let what = format!("read NFS.MaxVolumes of {host}");
@@ -103,7 +108,9 @@ impl Client {
         });
         match self.call(&request).await {
             Ok(answer) => Ok(answer.parse_at("returnval.value")),
-            Err(error) if error.fault().is_some_and(|fault| fault.kind.starts_with("InvalidName")) => Ok(None),
+            Err(error) if error.fault().is_some_and(|fault| fault.kind.starts_with("InvalidName")) => {
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }

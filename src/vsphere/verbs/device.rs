@@ -217,4 +217,3 @@ fn write_connectable(xml: &mut Xml, start_connected: bool) {
         xml.flag("connected", start_connected);
     });
 }
-

@@ -55,7 +55,11 @@ impl Client {
     /// The entries in the result of a listing.
     pub fn read_listing(result: &Node) -> Vec<FileEntry> {
         // One folder, or an array of them.
-        let folders = if result.child("folderPath").is_some() { vec![result] } else { result.children().iter().collect() };
+        let folders = if result.child("folderPath").is_some() {
+            vec![result]
+        } else {
+            result.children().iter().collect()
+        };
         let entry = |folder: &Node, file: &Node| {
             Some(FileEntry {
                 folder: folder.string_at("folderPath")?,

@@ -57,7 +57,11 @@ impl Client {
             }
             other => other?,
         };
-        Ok(answer.all("returnval").filter_map(|node| node.reference()).map(|one| VmRef::new(one.id)).collect())
+        Ok(answer
+            .all("returnval")
+            .filter_map(|node| node.reference())
+            .map(|one| VmRef::new(one.id))
+            .collect())
     }
 
     fn search_index(&self) -> Result<ManagedRef, VsphereError> {

@@ -46,7 +46,12 @@ impl Client {
     ///
     /// # Errors
     /// If it no longer asks that, or the server does not answer.
-    pub async fn answer_question(&self, vm: &VmRef, question: &str, choice: &str) -> Result<(), VsphereError> {
+    pub async fn answer_question(
+        &self,
+        vm: &VmRef,
+        question: &str,
+        choice: &str,
+    ) -> Result<(), VsphereError> {
         let request = Request::new("AnswerVM", vm, format!("answer the question of {vm}"), |xml| {
             xml.text("questionId", question).text("answerChoice", choice);
         });

@@ -7,6 +7,6 @@ mod writer;
 
 pub(crate) use chunks::Chunks;
 pub use node::Node;
-pub(crate) use reader::{Limits, StreamAt, parse};
 pub use reader::XmlError;
+pub(crate) use reader::{Limits, StreamAt, parse};
 pub use writer::Xml;

@@ -47,7 +47,8 @@ impl Node {
 
     /// Takes out all children of this name.
     pub(crate) fn take(&mut self, name: &str) -> Vec<Node> {
-        let (taken, rest) = std::mem::take(&mut self.children).into_iter().partition(|one| &*one.name == name);
+        let (taken, rest) =
+            std::mem::take(&mut self.children).into_iter().partition(|one| &*one.name == name);
         self.children = rest;
         taken
     }

@@ -205,7 +205,9 @@ fn unreadable(error: QuickError) -> XmlError {
         QuickError::Syntax(SyntaxError::InvalidBangMarkup) => {
             XmlError::Malformed("something begins with <! that is neither comment nor text".to_owned())
         }
-        QuickError::Syntax(_) | QuickError::IllFormed(IllFormedError::MissingEndTag(_)) => XmlError::Cut(None),
+        QuickError::Syntax(_) | QuickError::IllFormed(IllFormedError::MissingEndTag(_)) => {
+            XmlError::Cut(None)
+        }
         other => XmlError::Malformed(other.to_string()),
     }
 }

@@ -20,7 +20,9 @@ fn types_are_found_whatever_the_prefix_is_called() {
 
 #[test]
 fn text_is_unescaped_once_and_blanks_between_elements_are_dropped() {
-    let node = read("<?xml version='1.0'?>\n<a>\n <b>1 &lt; 2 &amp;amp; &#x41;<![CDATA[<c>]]></b>\n <d/>\n</a>").unwrap();
+    let node =
+        read("<?xml version='1.0'?>\n<a>\n <b>1 &lt; 2 &amp;amp; &#x41;<![CDATA[<c>]]></b>\n <d/>\n</a>")
+            .unwrap();
     assert_eq!(node.text_at("b"), Some("1 < 2 &amp; A<c>"));
     assert_eq!(node.text(), "");
     assert_eq!(node.text_at("d"), None);

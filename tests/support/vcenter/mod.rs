@@ -59,7 +59,8 @@ impl Server {
 
     /// The simulator in our own binary; ZERFAUX_BINARY names another one.
     pub fn our_own(options: &[&str]) -> Self {
-        let binary = std::env::var("ZERFAUX_BINARY").unwrap_or_else(|_| env!("CARGO_BIN_EXE_zerfaux").to_owned());
+        let binary =
+            std::env::var("ZERFAUX_BINARY").unwrap_or_else(|_| env!("CARGO_BIN_EXE_zerfaux").to_owned());
         let can = Can {
             running_tasks: true,
             clone_in_one: true,
@@ -68,17 +69,25 @@ impl Server {
             delete_options: true,
         };
         let mut command = Command::new(binary);
-        command.args(["sim", "vcenter", "--listen", "127.0.0.1:0", "--username", "admin", "--password", "secret"]);
+        command.args([
+            "sim",
+            "vcenter",
+            "--listen",
+            "127.0.0.1:0",
+            "--username",
+            "admin",
+            "--password",
+            "secret",
+        ]);
         Self::start(command.args(options), "admin", "secret", can)
     }
 
     fn start(command: &mut Command, username: &str, password: &str, can: Can) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let port = lines
-            .by_ref()
-            .map(Result::unwrap)
-            .find_map(|line| line.split("https://").nth(1)?.split('/').next()?.rsplit(':').next()?.parse().ok());
+        let port = lines.by_ref().map(Result::unwrap).find_map(|line| {
+            line.split("https://").nth(1)?.split('/').next()?.rsplit(':').next()?.parse().ok()
+        });
         let port = port.expect("the server ended before it said where it listens");
         // What it goes on to say must not block it.
         std::thread::spawn(move || lines.for_each(drop));
