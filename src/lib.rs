@@ -10,7 +10,7 @@
 //!            jobs ── asks ─► plan     pure functions: facts + wish → steps, or a typed conflict
 //!             │
 //!   ┌─────────┴─────────┐
-//!  zfs ─► host ─► ssh   store (SQLite) · vault (sealed secrets)
+//!  zfs ─► host ─► ssh   store (SQLite) · vault (sealed secrets) · vsphere (SOAP)
 //! ```
 //!
 //! Below all of these lies `domain`: the words of the field, which imports nothing of the house.
