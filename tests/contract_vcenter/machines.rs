@@ -319,3 +319,19 @@ pub async fn options_are_set(server: &Server) {
         assert_eq!(values().await, Vec::<String>::new());
     }
 }
+
+/// Only our own simulator has tasks that run for a while.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs `zerfaux sim vcenter`: tests/run"]
+async fn a_running_task_stops_when_asked() {
+    let server = Server::our_own(&[]);
+    let client = server.client().await;
+    let source = one_that_is_off(&client).await;
+    let clone = clone_of(&client, &source, "never made").await;
+    let task = client.clone_vm(&clone).await.unwrap();
+    let cancel = CancellationToken::new();
+    cancel.cancel();
+    let error = client.wait_for_task(&task, "clone it", &cancel, |_| ()).await.unwrap_err();
+    assert!(matches!(error, VsphereError::Cancelled { .. }), "{error:?}");
+    assert!(machines(&client).await.iter().all(|(name, _)| name != "never made"));
+}

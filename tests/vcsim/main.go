@@ -26,6 +26,7 @@ import (
 
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 )
@@ -50,8 +51,14 @@ func certificate() (tls.Certificate, error) {
 
 // The stock one takes localPath for a directory of this machine; a real one, and this one, for a name.
 type datastoreSystem struct {
-	*simulator.HostDatastoreSystem
-	root string
+	// The simulator reads an object's properties from its first field.
+	mo.HostDatastoreSystem
+	stock *simulator.HostDatastoreSystem
+	root  string
+}
+
+func (d *datastoreSystem) CreateLocalDatastore(ctx *simulator.Context, c *types.CreateLocalDatastore) soap.HasFault {
+	return d.stock.CreateLocalDatastore(ctx, c)
 }
 
 func (d *datastoreSystem) CreateNasDatastore(ctx *simulator.Context, c *types.CreateNasDatastore) soap.HasFault {
@@ -60,7 +67,8 @@ func (d *datastoreSystem) CreateNasDatastore(ctx *simulator.Context, c *types.Cr
 		log.Print(err)
 	}
 	c.Spec.LocalPath = path
-	answer := d.HostDatastoreSystem.CreateNasDatastore(ctx, c)
+	answer := d.stock.CreateNasDatastore(ctx, c)
+	d.Datastore = d.stock.Datastore
 	if body, ok := answer.(*methods.CreateNasDatastoreBody); ok && body.Res != nil {
 		d.mounted(ctx, body.Res.Returnval)
 	}
@@ -75,7 +83,7 @@ func (d *datastoreSystem) mounted(ctx *simulator.Context, ref types.ManagedObjec
 	}
 	yes := true
 	mount := types.DatastoreHostMount{
-		Key:       d.Host.Self,
+		Key:       d.stock.Host.Self,
 		MountInfo: types.HostMountInfo{AccessMode: "readWrite", Mounted: &yes, Accessible: &yes},
 	}
 	for _, known := range ds.Host {
@@ -100,12 +108,13 @@ func (d *datastoreSystem) RemoveDatastore(ctx *simulator.Context, c *types.Remov
 	}
 	var rest []types.DatastoreHostMount
 	for _, mount := range ds.Host {
-		if mount.Key != d.Host.Self {
+		if mount.Key != d.stock.Host.Self {
 			rest = append(rest, mount)
 		}
 	}
-	simulator.RemoveReference(&d.Datastore, ds.Self)
-	simulator.Map.RemoveReference(d.Host, &d.Host.Datastore, ds.Self)
+	simulator.RemoveReference(&d.stock.Datastore, ds.Self)
+	d.Datastore = d.stock.Datastore
+	simulator.Map.RemoveReference(d.stock.Host, &d.stock.Host.Datastore, ds.Self)
 	if len(rest) == 0 {
 		ds.DestroyTask(ctx, &types.Destroy_Task{This: ds.Self})
 	} else {
@@ -141,7 +150,7 @@ func main() {
 	for _, entity := range simulator.Map.All("HostSystem") {
 		host := entity.(*simulator.HostSystem)
 		system := simulator.Map.Get(*host.ConfigManager.DatastoreSystem).(*simulator.HostDatastoreSystem)
-		simulator.Map.Put(&datastoreSystem{HostDatastoreSystem: system, root: root})
+		simulator.Map.Put(&datastoreSystem{HostDatastoreSystem: system.HostDatastoreSystem, stock: system, root: root})
 	}
 
 	m.Service.RegisterEndpoints = true

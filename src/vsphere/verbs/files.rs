@@ -74,14 +74,14 @@ impl Client {
             .collect()
     }
 
-    /// Makes a folder, with its parents.
+    /// Makes a folder in one that is there.
     ///
     /// # Errors
     /// If it is there already, or the server refuses or does not answer.
     pub async fn make_directory(&self, path: &str, datacenter: &DatacenterRef) -> Result<(), VsphereError> {
         let what = format!("make the folder {path:?}");
         let request = Request::new("MakeDirectory", self.file_manager(&what)?, what, |xml| {
-            xml.text("name", path).reference("datacenter", datacenter).flag("createParentDirectories", true);
+            xml.text("name", path).reference("datacenter", datacenter).flag("createParentDirectories", false);
         });
         self.call(&request).await.map(drop)
     }

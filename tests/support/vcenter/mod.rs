@@ -11,8 +11,6 @@ use zerfaux::vsphere::{Client, Login, fetch_certificate};
 /// What a server can do beyond what both can.
 #[derive(Debug, Clone, Copy)]
 pub struct Can {
-    /// Tasks that take time, so that progress and cancelling show.
-    pub running_tasks: bool,
     /// Power on and customise as part of cloning.
     pub clone_in_one: bool,
     /// Refuse a second virtual machine of one name.
@@ -47,13 +45,8 @@ impl Server {
         let built = Command::new(root.join("tests/vcsim/build")).stderr(Stdio::inherit()).output().unwrap();
         assert!(built.status.success(), "tests/vcsim/build did not work");
         let binary = String::from_utf8(built.stdout).unwrap();
-        let can = Can {
-            running_tasks: false,
-            clone_in_one: false,
-            duplicate_names: false,
-            disk_paths: false,
-            delete_options: false,
-        };
+        let can =
+            Can { clone_in_one: false, duplicate_names: false, disk_paths: false, delete_options: false };
         Self::start(Command::new(binary.trim()).args(options), "admin", "secret", can)
     }
 
@@ -61,13 +54,7 @@ impl Server {
     pub fn our_own(options: &[&str]) -> Self {
         let binary =
             std::env::var("ZERFAUX_BINARY").unwrap_or_else(|_| env!("CARGO_BIN_EXE_zerfaux").to_owned());
-        let can = Can {
-            running_tasks: true,
-            clone_in_one: true,
-            duplicate_names: true,
-            disk_paths: true,
-            delete_options: true,
-        };
+        let can = Can { clone_in_one: true, duplicate_names: true, disk_paths: true, delete_options: true };
         let mut command = Command::new(binary);
         command.args([
             "sim",
