@@ -10,6 +10,7 @@
 //! - deleting an option by an empty value: a second entry appears
 //! - refreshing an NFS datastore: the answer has no body
 //! - references that are not there: the connection drops instead of a fault
+//! - several virtual machines of one UUID: it has no `FindAllByUuid`, and the client asks `FindByUuid` instead
 //! - rights of a limited user: every privilege is granted
 //! - registering a virtual machine with its hardware: the file is not read
 
