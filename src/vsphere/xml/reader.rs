@@ -86,10 +86,10 @@ pub(crate) fn parse(
                 kept.text += node.name.len() + node.xsi_type.as_deref().map_or(0, str::len);
                 kept.check(limits)?;
                 open.push(node);
-                if matches!(event, Event::Empty(_)) {
-                    if let Some(root) = close(&mut open, stream, &mut each, &mut kept, before) {
-                        return Ok(root);
-                    }
+                if matches!(event, Event::Empty(_))
+                    && let Some(root) = close(&mut open, stream, &mut each, &mut kept, before)
+                {
+                    return Ok(root);
                 }
             }
             Event::End(_) => {
