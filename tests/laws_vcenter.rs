@@ -1,7 +1,7 @@
 //! The laws for `vcenter_sync`, against a scripted vCenter: run twice, failed and tried again, killed around each
 //! recorded event.
 
-#![allow(clippy::unwrap_used, missing_docs, unreachable_pub, dead_code)]
+#![allow(clippy::unwrap_used, missing_docs, unreachable_pub, dead_code, unused_imports)]
 
 #[path = "support/laws/mod.rs"]
 mod laws;
