@@ -77,7 +77,7 @@ impl World for SyncWorld {
         std::fs::write(place.join("server"), format!("{} {thumbprint}", address.port)).unwrap();
         let store = Store::open_in_memory().unwrap();
         seed(&store, place).await;
-        Arc::new(SyncScene { place: place.to_owned(), store })
+        Arc::new(SyncScene { place: place.to_owned(), store, is_child: false })
     }
     fn open(&self, place: &Path) -> Arc<dyn Scene> {
         // In a process that is killed: what it keeps must be on the disk.
@@ -91,7 +91,7 @@ impl World for SyncWorld {
         })
         .join()
         .unwrap();
-        Arc::new(SyncScene { place: place.to_owned(), store })
+        Arc::new(SyncScene { place: place.to_owned(), store, is_child: true })
     }
 }
 
@@ -153,6 +153,8 @@ fn machine(id: &str) -> Vm {
 struct SyncScene {
     place: PathBuf,
     store: Store,
+    /// This is the process that may be killed, and the store is the one on the disk.
+    is_child: bool,
 }
 
 #[async_trait]
@@ -165,7 +167,7 @@ impl Scene for SyncScene {
     }
     async fn fingerprint(&self) -> Facts {
         let data = self.place.join("inventory");
-        let on_disk = data.exists().then(|| Store::open(&data).unwrap());
+        let on_disk = (!self.is_child && data.exists()).then(|| Store::open(&data).unwrap());
         let store = on_disk.as_ref().unwrap_or(&self.store);
         let everything = VmFilter { with_gone: true, ..VmFilter::default() };
         let mut facts = Facts::new();
