@@ -194,7 +194,7 @@ impl VsphereError {
                 "Look in vCenter whether it was done all the same, and try again if not."
             }
             Self::Status { status, .. } => match status {
-                503 | 502 | 504 => "The vCenter is starting or overloaded. Try again in a few minutes.",
+                502..=504 => "The vCenter is starting or overloaded. Try again in a few minutes.",
                 401 | 403 | 407 => "Something in front of the vCenter asks for a login. Check for a proxy.",
                 404 => "There is no vSphere API at this address. Check host and port.",
                 _ => "Check that the address is that of a vCenter or ESXi host.",
