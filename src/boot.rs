@@ -8,10 +8,12 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::app::App;
 use crate::app::secrets::{SecretError, Secrets};
+use crate::app::vcenters::VcenterCases;
 use crate::domain::ids::SecretId;
 use crate::domain::job::Failure;
 use crate::engine::{Engine, SystemClock};
 use crate::jobs::hosts::{Hosts, SealedKeys};
+use crate::jobs::vcenters::{SealedPasswords, Vcenters};
 use crate::store::{OpenError, Store};
 use crate::vault::{Vault, VaultError};
 
@@ -122,30 +124,45 @@ async fn with_vault(store: &Store, vault: Option<Vault>) -> Result<Option<Secret
 }
 
 fn assemble(store: Store, secrets: Option<Secrets>, passphrase: Option<SecretString>) -> App {
-    let keys = secrets.clone().map(|secrets| Arc::new(KeysInVault(secrets)) as Arc<dyn SealedKeys>);
-    let hosts = Arc::new(Hosts::new(keys, passphrase));
-    let engine = Engine::new(store.clone(), crate::jobs::definitions(&hosts), Arc::new(SystemClock::new()));
-    App::new(store, engine, hosts).with_secrets(secrets)
+    let sealed = secrets.clone().map(|secrets| Arc::new(Sealed(secrets)));
+    let hosts = Arc::new(Hosts::new(sealed.clone().map(|one| one as Arc<dyn SealedKeys>), passphrase));
+    let vcenters = Vcenters::new(store.clone(), sealed.map(|one| one as Arc<dyn SealedPasswords>));
+    let definitions = crate::jobs::definitions(&hosts, &vcenters);
+    let engine = Engine::new(store.clone(), definitions, Arc::new(SystemClock::new()));
+    let cases = VcenterCases::new(store.clone(), engine.clone(), secrets.clone(), vcenters);
+    App::new(store, engine, hosts).with_secrets(secrets).with_vcenters(cases)
 }
 
-/// The SSH keys among the secrets. Jobs only see this, so they cannot ask for a password.
-struct KeysInVault(Secrets);
+/// What jobs see of the secrets: SSH keys and passwords, each by its id, for what needs that sort.
+struct Sealed(Secrets);
 
 #[async_trait]
-impl SealedKeys for KeysInVault {
+impl SealedKeys for Sealed {
     async fn key_text(&self, id: SecretId) -> Result<SecretString, Failure> {
+        self.text(id, "SSH key", "Give the job another key.").await
+    }
+}
+
+#[async_trait]
+impl SealedPasswords for Sealed {
+    async fn password(&self, id: SecretId) -> Result<SecretString, Failure> {
+        self.text(id, "password", "Enter the password of the connection again.").await
+    }
+}
+
+impl Sealed {
+    async fn text(&self, id: SecretId, what: &str, advice: &str) -> Result<SecretString, Failure> {
         let sealed = self.0.get_by_id(id).await.map_err(|error| {
             let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
-            Failure::permanent(format!("The SSH key was not read: {error}{}.", cause.unwrap_or_default()))
+            Failure::permanent(format!("The {what} was not read: {error}{}.", cause.unwrap_or_default()))
                 .advise(error.advice())
         })?;
         let sealed = sealed.ok_or_else(|| {
-            Failure::permanent(format!("There is no SSH key {id} in the vault."))
-                .advise("It was deleted: give the job another key.")
+            Failure::permanent(format!("There is no {what} {id} in the vault."))
+                .advise(format!("It was deleted. {advice}"))
         })?;
         let text = std::str::from_utf8(sealed.expose_secret()).map_err(|_not_text| {
-            Failure::permanent(format!("The secret {id} is no SSH key: it is not text."))
-                .advise("Give the job another key.")
+            Failure::permanent(format!("The secret {id} is no {what}: it is not text.")).advise(advice)
         })?;
         Ok(SecretString::from(text))
     }

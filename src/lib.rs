@@ -13,7 +13,7 @@
 //!            jobs ── asks ─► plan     pure functions: facts + wish → steps, or a typed conflict
 //!             │
 //!   ┌─────────┴─────────┐
-//!  zfs ─► host ─► ssh   store (SQLite) · vault (sealed secrets)
+//!  zfs ─► host ─► ssh   store (SQLite) · vault (sealed secrets) · vsphere (SOAP)
 //! ```
 //!
 //! Below all of these lies `domain`: the words of the field, which imports nothing of the house.
@@ -40,5 +40,6 @@ pub mod ssh;
 pub mod store;
 pub mod telemetry;
 pub mod vault;
+pub mod vsphere;
 pub mod web;
 pub mod zfs;

@@ -9,6 +9,7 @@ pub mod backups;
 pub mod checks;
 pub mod error;
 pub mod follow;
+pub mod inventory;
 pub mod jobs;
 pub mod replications;
 pub mod requests;
@@ -19,6 +20,7 @@ pub mod setup;
 pub mod ssh_keys;
 pub mod tokens;
 pub mod users;
+pub mod vcenters;
 
 use std::sync::Arc;
 
@@ -44,13 +46,14 @@ pub struct App {
     secrets: Option<Secrets>,
     passwords: Passwords,
     clock: Arc<dyn Clock>,
+    vcenters: Option<vcenters::VcenterCases>,
 }
 
 impl App {
     /// Puts the parts together; `boot` makes them.
     pub fn new(store: Store, engine: Engine, hosts: Arc<Hosts>) -> Self {
         let (passwords, clock) = (Passwords::default(), Arc::new(SystemClock::new()));
-        Self { store, engine, hosts, secrets: None, passwords, clock }
+        Self { store, engine, hosts, secrets: None, passwords, clock, vcenters: None }
     }
 
     /// The same with secrets, where there is a key file.
@@ -80,5 +83,12 @@ impl App {
     /// Finishes what is being written, and lets the data directory go.
     pub async fn close(&self) {
         self.store.close().await;
+    }
+
+    /// The same with connections to vCenters.
+    #[must_use]
+    pub fn with_vcenters(mut self, vcenters: vcenters::VcenterCases) -> Self {
+        self.vcenters = Some(vcenters);
+        self
     }
 }

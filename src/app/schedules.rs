@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio_util::sync::CancellationToken;
 
-use super::jobs::Watcher;
 use super::{App, AppError};
 use crate::domain::ids::ScheduleId;
 use crate::domain::job::Failure;
@@ -41,16 +39,5 @@ impl App {
         };
         self.store.put_schedule(&schedule).await?;
         Ok(schedule.id)
-    }
-
-    /// Runs what is queued and what is scheduled until `shutdown` fires. What runs then stops as in a crash, and
-    /// goes on at the next start.
-    pub async fn serve(&self, shutdown: CancellationToken) {
-        self.engine.serve(shutdown).await;
-    }
-
-    /// What happens to any job from now on.
-    pub fn watch_all(&self) -> Watcher {
-        self.engine.watch_all()
     }
 }

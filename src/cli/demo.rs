@@ -81,7 +81,7 @@ impl Demo {
         let shutdown = CancellationToken::new();
         let engine = tokio::spawn({
             let (app, shutdown) = (app.clone(), shutdown.clone());
-            async move { app.serve(shutdown).await }
+            async move { app.serve_jobs(shutdown).await }
         });
         let mut show = Show { json: self.json, runs: 0 };
         let mut works = tokio::time::interval(WORKS_EVERY);

@@ -83,6 +83,11 @@ uuid_id!(
     InstallationId
 );
 
+uuid_id!(
+    /// A connection to a vCenter or to a single ESXi host.
+    VcenterId
+);
+
 impl GroupId {
     /// Eight hexadecimal digits for names that people read: the id's last four bytes, because the
     /// first ones of a UUIDv7 are its time and look alike for groups made on one day.

@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::ids::{GroupId, JobId};
+use crate::domain::ids::{GroupId, JobId, VcenterId};
 
 /// The name of a lock, such as `replica:<group>`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -34,6 +34,11 @@ impl LockName {
     /// The datastores mounted on an ESXi host, by the host's key in the inventory.
     pub fn host_mounts(host: &str) -> Self {
         Self(format!("host-mounts:{host}"))
+    }
+
+    /// The inventory of a vCenter: reading it in full.
+    pub fn inventory(vcenter: &VcenterId) -> Self {
+        Self(format!("inventory:{vcenter}"))
     }
 
     /// The name as it is stored.

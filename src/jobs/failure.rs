@@ -6,6 +6,8 @@ use serde_json::Value;
 use crate::domain::causes::with_causes;
 use crate::domain::job::Failure;
 use crate::host::{HostError, RelayError};
+use crate::store::StoreError;
+use crate::vsphere::VsphereError;
 use crate::zfs::{Complaint, ZfsError};
 
 /// A step's intent or output as it is recorded.
@@ -50,6 +52,24 @@ impl From<&RelayError> for Failure {
     fn from(error: &RelayError) -> Self {
         passing_or_not(error.is_transient(), with_causes(error)).advise(error.advice())
     }
+}
+
+impl From<VsphereError> for Failure {
+    fn from(error: VsphereError) -> Self {
+        let message = with_causes(&error);
+        let failure = match error {
+            // Going on would hand the password, or a virtual machine, to somebody else.
+            VsphereError::Certificate { .. } => Failure::refused(message),
+            VsphereError::Cancelled { .. } => Failure::cancelled(message),
+            _ => passing_or_not(error.is_transient(), message),
+        };
+        failure.advise(error.advice())
+    }
+}
+
+/// The database did not do its part: it may later.
+pub(super) fn not_kept(error: StoreError) -> Failure {
+    Failure::transient(with_causes(&error)).advise(error.advice())
 }
 
 fn passing_or_not(transient: bool, message: String) -> Failure {

@@ -1,7 +1,10 @@
 //! One file (or folder) per kind of job: its steps, what each does, how it is undone.
 
 pub mod hosts;
+pub mod inventory_watch;
 pub mod replicate;
+pub mod vcenter_sync;
+pub mod vcenters;
 
 mod failure;
 
@@ -11,10 +14,10 @@ use crate::engine::Definition;
 
 /// The names of all kinds of jobs. `tests/laws.rs` holds every one of them to the laws.
 pub fn kinds() -> Vec<&'static str> {
-    vec![replicate::KIND]
+    vec![replicate::KIND, vcenter_sync::KIND]
 }
 
 /// The definitions of all kinds of jobs.
-pub fn definitions(hosts: &Arc<hosts::Hosts>) -> Vec<Definition> {
-    vec![replicate::definition(Arc::clone(hosts))]
+pub fn definitions(hosts: &Arc<hosts::Hosts>, vcenters: &vcenters::Vcenters) -> Vec<Definition> {
+    vec![replicate::definition(Arc::clone(hosts)), vcenter_sync::definition(vcenters.clone())]
 }

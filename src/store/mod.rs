@@ -28,6 +28,8 @@ mod backup;
 mod error;
 mod idempotent;
 mod installation;
+mod inventory;
+mod inventory_read;
 mod job_list;
 mod job_log;
 mod jobs;
@@ -49,6 +51,7 @@ mod tests;
 mod tokens;
 mod users;
 mod values;
+mod vcenters;
 mod writer;
 
 use std::path::Path;

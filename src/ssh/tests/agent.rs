@@ -184,8 +184,8 @@ fn another_host_another_user_another_key_and_another_kind_of_signature_are_refus
     let other = KeyPair::generate().unwrap();
     let mut scene = Scene::bound(9);
     let right = scene.login();
-    type Change = Box<dyn Fn(&mut Login)>;
-    let changes: Vec<(&str, Change)> = vec![
+    type Change<'a> = Box<dyn Fn(&mut Login) + 'a>;
+    let changes: Vec<(&str, Change<'_>)> = vec![
         ("host", Box::new(|login| login.host_key = blob(&other))),
         ("no host", Box::new(|login| login.host_key.clear())),
         ("user", Box::new(|login| login.user = "root".into())),

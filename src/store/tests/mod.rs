@@ -1,6 +1,7 @@
 //! Tests of the store that need its insides: its closures, its connections, other migrations.
 
 mod commits;
+mod inventory;
 mod jobs;
 mod migrating;
 mod nouns;
