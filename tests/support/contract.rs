@@ -326,7 +326,7 @@ pub fn a_clone_keeps_its_origin_and_promote_turns_it_round(ground: &impl Ground)
             zfs.clone_snapshot(&origin, &clone, &off).await.unwrap();
         }
         let seen = look(&zfs, &a).await;
-        assert_eq!(by_tag(&seen, "s1").clones, [clone.clone()]);
+        assert_eq!(by_tag(&seen, "s1").clones, std::slice::from_ref(&clone));
         let kept = zfs.destroy_snapshots(&a, GROUP, &[by_tag(&seen, "s1")]).await.unwrap();
         assert_eq!(kept[0].outcome, Outcome::Kept(KeptBecause::Clones(vec![clone.clone()])));
         assert_eq!(look(&zfs, &clone).await.origin, Some(origin.to_string()));
