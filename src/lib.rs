@@ -28,6 +28,7 @@ pub mod engine;
 pub mod host;
 pub mod jobs;
 pub mod plan;
+pub mod sim;
 pub mod ssh;
 pub mod store;
 pub mod telemetry;

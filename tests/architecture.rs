@@ -28,7 +28,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("web", &["app", "auth", "domain"]),
     ("api", &["app", "auth", "domain"]),
     // The composition root is called from the commands, and from nowhere else.
-    ("cli", &["app", "domain", "boot", "config", "telemetry"]),
+    ("cli", &["app", "domain", "boot", "config", "telemetry", "sim"]),
     // Simulators share no code with the clients that they test.
     ("sim", &["domain"]),
     // How much is logged, and how, is a setting.

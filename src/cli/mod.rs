@@ -8,6 +8,8 @@ mod options;
 mod output;
 mod progress;
 mod replicate;
+mod sim;
+mod sim_vcenter;
 mod version;
 
 use std::ffi::OsString;
@@ -35,6 +37,7 @@ enum Command {
     Backup(backup::Backup),
     Restore(backup::Restore),
     Demo(demo::Demo),
+    Sim(sim::Sim),
     Version(version::Version),
 }
 
@@ -75,6 +78,7 @@ fn run(cli: Cli) -> Result<Exit, Trouble> {
             Command::Backup(command) => command.run(&settings),
             Command::Restore(command) => command.run(&settings),
             Command::Demo(command) => Ok(command.run()),
+            Command::Sim(command) => command.run().await,
             Command::Version(command) => Ok(command.run()),
         }
     });
