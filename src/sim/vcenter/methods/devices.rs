@@ -3,7 +3,7 @@
 use crate::sim::vcenter::soap::{Data, Fault, Moref, Value, schema};
 use crate::sim::vcenter::world::{
     DatastorePath, FIXED_CONTROLLERS, Power, Vm, World, controller_range, fixed, is_controller, is_disk,
-    is_nic, key_at, split_path, units,
+    is_nic, key_at, units,
 };
 
 use super::disks::{set_backing, wanted_capacity};
@@ -344,9 +344,4 @@ fn connect(device: &mut Data, on: bool) {
             .with("connected", connected)
             .with("status", if connected { "ok" } else { "untried" }),
     );
-}
-
-/// Whether a text names a file on a datastore at all.
-pub(in crate::sim::vcenter) fn names_a_file(text: &str) -> bool {
-    split_path(text).is_some_and(|(_, path)| !path.is_empty())
 }

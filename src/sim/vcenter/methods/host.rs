@@ -3,7 +3,6 @@
 use super::entity::unused;
 use super::{Answer, Ctx};
 use crate::sim::exports::{Export, ExportError};
-use crate::sim::vcenter::show::content;
 use crate::sim::vcenter::soap::{Data, Fault, Moref, Value, data};
 use crate::sim::vcenter::world::{Backing, Body, Datastore, Occurrence, World};
 
@@ -248,9 +247,4 @@ pub(super) fn state(c: &mut Ctx<'_>, method: &str) -> Answer {
         }
         Ok(None)
     })
-}
-
-/// What a vCenter says about itself, for those who need it outside of a call.
-pub(in crate::sim::vcenter) fn about(world: &World) -> Option<Data> {
-    content(world).data("about").cloned()
 }

@@ -90,7 +90,8 @@ fn go(world: &mut World, this: &Moref, spec: &Data) -> Answer {
     }
     move_files(world, this, &name, spec)?;
     let changes = device_changes(Some(spec));
-    let vm = change_devices(world, world.vm(this)?.clone(), &name, &changes)?;
+    let before = world.vm(this)?.clone();
+    let vm = change_devices(world, before, &name, &changes)?;
     *world.vm_mut(this)? = vm;
     if let Some(folder) = spec.moref("folder").cloned() {
         world.move_to(this, &folder)?;

@@ -25,15 +25,15 @@ pub(in crate::sim::vcenter) const SINGLETONS: [(&str, &str); 13] = [
 fn privileges() -> Vec<Data> {
     let mut ids = vec!["System.Anonymous", "System.View", "System.Read"];
     ids.extend(crate::sim::vcenter::methods::privileges());
-    let privilege = |id: &&'static str| {
+    let privilege = |id: &'static str| {
         let (group, name) = id.rsplit_once('.').unwrap_or(("System", id));
         data("AuthorizationPrivilege")
-            .with("privId", *id)
+            .with("privId", id)
             .with("onParent", false)
             .with("name", name)
             .with("privGroupName", group)
     };
-    ids.iter().map(privilege).collect()
+    ids.into_iter().map(privilege).collect()
 }
 
 /// What `RetrieveServiceContent` answers.

@@ -1,7 +1,7 @@
 //! Virtual devices: those that every machine has, keys and places of the others, and the networks of cards.
 
 use super::{Body, Vm, World};
-use crate::sim::vcenter::soap::{Data, Fault, Moref, data, schema};
+use crate::sim::vcenter::soap::{Data, Fault, Moref, Value, data, schema};
 
 /// Controllers that every machine has: PCI, two IDE, PS/2, super I/O.
 pub(in crate::sim::vcenter) const FIXED_CONTROLLERS: [i64; 5] = [100, 200, 201, 300, 400];
@@ -121,7 +121,7 @@ impl Vm {
         let (mut disks, mut cards) = (0, 0);
         for (device, children) in found.iter_mut().zip(children) {
             if is_controller(device) && !children.is_empty() {
-                let keys = children.into_iter().map(Into::into).collect::<Vec<_>>();
+                let keys = children.into_iter().map(Value::from).collect::<Vec<_>>();
                 device.set("device", keys);
             }
             if is_disk(device) {

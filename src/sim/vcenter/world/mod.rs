@@ -30,7 +30,7 @@ pub(super) use agenda::Due;
 pub(super) use compute::HostPortgroup;
 pub(super) use compute::{Cluster, Host, Pool};
 pub(super) use customize::check as check_customization;
-pub(super) use datastore::{Backing, Datastore, DatastorePath, split as split_path};
+pub(super) use datastore::{Backing, Datastore, DatastorePath};
 pub(super) use device::{
     FIXED_CONTROLLERS, card_network, controller_range, fixed, is_controller, is_disk, is_nic, key_at,
     network_backing, units,
