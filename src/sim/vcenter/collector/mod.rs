@@ -6,8 +6,5 @@ mod retrieve;
 mod select;
 
 pub(super) use filter::{Collector, Filter};
-pub(super) use retrieve::{Paging, next_page, object_content};
+pub(super) use retrieve::{Paging, next_page};
 pub(super) use select::Selection;
-
-#[cfg(test)]
-pub(super) use path::{Path, Resolved};

@@ -3,7 +3,7 @@
 use super::entity::unused;
 use super::{Answer, Ctx};
 use crate::sim::exports::{Export, ExportError};
-use crate::sim::vcenter::soap::{Data, Fault, Moref, Value, data};
+use crate::sim::vcenter::soap::{Fault, Moref, Value, data};
 use crate::sim::vcenter::world::{Backing, Body, Datastore, Occurrence, World};
 
 fn host_of(c: &Ctx<'_>) -> Result<Moref, Fault> {

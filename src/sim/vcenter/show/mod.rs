@@ -21,7 +21,6 @@ use super::soap::{Data, Fault, Moref, Value, schema};
 use super::world::{Body, World};
 
 pub(super) use service::{SINGLETONS, content};
-pub(super) use task::info as task_info;
 
 /// What a session sees of a world.
 #[derive(Debug, Clone, Copy)]

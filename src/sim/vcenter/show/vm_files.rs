@@ -3,8 +3,8 @@
 use super::Sight;
 use super::vm_config::disk_chains;
 use crate::sim::vcenter::methods::{delta_of, extent_of};
-use crate::sim::vcenter::soap::{Data, data};
-use crate::sim::vcenter::world::Vm;
+use crate::sim::vcenter::soap::{Data, Value, data};
+use crate::sim::vcenter::world::{DatastorePath, Vm};
 
 impl Sight<'_> {
     pub(super) fn vm_layout(&self, vm: &Vm) -> Data {
@@ -32,7 +32,7 @@ impl Sight<'_> {
             // The disk that the others are based on stands first.
             for file in chain.iter().rev() {
                 let Ok(at) = self.world.datastore_path(file, None) else { continue };
-                let size = |at| self.world.look(at).ok().flatten().map(|entry| entry.size);
+                let size = |at: &DatastorePath| self.world.look(at).ok().flatten().map(|entry| entry.size);
                 let descriptor = add(file.clone(), "diskDescriptor", size(&at).unwrap_or(0));
                 let extent =
                     [extent_of(&at), delta_of(&at)].into_iter().find(|extent| size(extent).is_some());
@@ -40,7 +40,7 @@ impl Sight<'_> {
                 let extent_key = add(extent.to_string(), "diskExtent", size(&extent).unwrap_or(0));
                 units.push(
                     data("VirtualMachineFileLayoutExDiskUnit")
-                        .with("fileKey", vec![descriptor.into(), extent_key.into()]),
+                        .with("fileKey", vec![Value::Int(descriptor), Value::Int(extent_key)]),
                 );
             }
             disks.push(data("VirtualMachineFileLayoutExDiskLayout").with("key", key).with("chain", units));

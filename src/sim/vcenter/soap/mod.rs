@@ -11,9 +11,9 @@ mod write;
 
 pub(super) use fault::Fault;
 pub(super) use read::{Call, read_call};
-pub(super) use schema::{Field, Kind, Method, Schema, schema};
+pub(super) use schema::{Field, Kind, Method, schema};
 pub(super) use value::{Data, Moref, Value, data};
-pub(super) use write::{answer, fault_answer, write_value};
+pub(super) use write::{answer, fault_answer};
 
 /// The namespace of every element of the protocol.
 pub(super) const VIM: &str = "urn:vim25";

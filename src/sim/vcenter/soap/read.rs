@@ -135,7 +135,7 @@ fn text_of(open: &mut Vec<Node>) -> &mut String {
     &mut open[last].text
 }
 
-fn node(reader: &NsReader<&str>, start: &BytesStart<'_>) -> Result<Node, String> {
+fn node(reader: &NsReader<&[u8]>, start: &BytesStart<'_>) -> Result<Node, String> {
     let (namespace, local) = reader.resolver().resolve_element(start.name());
     let namespace = match namespace {
         ResolveResult::Bound(namespace) => namespace.into_inner().to_owned(),

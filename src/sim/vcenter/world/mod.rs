@@ -39,7 +39,7 @@ pub(super) use event::Occurrence;
 pub(super) use guest::{Address, Guest};
 pub(super) use network::{Network, Portgroup, Switch, Vlan};
 pub(super) use snapshot::Snapshot;
-pub(super) use task::{Plan, Task, TaskState};
+pub(super) use task::{Plan, Task};
 pub(super) use tree::{Datacenter, Folder};
 pub(super) use vm::{Power, Question, Vm, chain};
 pub(super) use vmx::{described, descriptor, parse as parse_vmx};
