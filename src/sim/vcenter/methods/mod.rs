@@ -107,6 +107,7 @@ pub(super) fn dispatch(mut ctx: Ctx<'_>, method: &str) -> Answer {
     match method {
         "CurrentTime" => Ok(Some(c.world.timestamp().into())),
         "RetrieveServiceContent" => Ok(Some(content(c.world).into())),
+        "Fetch" => properties::fetch(c),
         "CreateFilter" => properties::create_filter(c),
         "DestroyPropertyFilter" => properties::destroy_filter(c),
         "RetrieveProperties" => properties::retrieve(c),

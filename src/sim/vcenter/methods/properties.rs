@@ -2,10 +2,18 @@
 
 use super::{Answer, Ctx};
 use crate::sim::vcenter::collector::{Collector, Filter, Paging, Selection, next_page};
-use crate::sim::vcenter::soap::{Data, Fault, Value, data};
+use crate::sim::vcenter::soap::{Data, Fault, Value, data, schema};
 
 /// The most objects of a page, as a vCenter limits it whatever was asked for.
 const LARGEST_PAGE: usize = 5000;
+
+/// One property, as pyVmomi reads an attribute.
+pub(super) fn fetch(c: &mut Ctx<'_>) -> Answer {
+    let name = c.text("prop")?;
+    let field = schema().get(c.this.kind).and_then(|ty| ty.field(&name));
+    let ty = field.ok_or_else(|| Fault::invalid_property(&name))?.ty;
+    Ok(c.sight().property(&c.this, &name)?.map(|value| Value::typed(ty, value)))
+}
 
 pub(super) fn create_filter(c: &mut Ctx<'_>) -> Answer {
     let spec = c.data("spec")?;

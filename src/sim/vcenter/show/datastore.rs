@@ -120,8 +120,14 @@ fn info(object: &Object, datastore: &Datastore) -> Data {
         Backing::Vmfs(_) => ("VmfsDatastoreInfo", "vmfs"),
         Backing::Nas { .. } => ("NasDatastoreInfo", "nas"),
     };
-    data(ty)
-        .with("name", object.name.clone())
+    let largest = 62_i64 << 40;
+    let info = match datastore.backing {
+        Backing::Vmfs(_) => {
+            data(ty).with("maxPhysicalRDMFileSize", largest).with("maxVirtualRDMFileSize", largest)
+        }
+        Backing::Nas { .. } => data(ty),
+    };
+    info.with("name", object.name.clone())
         .with("url", datastore.url())
         .with("freeSpace", datastore.free)
         .with("maxFileSize", 62_i64 << 40)

@@ -109,7 +109,19 @@ impl Sight<'_> {
                         .with("policy", data("HostNetworkPolicy")),
                 )
         });
-        data("HostNetworkInfo").with("portgroup", groups.collect::<Vec<_>>()).with("ipV6Enabled", false)
+        let address = data("HostIpConfig")
+            .with("dhcp", false)
+            .with("ipAddress", &host.address)
+            .with("subnetMask", "255.255.255.0");
+        let nic = data("HostVirtualNic")
+            .with("device", "vmk0")
+            .with("key", "key-vim.host.VirtualNic-vmk0")
+            .with("portgroup", "Management Network")
+            .with("spec", data("HostVirtualNicSpec").with("ip", address));
+        data("HostNetworkInfo")
+            .with("portgroup", groups.collect::<Vec<_>>())
+            .with("vnic", vec![nic])
+            .with("ipV6Enabled", false)
     }
 }
 

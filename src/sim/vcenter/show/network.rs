@@ -91,6 +91,7 @@ impl Sight<'_> {
             .with("uplinkPortgroup", uplinks)
             .with("defaultPortConfig", setting(&Vlan::Id(0)))
             .with("productInfo", product())
+            .with("contact", data("DVSContactInfo"))
             .with("extensionKey", "")
             .with("configVersion", "1")
             .with("createTime", jiff::Timestamp::UNIX_EPOCH)

@@ -1,7 +1,7 @@
 //! Virtual machines: which part answers for which property.
 
 use super::{Sight, part};
-use crate::sim::vcenter::soap::{Data, Moref, Value, data};
+use crate::sim::vcenter::soap::{Data, Moref, Value, data, schema};
 use crate::sim::vcenter::world::{Object, Snapshot, Vm};
 
 impl Sight<'_> {
@@ -13,16 +13,7 @@ impl Sight<'_> {
             "summary" => Some(self.vm_summary(object, vm).into()),
             "storage" => Some(self.vm_storage(vm).into()),
             "layoutEx" => Some(self.vm_layout(vm).into()),
-            "capability" => Some(
-                data("VirtualMachineCapability")
-                    .with("snapshotOperationsSupported", true)
-                    .with("multipleSnapshotsSupported", true)
-                    .with("diskOnlySnapshotOnSuspendedVMSupported", true)
-                    .with("quiescedSnapshotsSupported", true)
-                    .with("changeTrackingSupported", true)
-                    .with("secureBootSupported", vm.firmware == "efi")
-                    .into(),
-            ),
+            "capability" => Some(capability(vm).into()),
             "environmentBrowser" => {
                 let cluster = vm.host.as_ref().and_then(|host| self.world.cluster_of(host));
                 cluster.map(|cluster| part("EnvironmentBrowser", &cluster).into())
@@ -104,4 +95,19 @@ impl Sight<'_> {
             _ => None,
         }
     }
+}
+
+/// What can be done with a machine: what is not named here cannot.
+fn capability(vm: &Vm) -> Data {
+    let mut found = data("VirtualMachineCapability");
+    for field in schema().get(found.ty).iter().flat_map(|ty| &ty.fields).filter(|field| !field.optional) {
+        found.set(field.name, false);
+    }
+    for name in ["snapshotOperationsSupported", "multipleSnapshotsSupported", "snapshotConfigSupported"] {
+        found.set(name, true);
+    }
+    for name in ["poweredOffSnapshotsSupported", "revertToSnapshotSupported", "quiescedSnapshotsSupported"] {
+        found.set(name, true);
+    }
+    found.with("changeTrackingSupported", true).with("secureBootSupported", vm.firmware == "efi")
 }

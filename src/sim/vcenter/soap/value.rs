@@ -146,10 +146,6 @@ impl Data {
         }
     }
 
-    pub(in crate::sim::vcenter) fn unset(&mut self, name: &str) {
-        self.fields.retain(|(field, _)| *field != name);
-    }
-
     pub(in crate::sim::vcenter) fn get(&self, name: &str) -> Option<&Value> {
         self.fields.iter().find(|(field, _)| *field == name).map(|(_, value)| value)
     }

@@ -43,12 +43,10 @@ fn tail(mut out: String) -> String {
     out
 }
 
-/// One value as an element, as it stands in a field of this type; `[]` behind the type for a list.
-pub(in crate::sim::vcenter) fn write_value(out: &mut String, name: &str, ty: &str, value: &Value) {
-    match ty.strip_suffix("[]") {
-        Some(item) => value.list().iter().for_each(|value| element(out, name, item, value)),
-        None => element(out, name, ty, value),
-    }
+/// One value as an element, as it stands in a field of this type.
+#[cfg(test)]
+fn write_value(out: &mut String, name: &str, ty: &str, value: &Value) {
+    element(out, name, ty, value);
 }
 
 fn element(out: &mut String, name: &str, declared: &str, value: &Value) {

@@ -266,6 +266,7 @@ macro_rules! bodies {
                 }
 
                 /// The same to change it; it counts as changed.
+                #[allow(dead_code, reason = "every kind has both, used or not")]
                 pub(super) fn $write(&mut self, moref: &Moref) -> Result<&mut $ty, Fault> {
                     self.touch(moref);
                     match &mut self.object_mut(moref)?.body {
