@@ -142,14 +142,7 @@ fn describe(world: &World, at: &DatastorePath, entry: &FileEntry) -> Data {
         }
         let content = world.read(&path).unwrap_or_default();
         if let Some(disk) = described(&String::from_utf8_lossy(&content)) {
-            info.set(
-                "diskType",
-                if disk.parent.is_some() {
-                    "VirtualDiskSeSparseBackingInfo"
-                } else {
-                    "VirtualDiskFlatVer2BackingInfo"
-                },
-            );
+            info.set("diskType", "VirtualDiskFlatVer2BackingInfo");
             info.set("capacityKb", disk.capacity / 1024);
             info.set("thin", true);
         }

@@ -86,7 +86,9 @@ impl World {
             Some(parent) => {
                 let (parent, _) = self.open_link(&beside(parent), depth + 1)?;
                 Ok((
-                    backing("VirtualDiskSeSparseBackingInfo", found.uuid).with("parent", parent),
+                    backing("VirtualDiskFlatVer2BackingInfo", found.uuid)
+                        .with("deltaDiskFormat", "seSparseFormat")
+                        .with("parent", parent),
                     found.capacity,
                 ))
             }

@@ -84,11 +84,12 @@ impl World {
         let text = descriptor(&name(&extent.path), capacity, &uuid, Some(&name(&at.path)));
         self.write(&delta, text.as_bytes())?;
         self.allocate(&extent, 1 << 20)?;
-        let next = data("VirtualDiskSeSparseBackingInfo")
+        let next = data("VirtualDiskFlatVer2BackingInfo")
             .with("fileName", delta.to_string())
             .with("datastore", &delta.datastore)
             .with("diskMode", backing.text("diskMode").unwrap_or("persistent").to_owned())
             .with("uuid", uuid)
+            .with("deltaDiskFormat", "seSparseFormat")
             .with("parent", backing);
         disk.set("backing", next);
         Ok(())
