@@ -15,6 +15,8 @@ mod progress;
 mod replicate;
 mod serve;
 mod sim;
+mod sim_appliance;
+mod sim_vcenter;
 mod version;
 
 use std::ffi::OsString;

@@ -4,3 +4,6 @@
 //! no code with the clients that talk to it, so that a mistake cannot hide on both sides.
 
 pub mod appliance;
+pub mod exports;
+pub mod files;
+pub mod vcenter;
