@@ -259,8 +259,8 @@ impl Site {
         vm.cpus = role.cpus;
         vm.memory_mb = role.memory_mb;
         vm.annotation = role.note.to_owned();
-        vm.cpu_hot_add = index % 3 == 0;
-        vm.memory_hot_add = index % 3 == 0;
+        vm.cpu_hot_add = index.is_multiple_of(3);
+        vm.memory_hot_add = index.is_multiple_of(3);
         vm.host = Some(hosts[index % hosts.len()].clone());
         vm.pool = Some(self.pool.clone());
         vm.extra.insert("disk.EnableUUID".to_owned(), "TRUE".to_owned());

@@ -92,7 +92,7 @@ pub(in crate::sim::vcenter) fn render(name: &str, vm: &Vm) -> String {
         line("ctkEnabled", "TRUE");
     }
     let home = vm.vmx.to_string();
-    let home = home.rsplit_once('/').map_or("", |(home, _)| &home[..]);
+    let home = home.rsplit_once('/').map_or("", |(home, _)| home);
     let home = format!("{home}/");
     for device in &vm.devices {
         let bus = device.int("busNumber");
