@@ -63,7 +63,7 @@ impl Selection {
             let ty = schema().get(name).filter(|ty| schema().is_managed(ty.name));
             let kind = ty
                 .ok_or_else(|| {
-                    Fault::invalid_request(format!("{name:?} is no managed type.")).of_type("InvalidType")
+                    Fault::invalid_request(format!("{name:?} is no managed type.")).retyped("InvalidType")
                 })?
                 .name;
             let paths = match set.flag("all") {

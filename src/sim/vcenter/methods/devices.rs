@@ -186,7 +186,7 @@ impl Draft<'_> {
             }
             Some(other) => Err(Fault::invalid_device(index, "deviceChange.fileOperation")
                 .with("badFileOp", other.to_owned())
-                .of_type("InvalidDeviceOperation")),
+                .retyped("InvalidDeviceOperation")),
         }
     }
 

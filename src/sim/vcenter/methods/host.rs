@@ -146,7 +146,7 @@ fn not_mounted(name: &str, export: &Export, error: &ExportError) -> Fault {
         .with("name", name.to_owned())
         .with("remoteHost", &export.server)
         .with("remotePath", &export.path)
-        .of_type("NasVolumeNotMounted")
+        .retyped("NasVolumeNotMounted")
         .with(
             "faultMessage",
             Value::List(vec![

@@ -8,7 +8,7 @@ use crate::sim::vcenter::world::{Power, World};
 fn can_start(world: &World, moref: &Moref) -> Result<(), Fault> {
     let vm = world.vm(moref)?;
     if vm.template {
-        return Err(Fault::invalid_state("A template cannot be powered on.").of_type("InvalidState"));
+        return Err(Fault::invalid_state("A template cannot be powered on.").retyped("InvalidState"));
     }
     if vm.power == Power::On {
         return Err(Fault::power_state(Some("poweredOff"), "poweredOn"));
@@ -20,7 +20,7 @@ fn can_start(world: &World, moref: &Moref) -> Result<(), Fault> {
                 "InvalidDatastoreState",
                 format!("Datastore '{}' is not mounted on the host.", world.name(&datastore)),
             )
-            .of_type("InvalidState"));
+            .retyped("InvalidState"));
         }
     }
     if !world.exists(&vm.vmx)? {

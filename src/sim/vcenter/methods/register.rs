@@ -61,7 +61,7 @@ fn read(world: &mut World, at: &DatastorePath) -> Result<(String, Vm), Fault> {
     let text = String::from_utf8_lossy(&content).into_owned();
     let name = parse_vmx(&text, &mut vm).ok_or_else(|| {
         Fault::new("VmConfigFault", format!("The configuration file {at} is not valid."))
-            .of_type("GenericVmConfigFault")
+            .retyped("GenericVmConfigFault")
             .with("reason", "invalid")
     })?;
     if vm.uuid.is_empty() {

@@ -21,7 +21,7 @@ impl Fault {
     }
 
     /// The same fields under another type that has them.
-    pub(in crate::sim::vcenter) fn of_type(mut self, ty: &'static str) -> Self {
+    pub(in crate::sim::vcenter) fn retyped(mut self, ty: &'static str) -> Self {
         self.data.ty = ty;
         self
     }
