@@ -115,6 +115,9 @@ fn from_the_stream(text: &Text<'_>) -> Option<Complaint> {
         Complaint::NotAnEarlierSnapshot
     } else if text.bare.contains("incremental source") && text.bare.contains("does not exist") {
         Complaint::IncrementalSourceMissing(in_parentheses_after(text.whole, "incremental source"))
+    } else if text.bare.contains("cannot send") && text.bare.contains("No such process") {
+        // What a dry run (`zfs send -n`) says of a bookmark that is not there.
+        Complaint::IncrementalSourceMissing(None)
     } else if has(text, &["must specify -F to overwrite it"]) {
         Complaint::DestinationExists
     } else if has(text, &["failed to read from stream", "invalid stream", "invalid backup stream"]) {
@@ -215,7 +218,9 @@ fn from_what_is_there(text: &Text<'_>) -> Option<Complaint> {
         Complaint::NotAClone
     } else if has(text, &["already mounted"]) {
         Complaint::AlreadyMounted
-    } else if has(text, &["cannot mount"]) && has(text, &["property is set to"]) {
+    } else if has(text, &["cannot mount"])
+        && has(text, &["property is set to", "no mountpoint set", "legacy mountpoint"])
+    {
         Complaint::NotMountable
     } else if has(text, &["not currently mounted"]) {
         Complaint::NotMounted

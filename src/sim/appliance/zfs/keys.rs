@@ -38,10 +38,10 @@ pub(super) fn mount(state: &mut State, words: &[String]) -> Reply {
     };
     let told = if dataset.mounted {
         "filesystem already mounted".to_owned()
-    } else if value("canmount") == "off" {
-        "'canmount' property is set to 'off'".to_owned()
     } else if !value("mountpoint").starts_with('/') {
         return Reply::fails(1, format!("cannot mount '{name}': no mountpoint set"));
+    } else if value("canmount") == "off" {
+        "'canmount' property is set to 'off'".to_owned()
     } else if dataset.is_locked() {
         "encryption key not loaded".to_owned()
     } else {

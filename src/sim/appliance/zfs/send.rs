@@ -55,7 +55,12 @@ pub(super) fn run(machine: &Arc<Machine>, words: &[String], io: &Io) -> i32 {
             if verbose && !refused.printed.is_empty() {
                 tell(&refused.printed);
             }
-            io.complain(refused.told);
+            // A dry run asks the kernel at once, whose errno is all that it can tell of a bookmark that is not there.
+            let told = match refused.told.split_once(": incremental source (") {
+                Some((before, base)) if dry && base.contains('#') => format!("{before}: No such process"),
+                _ => refused.told,
+            };
+            io.complain(told);
             return refused.exit;
         }
     };
