@@ -128,7 +128,7 @@ impl Transport {
         if status != StatusCode::OK && status != StatusCode::INTERNAL_SERVER_ERROR {
             return Err(self.status(request, status));
         }
-        self.keep_cookie(&response);
+        self.keep_cookie(request, &response);
         let unusable = |source| match source {
             // Some proxy's page.
             XmlError::Malformed(_) | XmlError::Forbidden(_) if status != StatusCode::OK => {
@@ -197,13 +197,20 @@ impl Transport {
         VsphereError::Dropped { attempted, server, source: innermost(error) }
     }
 
-    fn keep_cookie(&self, response: &Response) {
+    /// Keeps the cookie that came with the answer to a login, or else the first one. A server gives one to everybody who
+    /// comes without, also to a call that was under way when the session ended; such a late one must not take
+    /// the place of a session that was made anew meanwhile.
+    fn keep_cookie(&self, request: &Request, response: &Response) {
+        let mut kept = self.cookie.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.is_some() && request.method != "Login" {
+            return;
+        }
         for header in response.headers().get_all(SET_COOKIE) {
             let pair = header.to_str().ok().and_then(|text| text.split(';').next()).map(str::trim);
             let ours = pair.filter(|pair| pair.split('=').next() == Some(SESSION_COOKIE));
             if let Some(mut value) = ours.and_then(|pair| HeaderValue::from_str(pair).ok()) {
                 value.set_sensitive(true);
-                *self.cookie.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+                *kept = Some(value);
             }
         }
     }

@@ -256,14 +256,15 @@ pub(in crate::sim::vcenter) fn descriptor(
 ) -> String {
     let (kind, parent_id, hint) = match parent {
         None => ("VMFS", "ffffffff", String::new()),
-        Some(parent) => ("SESPARSE", "5a3c0b7e", format!("parentFileNameHint=\"{parent}\"\n")),
+        Some(parent) => ("SESPARSE", "5a3c0b7e", format!("parentFileNameHint=\"{}\"\n", quoted(parent))),
     };
     format!(
         "# Disk DescriptorFile\nversion=1\nencoding=\"UTF-8\"\nCID=fffffffe\nparentCID={parent_id}\n\
-         createType=\"{}\"\n{hint}\n# Extent description\nRW {} {kind} \"{extent}\"\n\n# The Disk Data Base\n#DDB\n\n\
+         createType=\"{}\"\n{hint}\n# Extent description\nRW {} {kind} \"{}\"\n\n# The Disk Data Base\n#DDB\n\n\
          ddb.adapterType = \"lsilogic\"\nddb.thinProvisioned = \"1\"\nddb.uuid = \"{}\"\nddb.virtualHWVersion = \"19\"\n",
         if parent.is_some() { "seSparse" } else { "vmfs" },
         capacity / SECTOR,
+        quoted(extent),
         spaced(uuid),
     )
 }
@@ -285,11 +286,11 @@ pub(in crate::sim::vcenter) fn described(text: &str) -> Option<Described> {
     let file = extent.split('"').nth(1)?;
     let value = |key: &str| {
         let line = text.lines().find(|line| line.starts_with(key))?;
-        Some(line.split_once('=')?.1.trim().trim_matches('"').to_owned())
+        Some(unquoted(line.split_once('=')?.1.trim().trim_matches('"')))
     };
     Some(Described {
         capacity: sectors.saturating_mul(SECTOR),
-        extent: file.to_owned(),
+        extent: unquoted(file),
         parent: value("parentFileNameHint"),
         uuid: unspaced(&value("ddb.uuid").unwrap_or_default()),
     })
@@ -302,12 +303,12 @@ mod tests {
     #[test]
     fn a_descriptor_is_read_as_it_was_written() {
         let uuid = "6000c29a-1b2c-3d4e-5f60-718293a4b5c6";
-        let found = described(&descriptor("web01-flat.vmdk", 40 << 30, uuid, None)).unwrap();
+        let found = described(&descriptor("web \"01\"-flat.vmdk", 40 << 30, uuid, None)).unwrap();
         assert_eq!(
             found,
             Described {
                 capacity: 40 << 30,
-                extent: "web01-flat.vmdk".into(),
+                extent: "web \"01\"-flat.vmdk".into(),
                 parent: None,
                 uuid: uuid.into()
             }
