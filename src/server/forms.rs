@@ -6,7 +6,8 @@
 
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderMap, Method};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, Method, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -28,7 +29,7 @@ pub(super) async fn require_own_page(request: Request, next: Next) -> Response {
     if !changes || caller.by_token {
         return next.run(request).await;
     }
-    if let Some(why) = foreign(request.headers()) {
+    if let Some(why) = foreign(request.headers(), request.uri()) {
         return refuse(why);
     }
     let Some(expected) = caller.form_token else { return refuse("no cookie came with it") };
@@ -67,7 +68,7 @@ fn refuse(why: &str) -> Response {
 }
 
 /// Why the browser's own word speaks against the request.
-fn foreign(headers: &HeaderMap) -> Option<&'static str> {
+fn foreign(headers: &HeaderMap, uri: &Uri) -> Option<&'static str> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     if let Some(site) = text("sec-fetch-site")
         && !matches!(site, "same-origin" | "none")
@@ -75,7 +76,8 @@ fn foreign(headers: &HeaderMap) -> Option<&'static str> {
         return Some("the browser says that another site sent it");
     }
     let origin = headers.get("origin")?;
-    let host = text("host").or_else(|| text(":authority"));
+    // HTTP/2 has the pseudo-header `:authority` instead (RFC 9113, section 8.3.1), which comes as part of the address.
+    let host = text("host").or_else(|| uri.authority().map(Authority::as_str));
     let own = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
     // Compared by host and port: behind a proxy the scheme may differ.
     if own.is_some() && own == host { None } else { Some("its origin is another site") }

@@ -1,5 +1,7 @@
 //! Requests that change something and do not come from a page of ours: none gets through.
 
+use axum::body::Body;
+use axum::http::Request;
 use zerfaux::auth::table::RULES;
 
 use super::site::{Site, encode, filled};
@@ -70,4 +72,24 @@ async fn a_form_with_the_header_instead_of_the_field_is_taken() {
         .await
         .leads_to("/jobs");
     admin.get("/jobs").await.expect(200).says("data-theme=\"dark\"");
+}
+
+/// Browsers speak HTTP/2 to a service with TLS: no `Host`, but the authority in the address.
+#[tokio::test]
+async fn over_http_2_a_page_of_ours_is_told_from_a_foreign_one_by_the_authority() {
+    let site = Site::new().await;
+    let mut admin = site.signed_in("admin").await;
+    admin.get("/account").await.expect(200);
+    let cookies: Vec<String> = admin.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let form = encode(&[("csrf", &admin.token), ("theme", "dark"), ("back", "/jobs")]);
+    for (origin, status) in [("https://zerfaux.test:8443", 303), ("https://evil.example", 403)] {
+        let request = Request::builder()
+            .method("POST")
+            .uri("https://zerfaux.test:8443/theme")
+            .header("cookie", cookies.join("; "))
+            .header("origin", origin)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(Body::from(form.clone()));
+        site.send(request.unwrap()).await.expect(status);
+    }
 }
