@@ -3,6 +3,8 @@
 //! A certificate that nobody has accepted, or that has changed, is an answer and not an error: whoever asks shows
 //! it to a person and asks again with the thumbprint that the person has compared.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -13,11 +15,15 @@ use crate::domain::job::Failure;
 use crate::domain::thumbprint::Thumbprint;
 use crate::domain::vcenter::{Trust, Vcenter, VcenterAddress};
 use crate::engine::Engine;
+use crate::engine::reconcile::Reconcilers;
+use crate::jobs::inventory_watch::NAME as WATCH;
 use crate::jobs::vcenter_sync::{KIND, SyncInput};
 use crate::jobs::vcenters::{Vcenters, first_contact, shown_certificate};
 use crate::store::Store;
 
 pub use crate::domain::thumbprint::ServerCertificate;
+pub use crate::domain::vcenter::{StreamState, StreamStatus};
+pub use crate::jobs::streams::{InventoryChange, InventoryWatcher};
 pub use crate::jobs::vcenters::Contact;
 
 /// A connection as somebody wants it.
@@ -61,6 +67,7 @@ pub struct VcenterCases {
     engine: Engine,
     secrets: Option<Secrets>,
     vcenters: Vcenters,
+    reconcilers: Option<Arc<Reconcilers>>,
 }
 
 impl App {
@@ -76,7 +83,43 @@ impl App {
 impl VcenterCases {
     /// Puts the parts together; `boot` makes them.
     pub fn new(store: Store, engine: Engine, secrets: Option<Secrets>, vcenters: Vcenters) -> Self {
-        Self { store, engine, secrets, vcenters }
+        Self { store, engine, secrets, vcenters, reconcilers: None }
+    }
+
+    /// The same, with what opens and closes the streams of changes woken when a connection changes.
+    #[must_use]
+    pub fn followed_by(mut self, reconcilers: Arc<Reconcilers>) -> Self {
+        self.reconcilers = Some(reconcilers);
+        self
+    }
+
+    /// How following the changes of each vCenter stands. A connection that is not in it is not followed yet: the
+    /// service has just begun, or this is a command beside it.
+    pub fn streams(&self) -> Vec<StreamStatus> {
+        self.vcenters.streams().statuses()
+    }
+
+    /// How following the changes of this vCenter stands.
+    pub fn stream(&self, id: VcenterId) -> Option<StreamStatus> {
+        self.streams().into_iter().find(|one| one.vcenter == id)
+    }
+
+    /// Tells of changes in the inventory of one vCenter, or of all, and of streams that stand differently, from now
+    /// on. What it tells of is in the store already.
+    pub fn watch(&self, only: Option<VcenterId>) -> InventoryWatcher {
+        self.vcenters.streams().watch(only)
+    }
+
+    /// Ends the sessions with all vCenters: they would count against the servers' limits until they expire.
+    pub(super) async fn log_out(&self) {
+        self.vcenters.log_out().await;
+    }
+
+    /// Makes the streams match the connections now, and not only when their time has come.
+    fn follow_now(&self) {
+        if let Some(reconcilers) = &self.reconcilers {
+            reconcilers.wake(WATCH);
+        }
     }
 
     pub(super) fn store(&self) -> &Store {
@@ -186,6 +229,7 @@ impl VcenterCases {
         self.store.vcenter_answered(id, &about, None).await?;
         // The session under the old password, if there was one.
         self.vcenters.forget(id).await;
+        self.follow_now();
         Ok(Saved::Kept(Box::new(self.get(id).await?)))
     }
 
@@ -213,6 +257,7 @@ impl VcenterCases {
     pub async fn delete(&self, id: VcenterId) -> Result<(), AppError> {
         self.vcenters.forget(id).await;
         if self.store.delete_vcenter(id).await? {
+            self.follow_now();
             return Ok(());
         }
         Err(AppError::NotFound(format!("There is no vCenter connection {id}.")))
@@ -226,7 +271,11 @@ impl VcenterCases {
         let vcenter = self.get(id).await?;
         let tried = self.vcenters.test(&vcenter).await;
         match &tried {
-            Ok(Contact::Answered(about)) => self.store.vcenter_answered(id, about, None).await?,
+            Ok(Contact::Answered(about)) => {
+                self.store.vcenter_answered(id, about, None).await?;
+                // What stood in the way may be gone.
+                self.vcenters.streams().retry(id);
+            }
             Ok(_certificate) => {
                 self.store.vcenter_failed(id, "the certificate is not the accepted one").await?
             }
