@@ -6,6 +6,10 @@ pub mod replicate;
 pub mod streams;
 pub mod vcenter_sync;
 pub mod vcenters;
+pub mod vsphere_make;
+pub mod vsphere_power;
+pub mod vsphere_task;
+pub mod vsphere_vm;
 
 mod failure;
 
