@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -30,6 +31,10 @@ pub struct Problem {
     pub errors: Vec<ProblemField>,
     /// The id of the request, which is in the log as well.
     pub request_id: String,
+    /// What is told beside that, by the sort of problem: the certificate that has to be compared, for example.
+    #[serde(flatten)]
+    #[schema(value_type = HashMap<String, Value>)]
+    pub members: Map<String, Value>,
 }
 
 /// What is wrong with one field.

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use crate::domain::job::{Failure, FailureKind};
+use crate::domain::thumbprint::{ServerCertificate, Thumbprint};
 use crate::engine::EngineError;
 use crate::store::{Refusal, StoreError};
 use jiff::Timestamp;
+use serde_json::{Map, Value};
 
 /// Why a use case did not do what was asked, sorted by what the one who asked can do about it.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +23,14 @@ pub enum AppError {
     Invalid {
         /// What is wrong with which field.
         fields: Vec<FieldError>,
+    },
+    /// A person has to compare a server's certificate first. Nothing was sent to it, and nothing is kept.
+    #[error("{}", certificate(.pinned.as_ref(), .found))]
+    Certificate {
+        /// The one that was accepted; none: nobody has accepted any.
+        pinned: Option<Thumbprint>,
+        /// What the server shows now.
+        found: ServerCertificate,
     },
     /// The one who asked may not.
     #[error("{0}")]
@@ -84,6 +94,9 @@ impl AppError {
             Self::TooMany { .. } => Some("Wait until then. Nobody is locked out for good."),
             Self::SignInNeeded => Some("Sign in, or send a token: `Authorization: Bearer TOKEN`."),
             Self::ConfirmationNeeded => Some("Confirm your password at /step-up, then ask again."),
+            Self::Certificate { .. } => Some(
+                "Compare the thumbprint with the one on the server itself, then send it as `thumbprint`.",
+            ),
             Self::NotFound(_) | Self::Conflict(_) | Self::Invalid { .. } | Self::Denied(_) => None,
         }
     }
@@ -95,7 +108,7 @@ impl AppError {
             Self::NotSignedIn | Self::SignInNeeded => 401,
             Self::Denied(_) | Self::ConfirmationNeeded => 403,
             Self::NotFound(_) => 404,
-            Self::Conflict(_) => 409,
+            Self::Conflict(_) | Self::Certificate { .. } => 409,
             Self::TooMany { .. } => 429,
             Self::Failed(failure) if failure.kind == FailureKind::Refused => 409,
             Self::Failed(_) => 502,
@@ -113,15 +126,44 @@ impl AppError {
             Self::ConfirmationNeeded => "confirmation-needed",
             Self::NotFound(_) => "not-found",
             Self::Conflict(_) => "conflict",
+            Self::Certificate { pinned: None, .. } => "certificate-untrusted",
+            Self::Certificate { .. } => "certificate-changed",
             Self::TooMany { .. } => "too-many-attempts",
             Self::Failed(_) => "failed",
             Self::Store { .. } => "unavailable",
         }
     }
 
+    /// What programs are told beside the words (RFC 9457, extension members).
+    pub fn members(&self) -> Map<String, Value> {
+        let mut members = Map::new();
+        if let Self::Certificate { pinned, found } = self {
+            members.insert("thumbprint".to_owned(), found.thumbprint.to_string().into());
+            members.insert("subject".to_owned(), found.subject.clone().into());
+            members.insert("not_after".to_owned(), found.not_after.map(|at| at.to_string()).into());
+            if let Some(pinned) = pinned {
+                members.insert("accepted_thumbprint".to_owned(), pinned.to_string().into());
+            }
+        }
+        members
+    }
+
     /// Whether it stopped in order to protect data.
     pub fn protects_data(&self) -> bool {
         matches!(self, Self::Failed(failure) if failure.kind == FailureKind::Refused)
+    }
+}
+
+fn certificate(pinned: Option<&Thumbprint>, found: &ServerCertificate) -> String {
+    match pinned {
+        None => format!(
+            "nobody has accepted the certificate of {} yet; its SHA-256 thumbprint is {}",
+            found.subject, found.thumbprint
+        ),
+        Some(pinned) => format!(
+            "the certificate has changed: {pinned} was accepted, the server now shows {} of {}",
+            found.thumbprint, found.subject
+        ),
     }
 }
 

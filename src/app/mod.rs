@@ -20,6 +20,8 @@ pub mod setup;
 pub mod ssh_keys;
 pub mod tokens;
 pub mod users;
+pub mod vcenter_contacts;
+pub mod vcenter_drafts;
 pub mod vcenters;
 
 use std::sync::Arc;
@@ -66,6 +68,9 @@ impl App {
     /// The same with another clock for sessions and the throttle.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        if let Some(vcenters) = &mut self.vcenters {
+            vcenters.set_clock(Arc::clone(&clock));
+        }
         self.clock = clock;
         self
     }

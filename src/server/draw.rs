@@ -75,5 +75,6 @@ fn document(told: &Told, id: &RequestId) -> Problem {
         advice: told.advice.clone(),
         errors: told.fields.iter().map(field).collect(),
         request_id: id.0.clone(),
+        members: told.members.clone(),
     }
 }

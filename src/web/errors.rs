@@ -28,6 +28,8 @@ pub struct Told {
     pub advice: Option<String>,
     /// Fields and what is wrong with them.
     pub fields: Vec<(String, String)>,
+    /// What programs are told beside that.
+    pub members: serde_json::Map<String, serde_json::Value>,
 }
 
 impl Told {
@@ -46,7 +48,8 @@ impl Told {
         };
         let status = error.status();
         let advice = error.advice().map(str::to_owned);
-        Self { status, code: error.code(), title: title(status).to_owned(), what, advice, fields }
+        let (title, members) = (title(status).to_owned(), error.members());
+        Self { status, code: error.code(), title, what, advice, fields, members }
     }
 
     /// What is told where there is but a status, and perhaps a text of the layer that refused.
@@ -63,7 +66,8 @@ impl Told {
         let advice = (status >= 500).then(|| {
             "Try again. If it stays, report it with the lines of the log that carry this id.".to_owned()
         });
-        Self { status, code, title: title(status).to_owned(), what, advice, fields: Vec::new() }
+        let (title, fields) = (title(status).to_owned(), Vec::new());
+        Self { status, code, title, what, advice, fields, members: Default::default() }
     }
 }
 
