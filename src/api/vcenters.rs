@@ -45,6 +45,8 @@ pub struct Vcenter {
     pub version: Option<String>,
     /// Name, version and build as the server says them.
     pub product: Option<String>,
+    /// How the stream of changes stands: `connecting`, `reading`, `following` or `lost`; null: not followed yet.
+    pub stream_state: Option<String>,
     /// When the inventory was last read in full.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub synced_at: Option<Timestamp>,
@@ -83,8 +85,10 @@ impl From<ServerCertificate> for Certificate {
     }
 }
 
-impl From<VcenterView> for Vcenter {
-    fn from(view: VcenterView) -> Self {
+impl Vcenter {
+    fn of(app: &App, view: VcenterView) -> Result<Self, AppError> {
+        let stream = app.vcenters()?.stream(view.vcenter.id);
+        let stream_state = stream.map(|stream| stream.state.as_str().to_owned());
         let (one, certificates) = (view.vcenter, view.certificates);
         let thumbprint = match one.trust {
             Trust::Pinned(thumbprint) => Some(thumbprint.to_string()),
@@ -94,7 +98,8 @@ impl From<VcenterView> for Vcenter {
             ApiKind::VirtualCenter => "vcenter".to_owned(),
             ApiKind::HostAgent => "esxi".to_owned(),
         });
-        Self {
+        Ok(Self {
+            stream_state,
             id: one.id.to_string(),
             name: one.name,
             host: one.address.host,
@@ -115,7 +120,7 @@ impl From<VcenterView> for Vcenter {
             datastores: view.counts.datastores,
             networks: view.counts.networks,
             created_at: one.created_at,
-        }
+        })
     }
 }
 
@@ -171,7 +176,8 @@ fn thumbprint(text: Option<&str>) -> Result<Option<Thumbprint>, AppError> {
 #[utoipa::path(get, path = "/vcenters", tag = "vcenters", params(Paging),
     responses((status = OK, description = "The connections", body = List<Vcenter>)))]
 pub async fn list(State(app): State<App>, Query(paging): Query<Paging>) -> Answer<Json<List<Vcenter>>> {
-    let all = app.vcenters()?.views().await?.into_iter().map(Vcenter::from).collect();
+    let views = app.vcenters()?.views().await?.into_iter();
+    let all = views.map(|view| Vcenter::of(&app, view)).collect::<Result<_, _>>()?;
     let part = paging.part(all, |one: &Vcenter, words| {
         one.name.to_lowercase().contains(words) || one.host.to_lowercase().contains(words)
     })?;
@@ -200,7 +206,7 @@ pub async fn create(
     };
     let cases = app.vcenters()?;
     let kept = cases.create(&who, wish).await?.kept()?;
-    let view = Vcenter::from(cases.view(kept.id).await?);
+    let view = Vcenter::of(&app, cases.view(kept.id).await?)?;
     Ok(created(format!("{BASE}/vcenters/{}", view.id), view))
 }
 
@@ -208,7 +214,7 @@ pub async fn create(
 #[utoipa::path(get, path = "/vcenters/{id}", tag = "vcenters", params(("id" = String, Path, description = "The connection's id")),
     responses((status = OK, description = "The connection", body = Vcenter)))]
 pub async fn one(State(app): State<App>, Path(id): Path<VcenterId>) -> Answer<Json<Vcenter>> {
-    Ok(Json(app.vcenters()?.view(id).await?.into()))
+    Ok(Json(Vcenter::of(&app, app.vcenters()?.view(id).await?)?))
 }
 
 /// Change a connection, once a login has worked; with `thumbprint` accept another certificate.
@@ -237,7 +243,7 @@ pub async fn change(
         accepted,
     };
     cases.update(&who, id, wish).await?.kept()?;
-    Ok(Json(cases.view(id).await?.into()))
+    Ok(Json(Vcenter::of(&app, cases.view(id).await?)?))
 }
 
 /// Disconnect: the inventory and the password are forgotten. Refused while anything refers to it.

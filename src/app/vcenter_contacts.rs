@@ -50,7 +50,11 @@ impl VcenterCases {
         self.store().append_audit(self.entry(who, "vcenter.test", &vcenter.name, Value::Null)).await?;
         let tried = self.sessions().test(&vcenter).await;
         match &tried {
-            Ok(Contact::Answered(about)) => self.store().vcenter_answered(id, about, None).await?,
+            Ok(Contact::Answered(about)) => {
+                self.store().vcenter_answered(id, about, None).await?;
+                // What stood in the way may be gone.
+                self.sessions().streams().retry(id);
+            }
             Ok(Contact::CertificateUnknown(found) | Contact::CertificateChanged { found, .. }) => {
                 self.store().vcenter_refused(id, found).await?;
                 self.store().vcenter_failed(id, "the certificate is not the accepted one").await?;

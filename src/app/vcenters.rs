@@ -16,6 +16,7 @@ use crate::domain::audit::{AuditEntry, Outcome};
 use crate::domain::ids::{SecretId, VcenterId};
 use crate::domain::job::Failure;
 use crate::domain::thumbprint::Thumbprint;
+use crate::engine::reconcile::Reconcilers;
 use crate::engine::{Clock, Engine, SystemClock};
 use crate::jobs::vcenters::{Vcenters, first_contact, shown_certificate};
 use crate::store::Store;
@@ -24,6 +25,8 @@ pub use crate::domain::thumbprint::ServerCertificate;
 pub use crate::domain::vcenter::{
     About, ApiKind, Certificates, InventoryCounts, Trust, Vcenter, VcenterAddress, VcenterDraft,
 };
+pub use crate::domain::vcenter::{StreamState, StreamStatus};
+pub use crate::jobs::streams::{InventoryChange, InventoryWatcher};
 pub use crate::jobs::vcenters::Contact;
 
 /// Most characters of a name or user.
@@ -96,6 +99,7 @@ pub struct VcenterCases {
     secrets: Option<Secrets>,
     vcenters: Vcenters,
     clock: Arc<dyn Clock>,
+    pub(super) reconcilers: Option<Arc<Reconcilers>>,
 }
 
 impl App {
@@ -111,7 +115,8 @@ impl App {
 impl VcenterCases {
     /// Puts the parts together; `boot` makes them.
     pub fn new(store: Store, engine: Engine, secrets: Option<Secrets>, vcenters: Vcenters) -> Self {
-        Self { store, engine, secrets, vcenters, clock: Arc::new(SystemClock::new()) }
+        let clock = Arc::new(SystemClock::new());
+        Self { store, engine, secrets, vcenters, clock, reconcilers: None }
     }
 
     pub(super) fn set_clock(&mut self, clock: Arc<dyn Clock>) {
@@ -263,6 +268,7 @@ impl VcenterCases {
         }
         // The session under the old password, if there was one.
         self.vcenters.forget(id).await;
+        self.follow_now();
         Ok(Saved::Kept(Box::new(self.get(id).await?)))
     }
 
@@ -302,6 +308,7 @@ impl VcenterCases {
         let audit = self.entry(who, "vcenter.delete", &vcenter.name, details);
         self.store.remove_vcenter(&vcenter, audit).await?;
         self.vcenters.forget(id).await;
+        self.follow_now();
         Ok(())
     }
 

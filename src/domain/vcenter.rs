@@ -157,6 +157,61 @@ pub struct VcenterDraft {
     pub created_at: Timestamp,
 }
 
+/// How following a vCenter's changes stands, in this process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StreamStatus {
+    /// Which connection.
+    pub vcenter: VcenterId,
+    /// How its stream of changes stands.
+    pub state: StreamState,
+    /// When a change was last written into the inventory; none since the process began.
+    pub last_change: Option<Timestamp>,
+}
+
+/// How a stream of changes stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum StreamState {
+    /// Logging in, and asking for the stream.
+    Connecting {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// The stream stands; everything is being read once.
+    Reading {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// What changes there is in the inventory at once.
+    Following {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// It was lost, or could not be had: what is known may be out of date.
+    Lost {
+        /// When.
+        since: Timestamp,
+        /// Why, in the words that an operator reads.
+        because: String,
+        /// What to do about it.
+        advice: Option<String>,
+        /// When it is tried again by itself.
+        next_try: Timestamp,
+    },
+}
+
+impl StreamState {
+    /// The word by which it is known: `connecting`, `reading`, `following` or `lost`.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Connecting { .. } => "connecting",
+            Self::Reading { .. } => "reading",
+            Self::Following { .. } => "following",
+            Self::Lost { .. } => "lost",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

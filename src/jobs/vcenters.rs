@@ -3,17 +3,22 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
 use tokio::sync::{Mutex, OnceCell};
 
+use super::streams::Streams;
 use crate::domain::ids::{SecretId, VcenterId};
 use crate::domain::job::Failure;
 use crate::domain::thumbprint::{ServerCertificate, Thumbprint};
 use crate::domain::vcenter::{About, Trust, Vcenter, VcenterAddress};
 use crate::store::Store;
 use crate::vsphere::{CertificateProblem, Client, Login, VsphereError, fetch_certificate};
+
+/// How long the end of the process waits for servers to end our sessions.
+const PARTING: Duration = Duration::from_secs(3);
 
 /// Where passwords are kept sealed.
 #[async_trait]
@@ -31,6 +36,7 @@ pub struct Vcenters {
     store: Store,
     passwords: Option<Arc<dyn SealedPasswords>>,
     sessions: Arc<Mutex<HashMap<VcenterId, Session>>>,
+    streams: Streams,
 }
 
 /// The session and what it was made from: a connection that was changed gets another one.
@@ -42,11 +48,16 @@ struct Session {
 impl Vcenters {
     /// The connections in this store, with their passwords in the vault, if there is one.
     pub fn new(store: Store, passwords: Option<Arc<dyn SealedPasswords>>) -> Self {
-        Self { store, passwords, sessions: Arc::default() }
+        Self { store, passwords, sessions: Arc::default(), streams: Streams::default() }
     }
 
     pub(super) fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// How following their changes stands.
+    pub fn streams(&self) -> &Streams {
+        &self.streams
     }
 
     /// A client that is logged in, shared with everybody who asks for the same connection.
@@ -111,6 +122,18 @@ impl Vcenters {
             // It ends by itself if the server does not hear.
             tokio::spawn(async move { client.log_out().await });
         }
+    }
+
+    /// Ends all sessions, as far as the servers answer within a few seconds.
+    pub async fn log_out(&self) {
+        let sessions = std::mem::take(&mut *self.sessions.lock().await);
+        let clients = sessions.into_values().filter_map(|session| session.client.get().cloned());
+        let ends = clients.map(|client| async move {
+            if let Err(error) = client.log_out().await {
+                tracing::debug!(%error, "a session ends by itself");
+            }
+        });
+        let _late = tokio::time::timeout(PARTING, futures_util::future::join_all(ends)).await;
     }
 
     async fn password(&self, id: SecretId) -> Result<SecretString, Failure> {

@@ -231,7 +231,7 @@ pub(crate) async fn events(
     cx: Cx,
     Extension(closing): Extension<CancellationToken>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>> + use<>>, Trouble> {
-    let (who, watcher) = (cx.who()?.clone(), site.app.watch_all());
+    let (who, watcher) = (cx.who()?.clone(), site.app.vcenters()?.watch(None));
     let mut asked = tokio::time::interval(ASKED);
     asked.reset();
     let stream = unfold((watcher, asked), move |(mut watcher, mut asked)| {

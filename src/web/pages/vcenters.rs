@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect};
 
 use crate::app::AppError;
-use crate::app::vcenters::{Contact, Saved, ServerCertificate, Trust, VcenterView};
+use crate::app::vcenters::{ApiKind, Contact, Saved, ServerCertificate, StreamState, Trust, VcenterView};
 use crate::domain::access::Role;
 use crate::domain::ids::VcenterId;
 use crate::domain::thumbprint::Thumbprint;
@@ -19,14 +19,14 @@ use crate::web::view::navigation::Area;
 use crate::web::view::page::Link;
 use crate::web::view::status::Mark;
 use crate::web::view::{Html, Status, html, size, when};
-use crate::web::{Answer, Site};
+use crate::web::{Answer, Site, Trouble as Failed};
 
 /// Days before a certificate expires from which on it is pointed out.
 pub(super) const EXPIRES_SOON: i64 = 30;
 
 pub(crate) async fn page(State(site): State<Site>, cx: Cx) -> Answer {
     let views = site.app.vcenters()?.views().await?;
-    let rows = views.iter().map(|view| row(&site, &cx, view)).collect();
+    let rows = views.iter().map(|view| row(&site, &cx, view)).collect::<Result<_, _>>()?;
     let may_change = cx.may(Role::Admin);
     cx.draw(&Vcenters { page: cx.page("vCenters", Area::Vcenters), rows, may_change })
 }
@@ -45,13 +45,13 @@ pub(super) fn standing(view: &VcenterView) -> Status {
     }
 }
 
-fn row(site: &Site, cx: &Cx, view: &VcenterView) -> VcenterRow {
+fn row(site: &Site, cx: &Cx, view: &VcenterView) -> Result<VcenterRow, Failed> {
     let vcenter = &view.vcenter;
     let product = vcenter.about.as_ref().map(|about| match about.kind {
-        crate::app::vcenters::ApiKind::VirtualCenter => format!("vCenter {}", about.version),
-        crate::app::vcenters::ApiKind::HostAgent => format!("ESXi {}", about.version),
+        ApiKind::VirtualCenter => format!("vCenter {}", about.version),
+        ApiKind::HostAgent => format!("ESXi {}", about.version),
     });
-    VcenterRow {
+    Ok(VcenterRow {
         name: vcenter.name.clone(),
         address: format!("/vcenters/{}", vcenter.id),
         host: vcenter.address.to_string(),
@@ -59,9 +59,9 @@ fn row(site: &Site, cx: &Cx, view: &VcenterView) -> VcenterRow {
         product: product.unwrap_or_else(|| "unknown".to_owned()),
         vms: size::count(view.counts.vms),
         synced: vcenter.synced_at.map(|at| cx.ago(at)),
-        stream: super::stream::status(site, view),
+        stream: super::stream::status(site, vcenter.id)?,
         simulated: site.simulated,
-    }
+    })
 }
 
 pub(crate) async fn one(State(site): State<Site>, cx: Cx, Path(id): Path<VcenterId>) -> Answer {
@@ -97,8 +97,8 @@ fn draw_one(site: &Site, cx: &Cx, status: StatusCode, view: &VcenterView, failed
         status,
         &VcenterPage {
             page,
-            row: row(site, cx, view),
-            trouble: failed.or_else(|| trouble(cx, view)),
+            row: row(site, cx, view)?,
+            trouble: failed.or_else(|| trouble(site, cx, view)),
             facts,
             thumbprint: thumbprint.map(|one| one.to_string()),
             counts: vec![
@@ -134,7 +134,7 @@ pub(super) fn certificate_facts(cx: &Cx, certificate: &ServerCertificate) -> Vec
 }
 
 /// What is wrong with a connection, and the way on.
-fn trouble(cx: &Cx, view: &VcenterView) -> Option<Trouble> {
+fn trouble(site: &Site, cx: &Cx, view: &VcenterView) -> Option<Trouble> {
     let address = format!("/vcenters/{}", view.vcenter.id);
     if view.certificates.refused.is_some() {
         return Some(Trouble {
@@ -148,6 +148,12 @@ fn trouble(cx: &Cx, view: &VcenterView) -> Option<Trouble> {
                 address: format!("{address}/certificate"),
             }),
         });
+    }
+    let stream = site.app.vcenters().ok().and_then(|cases| cases.stream(view.vcenter.id));
+    if let Some(StreamState::Lost { because, advice, next_try, .. }) = stream.map(|stream| stream.state) {
+        let again = format!("It is tried again by itself at {}.", next_try.to_zoned(cx.zone.clone()).strftime("%H:%M:%S"));
+        let advice = advice.map_or(again.clone(), |advice| format!("{advice} {again}"));
+        return Some(Trouble { what: sentence(&because), advice, mend: None });
     }
     let error = view.vcenter.last_error.as_ref()?;
     Some(Trouble {
