@@ -1,11 +1,11 @@
 //! Problem documents (RFC 9457): what went wrong, for programs.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -29,12 +29,12 @@ pub struct Problem {
     /// What is wrong with which field.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<ProblemField>,
+    /// What is to be compared before one goes on, such as `fingerprint`.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    pub facts: BTreeMap<String, String>,
     /// The id of the request, which is in the log as well.
     pub request_id: String,
-    /// What is told beside that, by the sort of problem: the certificate that has to be compared, for example.
-    #[serde(flatten)]
-    #[schema(value_type = HashMap<String, Value>)]
-    pub members: Map<String, Value>,
 }
 
 /// What is wrong with one field.

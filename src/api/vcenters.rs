@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::jobs::{Accepted, accepted};
 use super::paging::{List, Paging};
 use super::{Answer, BASE, created};
-use crate::app::vcenters::{ApiKind, Contact, ServerCertificate, Trust, VcenterView, VcenterWish};
+use crate::app::vcenters::{ApiKind, Contact, ServerCertificate, Trust, VcenterView, VcenterWish, unproved};
 use crate::app::{App, AppError, Principal};
 use crate::domain::ids::VcenterId;
 use crate::domain::thumbprint::{NotAThumbprint, Thumbprint};
@@ -286,9 +286,9 @@ pub async fn test(
             version: about.version,
             api_version: about.api_version,
         })),
-        Contact::CertificateUnknown(found) => Err(AppError::Certificate { pinned: None, found }.into()),
+        Contact::CertificateUnknown(found) => Err(unproved(None, &found).into()),
         Contact::CertificateChanged { pinned, found } => {
-            Err(AppError::Certificate { pinned: Some(pinned), found }.into())
+            Err(unproved(Some(pinned), &found).into())
         }
     }
 }

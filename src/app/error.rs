@@ -3,11 +3,9 @@
 use std::sync::Arc;
 
 use crate::domain::job::{Failure, FailureKind};
-use crate::domain::thumbprint::{ServerCertificate, Thumbprint};
 use crate::engine::EngineError;
 use crate::store::{Refusal, StoreError};
 use jiff::Timestamp;
-use serde_json::{Map, Value};
 
 /// Why a use case did not do what was asked, sorted by what the one who asked can do about it.
 #[derive(Debug, thiserror::Error)]
@@ -24,13 +22,17 @@ pub enum AppError {
         /// What is wrong with which field.
         fields: Vec<FieldError>,
     },
-    /// A person has to compare a server's certificate first. Nothing was sent to it, and nothing is kept.
-    #[error("{}", certificate(.pinned.as_ref(), .found))]
-    Certificate {
-        /// The one that was accepted; none: nobody has accepted any.
-        pinned: Option<Thumbprint>,
-        /// What the server shows now.
-        found: ServerCertificate,
+    /// Nothing is kept or sent before a person has compared what the other side showed.
+    #[error("{message}")]
+    Unproved {
+        /// A name for programs: `host-key-unknown`.
+        code: &'static str,
+        /// What was shown by whom.
+        message: String,
+        /// How to compare, and how to go on.
+        advice: String,
+        /// What is to be compared, for programs: name and value.
+        facts: Vec<(&'static str, String)>,
     },
     /// The one who asked may not.
     #[error("{0}")]
@@ -90,13 +92,11 @@ impl AppError {
         match self {
             Self::Failed(failure) => failure.advice.as_deref(),
             Self::Store { advice, .. } => Some(advice),
+            Self::Unproved { advice, .. } => Some(advice),
             Self::NotSignedIn => Some("Check both, then try again."),
             Self::TooMany { .. } => Some("Wait until then. Nobody is locked out for good."),
             Self::SignInNeeded => Some("Sign in, or send a token: `Authorization: Bearer TOKEN`."),
             Self::ConfirmationNeeded => Some("Confirm your password at /step-up, then ask again."),
-            Self::Certificate { .. } => Some(
-                "Compare the thumbprint with the one on the server itself, then send it as `thumbprint`.",
-            ),
             Self::NotFound(_) | Self::Conflict(_) | Self::Invalid { .. } | Self::Denied(_) => None,
         }
     }
@@ -108,7 +108,7 @@ impl AppError {
             Self::NotSignedIn | Self::SignInNeeded => 401,
             Self::Denied(_) | Self::ConfirmationNeeded => 403,
             Self::NotFound(_) => 404,
-            Self::Conflict(_) | Self::Certificate { .. } => 409,
+            Self::Conflict(_) | Self::Unproved { .. } => 409,
             Self::TooMany { .. } => 429,
             Self::Failed(failure) if failure.kind == FailureKind::Refused => 409,
             Self::Failed(_) => 502,
@@ -126,44 +126,16 @@ impl AppError {
             Self::ConfirmationNeeded => "confirmation-needed",
             Self::NotFound(_) => "not-found",
             Self::Conflict(_) => "conflict",
-            Self::Certificate { pinned: None, .. } => "certificate-untrusted",
-            Self::Certificate { .. } => "certificate-changed",
+            Self::Unproved { code, .. } => code,
             Self::TooMany { .. } => "too-many-attempts",
             Self::Failed(_) => "failed",
             Self::Store { .. } => "unavailable",
         }
     }
 
-    /// What programs are told beside the words (RFC 9457, extension members).
-    pub fn members(&self) -> Map<String, Value> {
-        let mut members = Map::new();
-        if let Self::Certificate { pinned, found } = self {
-            members.insert("thumbprint".to_owned(), found.thumbprint.to_string().into());
-            members.insert("subject".to_owned(), found.subject.clone().into());
-            members.insert("not_after".to_owned(), found.not_after.map(|at| at.to_string()).into());
-            if let Some(pinned) = pinned {
-                members.insert("accepted_thumbprint".to_owned(), pinned.to_string().into());
-            }
-        }
-        members
-    }
-
     /// Whether it stopped in order to protect data.
     pub fn protects_data(&self) -> bool {
         matches!(self, Self::Failed(failure) if failure.kind == FailureKind::Refused)
-    }
-}
-
-fn certificate(pinned: Option<&Thumbprint>, found: &ServerCertificate) -> String {
-    match pinned {
-        None => format!(
-            "nobody has accepted the certificate of {} yet; its SHA-256 thumbprint is {}",
-            found.subject, found.thumbprint
-        ),
-        Some(pinned) => format!(
-            "the certificate has changed: {pinned} was accepted, the server now shows {} of {}",
-            found.thumbprint, found.subject
-        ),
     }
 }
 

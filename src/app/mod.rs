@@ -18,6 +18,8 @@ pub mod secrets;
 pub mod sessions;
 pub mod setup;
 pub mod ssh_keys;
+pub mod target_form;
+pub mod targets;
 pub mod tokens;
 pub mod users;
 pub mod vcenter_contacts;

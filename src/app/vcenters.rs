@@ -70,12 +70,12 @@ impl Saved {
     /// The connection, or the error that says what a person has to compare.
     ///
     /// # Errors
-    /// [`AppError::Certificate`].
+    /// [`AppError::Unproved`], with the code `certificate-untrusted` or `certificate-changed`.
     pub fn kept(self) -> Result<Vcenter, AppError> {
         match self {
             Self::Kept(vcenter) => Ok(*vcenter),
-            Self::Compare(found) => Err(AppError::Certificate { pinned: None, found }),
-            Self::Changed { pinned, found } => Err(AppError::Certificate { pinned: Some(pinned), found }),
+            Self::Compare(found) => Err(unproved(None, &found)),
+            Self::Changed { pinned, found } => Err(unproved(Some(pinned), &found)),
         }
     }
 }
@@ -330,6 +330,25 @@ impl VcenterCases {
         text.map(SecretString::from)
             .ok_or_else(|| AppError::invalid("password", "The sealed password is gone: enter it again."))
     }
+}
+
+/// What a person has to compare first, as an error for those who cannot show a page.
+pub fn unproved(pinned: Option<Thumbprint>, found: &ServerCertificate) -> AppError {
+    let mut facts = vec![("thumbprint", found.thumbprint.to_string()), ("subject", found.subject.clone())];
+    facts.extend(found.not_after.map(|at| ("not_after", at.to_string())));
+    facts.extend(pinned.map(|pinned| ("accepted_thumbprint", pinned.to_string())));
+    let (code, message) = match pinned {
+        None => (
+            "certificate-untrusted",
+            format!("Nobody has accepted the certificate of {} yet.", found.subject),
+        ),
+        Some(pinned) => (
+            "certificate-changed",
+            format!("The certificate has changed: {pinned} was accepted, the server now shows {}.", found.thumbprint),
+        ),
+    };
+    let advice = "Compare the thumbprint with the one on the server itself, then send it as `thumbprint`.".to_owned();
+    AppError::Unproved { code, message, advice, facts }
 }
 
 fn none_with(id: VcenterId) -> AppError {

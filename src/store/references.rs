@@ -27,7 +27,7 @@ pub(in crate::store) fn to(c: &Connection, table: &str, id: &str) -> rusqlite::R
         let sql = format!("SELECT count(*) FROM \"{table}\" WHERE \"{column}\" = ?1");
         let count: i64 = c.prepare_cached(&sql)?.query_row([id], |row| row.get(0))?;
         if count > 0 {
-            let words = table.replace('_', " ");
+            let words = if table == "targets" { "appliances".to_owned() } else { table.replace('_', " ") };
             let words = if count == 1 { words.trim_end_matches('s') } else { &words };
             return Ok(Some(format!("{count} {words}")));
         }

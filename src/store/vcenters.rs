@@ -155,6 +155,13 @@ impl Store {
     /// If the database cannot be written, also because something still refers to it.
     pub async fn delete_vcenter(&self, id: VcenterId) -> Result<bool, StoreError> {
         self.write(format!("delete vCenter connection {id}"), move |c| {
+            let user: Option<String> = c
+                .prepare_cached("SELECT name FROM targets WHERE vcenter = ?1 ORDER BY name LIMIT 1")?
+                .query_row([id.to_string()], |row| row.get(0))
+                .optional()?;
+            if let Some(appliance) = user {
+                return Err(Refusal::Needed(format!("the vCenter of the appliance {appliance:?}")).into());
+            }
             let secret: Option<String> = c
                 .prepare_cached("DELETE FROM vcenters WHERE id = ?1 RETURNING password")?
                 .query_row([id.to_string()], |row| row.get(0))

@@ -28,8 +28,8 @@ pub struct Told {
     pub advice: Option<String>,
     /// Fields and what is wrong with them.
     pub fields: Vec<(String, String)>,
-    /// What programs are told beside that.
-    pub members: serde_json::Map<String, serde_json::Value>,
+    /// What else a program wants to know: name and value.
+    pub facts: Vec<(&'static str, String)>,
 }
 
 impl Told {
@@ -46,10 +46,13 @@ impl Told {
             }
             _ => Vec::new(),
         };
+        let facts = match error {
+            AppError::Unproved { facts, .. } => facts.clone(),
+            _ => Vec::new(),
+        };
         let status = error.status();
         let advice = error.advice().map(str::to_owned);
-        let (title, members) = (title(status).to_owned(), error.members());
-        Self { status, code: error.code(), title, what, advice, fields, members }
+        Self { status, code: error.code(), title: title(status).to_owned(), what, advice, fields, facts }
     }
 
     /// What is told where there is but a status, and perhaps a text of the layer that refused.
@@ -66,8 +69,15 @@ impl Told {
         let advice = (status >= 500).then(|| {
             "Try again. If it stays, report it with the lines of the log that carry this id.".to_owned()
         });
-        let (title, fields) = (title(status).to_owned(), Vec::new());
-        Self { status, code, title, what, advice, fields, members: Default::default() }
+        Self {
+            status,
+            code,
+            title: title(status).to_owned(),
+            what,
+            advice,
+            fields: Vec::new(),
+            facts: Vec::new(),
+        }
     }
 }
 
