@@ -18,8 +18,13 @@ pub mod secrets;
 pub mod sessions;
 pub mod setup;
 pub mod ssh_keys;
+pub mod target_form;
+pub mod targets;
 pub mod tokens;
 pub mod users;
+pub mod vcenter_contacts;
+pub mod vcenter_drafts;
+pub mod vcenter_streams;
 pub mod vcenters;
 
 use std::collections::BTreeMap;
@@ -71,6 +76,9 @@ impl App {
     /// The same with another clock for sessions and the throttle.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        if let Some(vcenters) = &mut self.vcenters {
+            vcenters.set_clock(Arc::clone(&clock));
+        }
         self.clock = clock;
         self
     }

@@ -5,8 +5,8 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::ids::{SecretId, VcenterId};
-use super::thumbprint::Thumbprint;
+use super::ids::{SecretId, VcenterDraftId, VcenterId};
+use super::thumbprint::{ServerCertificate, Thumbprint};
 
 /// The port of vSphere's API unless said otherwise.
 pub const DEFAULT_PORT: u16 = 443;
@@ -107,6 +107,53 @@ pub struct Vcenter {
     /// Why the last contact failed; none after a good one.
     pub last_error: Option<String>,
     /// When the connection was made.
+    pub created_at: Timestamp,
+}
+
+/// What is known of a connection's certificates.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Certificates {
+    /// The accepted one; none where that was not looked at yet.
+    pub accepted: Option<ServerCertificate>,
+    /// The one that was refused last; none after a contact that worked.
+    pub refused: Option<ServerCertificate>,
+}
+
+/// How many objects a vCenter has that are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct InventoryCounts {
+    /// Virtual machines, without templates.
+    pub vms: u64,
+    /// Templates.
+    pub templates: u64,
+    /// Hosts.
+    pub hosts: u64,
+    /// Datastores.
+    pub datastores: u64,
+    /// Networks.
+    pub networks: u64,
+}
+
+/// A connection that somebody is making or changing, kept while they compare the certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VcenterDraft {
+    /// Its id.
+    pub id: VcenterDraftId,
+    /// Who began it: nobody else may go on with it.
+    pub owner: String,
+    /// The connection that is changed; none: a new one.
+    pub vcenter: Option<VcenterId>,
+    /// What people will call it.
+    pub name: String,
+    /// Where it answers.
+    pub address: VcenterAddress,
+    /// Who logs in.
+    pub username: String,
+    /// Where the password is sealed.
+    pub password: SecretId,
+    /// What is to be compared.
+    pub certificate: ServerCertificate,
+    /// When it was begun.
     pub created_at: Timestamp,
 }
 

@@ -90,10 +90,29 @@ impl Vcenters {
         let client = cell
             .get_or_try_init(|| async {
                 let password = self.password(row.password).await?;
-                Client::connect(login(&row, password)).await.map_err(Failure::from)
+                match Client::connect(login(&row, password)).await {
+                    Ok(client) => Ok(client),
+                    Err(error) => {
+                        self.note_refused(id, &error).await;
+                        Err(Failure::from(error))
+                    }
+                }
             })
             .await?;
         Ok(client.clone())
+    }
+
+    /// Keeps the certificate that was not accepted, so that a person can look at it without another contact.
+    async fn note_refused(&self, id: VcenterId, error: &VsphereError) {
+        let VsphereError::Certificate { problem, .. } = error else { return };
+        let (CertificateProblem::Unknown { found, .. } | CertificateProblem::Changed { found, .. }) =
+            problem.as_ref()
+        else {
+            return;
+        };
+        if let Err(error) = self.store.vcenter_refused(id, found).await {
+            tracing::error!(%error, "the certificate that was refused could not be noted");
+        }
     }
 
     /// Forgets the session of a connection whose password was changed, or which was deleted.

@@ -6,6 +6,7 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 use zerfaux::app::App;
 use zerfaux::app::inventory::{PlaceKind, VmFilter};
+use zerfaux::app::Principal;
 use zerfaux::app::vcenters::{InventoryChange, Saved, StreamState, VcenterWish};
 use zerfaux::domain::ids::VcenterId;
 use zerfaux::domain::vcenter::Trust;
@@ -44,7 +45,7 @@ impl Service {
             password: Some(SecretString::from(server.password.clone())),
             accepted: Some(thumbprint),
         };
-        match self.app.vcenters().unwrap().create(wish).await.unwrap() {
+        match self.app.vcenters().unwrap().create(&Principal::command_line(), wish).await.unwrap() {
             Saved::Kept(vcenter) => vcenter.id,
             other => panic!("{other:?}"),
         }
@@ -99,7 +100,7 @@ pub async fn the_service_follows_what_it_knows_until_it_stops(server: &Server) {
     assert!(cases.stream(id).unwrap().last_change.unwrap() > before);
 
     // A connection that is deleted is not followed any more.
-    cases.delete(id).await.unwrap();
+    cases.delete(&Principal::command_line(), id).await.unwrap();
     let limit = Instant::now() + Duration::from_secs(20);
     while !cases.streams().is_empty() {
         assert!(Instant::now() < limit, "{:?}", cases.streams());
