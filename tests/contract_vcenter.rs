@@ -35,6 +35,8 @@ mod making;
 mod served;
 #[path = "contract_vcenter/sessions.rs"]
 mod sessions;
+#[path = "contract_vcenter/single_host.rs"]
+mod single_host;
 #[path = "contract_vcenter/storage.rs"]
 mod storage;
 #[path = "support/vcenter/mod.rs"]
