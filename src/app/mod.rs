@@ -13,6 +13,7 @@ pub mod inventory;
 pub mod jobs;
 pub mod replications;
 pub mod requests;
+pub mod rights;
 pub mod schedules;
 pub mod secrets;
 pub mod sessions;

@@ -123,6 +123,10 @@ impl VcenterCases {
         self.clock = clock;
     }
 
+    pub(super) fn sessions(&self) -> &Vcenters {
+        &self.vcenters
+    }
+
     pub(super) fn store(&self) -> &Store {
         &self.store
     }
@@ -344,10 +348,14 @@ pub fn unproved(pinned: Option<Thumbprint>, found: &ServerCertificate) -> AppErr
         ),
         Some(pinned) => (
             "certificate-changed",
-            format!("The certificate has changed: {pinned} was accepted, the server now shows {}.", found.thumbprint),
+            format!(
+                "The certificate has changed: {pinned} was accepted, the server now shows {}.",
+                found.thumbprint
+            ),
         ),
     };
-    let advice = "Compare the thumbprint with the one on the server itself, then send it as `thumbprint`.".to_owned();
+    let advice =
+        "Compare the thumbprint with the one on the server itself, then send it as `thumbprint`.".to_owned();
     AppError::Unproved { code, message, advice, facts }
 }
 
