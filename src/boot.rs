@@ -13,6 +13,7 @@ use crate::domain::ids::SecretId;
 use crate::domain::job::Failure;
 use crate::engine::{Engine, SystemClock};
 use crate::jobs::hosts::{Hosts, SealedKeys};
+use crate::jobs::targets::Targets;
 use crate::jobs::vcenters::{SealedPasswords, Vcenters};
 use crate::store::{OpenError, Store};
 use crate::vault::{Vault, VaultError};
@@ -127,7 +128,8 @@ fn assemble(store: Store, secrets: Option<Secrets>, passphrase: Option<SecretStr
     let sealed = secrets.clone().map(|secrets| Arc::new(Sealed(secrets)));
     let hosts = Arc::new(Hosts::new(sealed.clone().map(|one| one as Arc<dyn SealedKeys>), passphrase));
     let vcenters = Vcenters::new(store.clone(), sealed.map(|one| one as Arc<dyn SealedPasswords>));
-    let definitions = crate::jobs::definitions(&hosts, &vcenters);
+    let targets = Targets::new(store.clone(), Arc::clone(&hosts));
+    let definitions = crate::jobs::definitions(&hosts, &vcenters, &targets);
     let engine = Engine::new(store.clone(), definitions, Arc::new(SystemClock::new()));
     let cases = VcenterCases::new(store.clone(), engine.clone(), secrets.clone(), vcenters);
     App::new(store, engine, hosts).with_secrets(secrets).with_vcenters(cases)
