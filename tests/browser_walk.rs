@@ -12,6 +12,7 @@ mod appliances;
 #[path = "browser/walk/chromium.rs"]
 mod chromium;
 #[path = "browser/walk/hands.rs"]
+#[allow(dead_code)] // What later walks use as well.
 mod hands;
 #[path = "browser/walk/pages.rs"]
 mod pages;

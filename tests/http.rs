@@ -4,11 +4,11 @@
 
 #[path = "http/access.rs"]
 mod access;
+#[path = "http/api.rs"]
+mod api;
 #[path = "support/appliances.rs"]
 #[allow(dead_code)]
 mod appliances;
-#[path = "http/api.rs"]
-mod api;
 #[path = "http/canaries.rs"]
 mod canaries;
 #[path = "http/disk.rs"]
@@ -28,6 +28,7 @@ mod service;
 #[path = "http/site.rs"]
 mod site;
 #[path = "support/small_disk.rs"]
+#[allow(dead_code)]
 mod small_disk;
 #[path = "http/together.rs"]
 mod together;

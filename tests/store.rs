@@ -1,7 +1,7 @@
 //! The database and the secrets under kill -9, a full disk, a read-only disk, and a second process.
 //!
 //! Child processes are this very test binary, started again with `ZERFAUX_TEST_CHILD` naming what to be.
-#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, unreachable_pub)]
 
 #[path = "support/small_disk.rs"]
 mod small_disk;

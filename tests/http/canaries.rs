@@ -76,8 +76,8 @@ async fn secrets_are_in_no_answer_and_in_no_file() {
             "GET" => admin.get(&path).await,
             _ => {
                 let own = admin.token.clone();
-                let fields =
-                    ["password", "old_password", "again", "passphrase", "private_key"].map(|name| (name, PASSWORD));
+                let fields = ["password", "old_password", "again", "passphrase", "private_key"]
+                    .map(|name| (name, PASSWORD));
                 let form = encode(&[&[("csrf", own.as_str()), ("name", "-")], fields.as_slice()].concat());
                 admin.ask(method, &path, Some(form), &[("sec-fetch-site", "same-origin")]).await
             }
@@ -122,11 +122,19 @@ async fn one_edited_line_of_the_audit_log_is_found_by_number() {
         ("DELETE FROM audit WHERE seq = 3", 3),
     ] {
         let database = rusqlite::Connection::open(site.data.path().join("zerfaux.db")).unwrap();
-        database.execute_batch("DROP TRIGGER IF EXISTS audit_never_changes; DROP TRIGGER IF EXISTS audit_never_shrinks").unwrap();
+        database
+            .execute_batch(
+                "DROP TRIGGER IF EXISTS audit_never_changes; DROP TRIGGER IF EXISTS audit_never_shrinks",
+            )
+            .unwrap();
         assert_eq!(database.execute(edit, []).unwrap(), 1);
         drop(database);
         let found = site.program(&token, "GET", "/api/replication/audit/verify", None).await.json();
-        assert_eq!((&found["whole"], &found["broken_at"]), (&json!(false), &json!(broken)), "{edit}: {found}");
+        assert_eq!(
+            (&found["whole"], &found["broken_at"]),
+            (&json!(false), &json!(broken)),
+            "{edit}: {found}"
+        );
     }
 }
 
@@ -169,7 +177,8 @@ fn nothing_secret_is_left_by_a_process_that_is_killed() {
         .spawn()
         .unwrap();
     let mut line = String::new();
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().unwrap()), &mut line).unwrap();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().unwrap()), &mut line)
+        .unwrap();
     let port = line.trim().rsplit(':').next().unwrap().to_owned();
     let other = "canary-of-a-form-0815";
     let body = format!("name=admin&password={other}");
@@ -185,7 +194,10 @@ fn nothing_secret_is_left_by_a_process_that_is_killed() {
     assert!(socket.read(&mut answer).unwrap() > 0);
     child.kill().unwrap();
     child.wait().unwrap();
-    let canaries = Canaries(vec![("the password of the environment", PASSWORD.to_owned()), ("what was sent", other.to_owned())]);
+    let canaries = Canaries(vec![
+        ("the password of the environment", PASSWORD.to_owned()),
+        ("what was sent", other.to_owned()),
+    ]);
     assert!(canaries.are_in_no_file(data.path()) >= 3);
     let log = std::fs::read_to_string(data.path().join("service.log")).unwrap();
     assert!(log.contains("a request"), "it logged at trace: {log}");

@@ -32,7 +32,11 @@ async fn a_restored_installation_is_the_same_and_does_not_run_again_what_was_und
     let failed = start("src/nothing").await;
     site.app.run_until_idle().await.unwrap();
     let _last_use_is_noted = site.program(&token, "GET", "/api/replication/session", None).await.expect(200);
-    two.source.add_fault(FaultRule { command: "zfs snapshot".to_owned(), delay_ms: 5_000, ..Default::default() });
+    two.source.add_fault(FaultRule {
+        command: "zfs snapshot".to_owned(),
+        delay_ms: 5_000,
+        ..Default::default()
+    });
     let under_way = start("src/data").await;
     let work = tokio::spawn({
         let (app, closing) = (site.app.clone(), site.closing.clone());

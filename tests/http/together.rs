@@ -94,7 +94,11 @@ async fn of_twenty_people_who_do_the_same_to_the_same_thing_one_wins() {
         let body = json!({ "name": format!("key {round}"), "generate": "ed25519" });
         let said = crowd.all(|_| ("POST", keys.clone(), Some(body.clone()))).await;
         Crowd::one_wins(&said, "a key of one name", &[409]);
-        let all = crowd.site.program(&crowd.tokens[0], "GET", &format!("{keys}?q=key%20{round}"), None).await.json();
+        let all = crowd
+            .site
+            .program(&crowd.tokens[0], "GET", &format!("{keys}?q=key%20{round}"), None)
+            .await
+            .json();
         let id = all["items"][0]["id"].as_str().unwrap().to_owned();
         let said = crowd.all(|_| ("DELETE", format!("{keys}/{id}"), None)).await;
         Crowd::one_wins(&said, "deleting a key", &[404, 409]);
@@ -155,13 +159,25 @@ async fn twenty_people_at_random_break_nothing() {
                     0 => ("POST", api(format!("jobs/{job}/cancel")), None),
                     1 | 2 => ("POST", api(format!("jobs/{job}/retry")), None),
                     3 => ("POST", api(format!("jobs/{job}/cleanup")), None),
-                    4 => ("POST", api("ssh-keys".into()), Some(json!({ "name": "one", "generate": "ed25519" }))),
+                    4 => (
+                        "POST",
+                        api("ssh-keys".into()),
+                        Some(json!({ "name": "one", "generate": "ed25519" })),
+                    ),
                     5 => ("PATCH", api(format!("users/{viewer}")), Some(json!({ "role": "operator" }))),
-                    6 => ("PATCH", api(format!("users/{viewer}")), Some(json!({ "disabled": n.is_multiple_of(2) }))),
+                    6 => (
+                        "PATCH",
+                        api(format!("users/{viewer}")),
+                        Some(json!({ "disabled": n.is_multiple_of(2) })),
+                    ),
                     7 => ("GET", "/replication".into(), None),
                     8 => ("GET", "/jobs?q=tank".into(), None),
                     9 => ("GET", api(format!("jobs/{job}/console")), None),
-                    _ => ("POST", api("tokens".into()), Some(json!({ "name": format!("t-{}", n % 3), "role": "viewer" }))),
+                    _ => (
+                        "POST",
+                        api("tokens".into()),
+                        Some(json!({ "name": format!("t-{}", n % 3), "role": "viewer" })),
+                    ),
                 }
             })
             .await;

@@ -96,17 +96,20 @@ async fn every_earlier_schema_becomes_the_newest_one_and_keeps_its_rows() {
         let there = tables(&c);
         let filled: Vec<_> = ROWS.iter().filter(|(table, _)| there.contains(*table)).collect();
         for (table, row) in &filled {
-            c.execute(&format!("INSERT INTO {table} {row}"), []).unwrap_or_else(|e| panic!("{e}: {table} of {version}"));
+            c.execute(&format!("INSERT INTO {table} {row}"), [])
+                .unwrap_or_else(|e| panic!("{e}: {table} of {version}"));
         }
         drop(c);
-        let store = Store::open(directory.path()).unwrap_or_else(|e| panic!("from {version}: {e}: {}", e.advice()));
+        let store =
+            Store::open(directory.path()).unwrap_or_else(|e| panic!("from {version}: {e}: {}", e.advice()));
         assert_eq!(store.check().await.unwrap(), Vec::<String>::new());
         store.close().await;
         assert_eq!(schema(&database), newest, "from {version}");
         assert!(directory.path().join(format!("backups/zerfaux-schema-{version:03}.db")).exists());
         let c = Connection::open(&database).unwrap();
         for (table, _) in filled {
-            let rows: i64 = c.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap();
+            let rows: i64 =
+                c.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap();
             assert_eq!(rows, 1, "the row of {table} on the way from {version}");
         }
     }

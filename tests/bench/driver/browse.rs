@@ -87,7 +87,8 @@ fn route_of(address: &str) -> Option<&'static str> {
 
 /// Follows links from the dashboard, up to [`EACH`] addresses of each route; says which routes no link leads to.
 async fn crawl(visitor: &Visitor) -> Vec<Page> {
-    let mut waiting: Vec<String> = ["/replication", "/sign-in", "/setup", "/step-up"].map(str::to_owned).into();
+    let mut waiting: Vec<String> =
+        ["/replication", "/sign-in", "/setup", "/step-up"].map(str::to_owned).into();
     waiting.extend(DEEP.map(str::to_owned));
     let (mut seen, mut count) = (BTreeSet::new(), BTreeMap::<&str, usize>::new());
     let mut pages = Vec::new();
@@ -106,9 +107,17 @@ async fn crawl(visitor: &Visitor) -> Vec<Page> {
         }
         *count.entry(route).or_default() += 1;
         let links = got.text.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
-        waiting.extend(links.filter(|link| link.starts_with('/')).map(|link| link.replace("&#38;", "&").replace("&amp;", "&")));
+        waiting.extend(
+            links
+                .filter(|link| link.starts_with('/'))
+                .map(|link| link.replace("&#38;", "&").replace("&amp;", "&")),
+        );
         let foreign = ["src=\"", "href=\"", "action=\""].iter().flat_map(|attribute| {
-            got.text.split(attribute).skip(1).filter_map(|rest| rest.split('"').next()).filter(|to| to.contains("//"))
+            got.text
+                .split(attribute)
+                .skip(1)
+                .filter_map(|rest| rest.split('"').next())
+                .filter(|to| to.contains("//"))
         });
         pages.push(Page {
             route: route.to_owned(),
@@ -118,7 +127,10 @@ async fn crawl(visitor: &Visitor) -> Vec<Page> {
         });
     }
     let unseen = RULES.iter().filter(|(method, path, _)| {
-        *method == "GET" && !NO_PAGES.iter().any(|no| path.contains(no)) && !count.contains_key(path) && *path != "/"
+        *method == "GET"
+            && !NO_PAGES.iter().any(|no| path.contains(no))
+            && !count.contains_key(path)
+            && *path != "/"
     });
     for (_, path, _) in unseen {
         println!("no link led to {path}: not measured");
@@ -158,7 +170,8 @@ fn visit(
                 let mut random = Random(seed ^ (n + 1));
                 let mut took = Vec::new();
                 while Instant::now() < until {
-                    let address = &addresses[usize::try_from(random.below(0..addresses.len() as u64)).unwrap()];
+                    let address =
+                        &addresses[usize::try_from(random.below(0..addresses.len() as u64)).unwrap()];
                     let seen = visitor.get(address).await;
                     assert!(seen.status < 500, "{address}: {} {}", seen.status, seen.text);
                     took.push(seen.took_ms);
@@ -182,7 +195,10 @@ fn visit(
             by_route.entry(route).or_default().push(*ms as f64);
         }
     }
-    let mut routes: Vec<_> = by_route.iter().map(|(route, all)| (quantile(all, 0.99), quantile(all, 0.5), all.len(), *route)).collect();
+    let mut routes: Vec<_> = by_route
+        .iter()
+        .map(|(route, all)| (quantile(all, 0.99), quantile(all, 0.5), all.len(), *route))
+        .collect();
     routes.sort_by(|a, b| b.0.total_cmp(&a.0));
     println!("\n{what}: {} requests; the slowest routes (p99 ms, median ms, requests):", requests.len());
     for (p99, median, count, route) in routes.iter().take(8) {

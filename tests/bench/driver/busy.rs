@@ -44,7 +44,12 @@ impl Work {
         std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         let appliance = |pool: &str| {
             let pools = vec![(pool.to_owned(), 64 << 30)];
-            Appliance::start(ApplianceOptions { pools, authorized_keys: Some(public.clone()), ..Default::default() }).unwrap()
+            Appliance::start(ApplianceOptions {
+                pools,
+                authorized_keys: Some(public.clone()),
+                ..Default::default()
+            })
+            .unwrap()
         };
         let appliances = [appliance("src"), appliance("dst")];
         let app = zerfaux::boot::serving(data, None).await.unwrap();
@@ -74,7 +79,9 @@ impl Work {
             password: Some(SecretString::from("secret")),
             accepted: Some(shown.thumbprint),
         };
-        let Saved::Kept(kept) = app.vcenters().unwrap().create(wish).await.unwrap() else { panic!("it is not kept") };
+        let Saved::Kept(kept) = app.vcenters().unwrap().create(wish).await.unwrap() else {
+            panic!("it is not kept")
+        };
         for _ in 0..READINGS {
             app.vcenters().unwrap().sync(kept.id, "operator-1").await.unwrap();
         }
@@ -99,13 +106,25 @@ impl Work {
 /// In a process of its own.
 fn vcenter() -> (Child, u16) {
     let mut child = Command::new(binary())
-        .args(["sim", "vcenter", "--listen", "127.0.0.1:0", "--username", "admin", "--password", "secret", "--vms", "10000"])
+        .args([
+            "sim",
+            "vcenter",
+            "--listen",
+            "127.0.0.1:0",
+            "--username",
+            "admin",
+            "--password",
+            "secret",
+            "--vms",
+            "10000",
+        ])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let port = lines.find_map(|line| line.split("https://").nth(1)?.split('/').next()?.rsplit(':').next()?.parse().ok());
+    let port = lines
+        .find_map(|line| line.split("https://").nth(1)?.split('/').next()?.rsplit(':').next()?.parse().ok());
     std::thread::spawn(move || lines.for_each(drop));
     (child, port.expect("it says where it listens"))
 }

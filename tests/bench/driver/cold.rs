@@ -26,7 +26,10 @@ pub fn p13(options: &Options) -> bool {
         let seen = runtime.block_on(visitor.get("/replication"));
         let after = server.age().as_secs_f64();
         assert_eq!((seen.status, seen.html), (200, true), "{}", seen.text);
-        println!("round {round}: listens after {:.3} s, first page after {after:.3} s", server.listens_after.as_secs_f64());
+        println!(
+            "round {round}: listens after {:.3} s, first page after {after:.3} s",
+            server.listens_after.as_secs_f64()
+        );
         first.push(after);
         if round == rounds {
             for page in ["/jobs", "/audit", "/users", "/about"] {
@@ -38,7 +41,10 @@ pub fn p13(options: &Options) -> bool {
         server.stop();
     }
     let size = std::fs::metadata(binary()).unwrap().len() as f64 / MIB;
-    let linked = Command::new("ldd").arg(binary()).output().map(|ldd| String::from_utf8_lossy(&ldd.stdout).into_owned());
+    let linked = Command::new("ldd")
+        .arg(binary())
+        .output()
+        .map(|ldd| String::from_utf8_lossy(&ldd.stdout).into_owned());
     let libraries: Vec<String> = linked
         .unwrap_or_default()
         .lines()

@@ -55,9 +55,14 @@ async fn events_per_second(jobs: u64, each: u64) -> (f64, f64) {
                     seq,
                     at: Timestamp::now(),
                     step: "transfer".to_owned(),
-                    event: StepEvent::Noted { note: json!({ "snapshot": format!("tank/vm@zx-{seq}"), "bytes": seq * 4096 }) },
+                    event: StepEvent::Noted {
+                        note: json!({ "snapshot": format!("tank/vm@zx-{seq}"), "bytes": seq * 4096 }),
+                    },
                 };
-                let change = JobChange { progress_percent: Some(u8::try_from(n * 100 / each).unwrap()), ..JobChange::default() };
+                let change = JobChange {
+                    progress_percent: Some(u8::try_from(n * 100 / each).unwrap()),
+                    ..JobChange::default()
+                };
                 store.record_event(&event, &change).await.unwrap();
             }
         });
@@ -92,13 +97,18 @@ pub fn job(n: u64, state: JobState) -> Job {
         phase: Some(if ended && !failed { "retain" } else { "transfer" }.to_owned()),
         progress_percent: if ended && !failed { 100 } else { 40 },
         details: json!({ "bytes": n * 4096, "bytes_per_second": 104_857_600 }),
-        result: (state == JobState::Succeeded).then(|| json!({ "snapshot": format!("zx-group-{group:03}-{n}"), "bytes": n * 4096 })),
+        result: (state == JobState::Succeeded)
+            .then(|| json!({ "snapshot": format!("zx-group-{group:03}-{n}"), "bytes": n * 4096 })),
         failure: failed.then(|| {
             zerfaux::domain::job::Failure::permanent("Could not reach zfs-b: the connection was refused.")
                 .advise("Is sshd running on zfs-b, and is port 22 open from here?")
         }),
         failed_phase: failed.then(|| "transfer".to_owned()),
-        warnings: if n.is_multiple_of(50) { vec!["The pool tank of zfs-b is 85 % full.".to_owned()] } else { Vec::new() },
+        warnings: if n.is_multiple_of(50) {
+            vec!["The pool tank of zfs-b is 85 % full.".to_owned()]
+        } else {
+            Vec::new()
+        },
         cancel_requested: false,
         unwinding: false,
         created_by: "scheduler".to_owned(),
@@ -110,12 +120,23 @@ pub fn job(n: u64, state: JobState) -> Job {
 
 /// What a job like that has in its log and on its console.
 pub fn log_of(job: &Job) -> (Vec<EventRecord>, Vec<zerfaux::domain::job::ConsoleLine>) {
-    let record = |seq, step: &str, event| EventRecord { job: job.id, seq, at: job.created_at, step: step.to_owned(), event };
+    let record = |seq, step: &str, event| EventRecord {
+        job: job.id,
+        seq,
+        at: job.created_at,
+        step: step.to_owned(),
+        event,
+    };
     let events = vec![
         record(1, "look", StepEvent::Started { intent: Value::Null }),
-        record(2, "look", StepEvent::Succeeded { output: json!({ "action": "incremental", "base": "zx-1" }) }),
+        record(
+            2,
+            "look",
+            StepEvent::Succeeded { output: json!({ "action": "incremental", "base": "zx-1" }) },
+        ),
     ];
-    let says = ["Looking at both ends.", "Incremental from zx-1.", "Sent 4 MiB in 1 s.", "The GUIDs are equal."];
+    let says =
+        ["Looking at both ends.", "Incremental from zx-1.", "Sent 4 MiB in 1 s.", "The GUIDs are equal."];
     let lines = says.iter().zip(1..).map(|(message, seq)| zerfaux::domain::job::ConsoleLine {
         seq,
         at: job.created_at,

@@ -41,7 +41,8 @@ pub fn copy(options: &Options) -> tempfile::TempDir {
 fn database(options: &Options) -> PathBuf {
     let (vms, jobs) = (options.number("vms", 10_000), options.number("jobs", 100_000));
     let schemas = std::fs::read_dir("migrations").unwrap().count();
-    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("crowd-{VERSION}-{schemas}-{vms}-{jobs}"));
+    let place =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("crowd-{VERSION}-{schemas}-{vms}-{jobs}"));
     if place.join("finished").exists() {
         return place;
     }
@@ -65,7 +66,9 @@ async fn fill(place: &Path, vms: u64, jobs: u64) {
     }
     for n in 0..5 {
         app.create_token(&who, &format!("program-{n}"), "viewer", None).await.unwrap();
-        app.add_ssh_key(&who, &format!("key {n}"), zerfaux::app::ssh_keys::KeySource::Generate).await.unwrap();
+        app.add_ssh_key(&who, &format!("key {n}"), zerfaux::app::ssh_keys::KeySource::Generate)
+            .await
+            .unwrap();
     }
     app.close().await;
     drop(app);
@@ -147,7 +150,12 @@ async fn put_jobs(store: &Store, jobs: u64) {
 async fn put_vcenter(store: &Store, n: u8, name: &str, vms: u64) {
     let id = VcenterId::from_bytes([n + 1; 16]);
     let password = SecretId::from_bytes([n + 1; 16]);
-    let row = SecretRow { id: password, name: format!("vcenter/{id}/password"), key_id: "none".to_owned(), sealed: vec![1] };
+    let row = SecretRow {
+        id: password,
+        name: format!("vcenter/{id}/password"),
+        key_id: "none".to_owned(),
+        sealed: vec![1],
+    };
     store.put_secret(&row).await.unwrap();
     let vcenter = Vcenter {
         id,
@@ -174,7 +182,8 @@ async fn put_vcenter(store: &Store, n: u8, name: &str, vms: u64) {
         hosts: Vec::new(),
     });
     let vms = (0..vms).map(|v| vm(u64::from(n), v));
-    let inventory = Inventory { datastores: datastores.collect(), vms: vms.collect(), ..Inventory::default() };
+    let inventory =
+        Inventory { datastores: datastores.collect(), vms: vms.collect(), ..Inventory::default() };
     store.put_inventory(id, inventory, Timestamp::now()).await.unwrap();
 }
 

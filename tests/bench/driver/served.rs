@@ -40,9 +40,10 @@ impl Served {
         let mut child = command.stdout(Stdio::piped()).stderr(file).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("zerfaux: listening on ").unwrap_or_else(|| {
-            panic!("{line:?} {}", std::fs::read_to_string(&log).unwrap_or_default())
-        });
+        let address = line
+            .trim()
+            .strip_prefix("zerfaux: listening on ")
+            .unwrap_or_else(|| panic!("{line:?} {}", std::fs::read_to_string(&log).unwrap_or_default()));
         Self { address: address.to_owned(), listens_after: began.elapsed(), child, began, log }
     }
 
@@ -63,12 +64,17 @@ impl Served {
         let text = std::fs::read_to_string(&self.log).unwrap();
         let lines = text.get(usize::try_from(skip).unwrap()..).unwrap_or_default().lines();
         let entries = lines.filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-        entries.filter_map(|entry| {
-            let field = |name: &str| entry.get(name).or_else(|| entry["fields"].get(name)).cloned();
-            let route = field("route")?.as_str()?.to_owned();
-            Some((format!("{} {route}", field("method")?.as_str()?), field("took_ms")?.as_u64()?, field("status")?.as_u64()?))
-        })
-        .collect()
+        entries
+            .filter_map(|entry| {
+                let field = |name: &str| entry.get(name).or_else(|| entry["fields"].get(name)).cloned();
+                let route = field("route")?.as_str()?.to_owned();
+                Some((
+                    format!("{} {route}", field("method")?.as_str()?),
+                    field("took_ms")?.as_u64()?,
+                    field("status")?.as_u64()?,
+                ))
+            })
+            .collect()
     }
 
     /// Bytes of the log so far.
@@ -101,7 +107,8 @@ impl Visitor {
         let page = visitor.client.get(format!("{address}/sign-in")).send().await.unwrap();
         visitor.keep_cookies(&page);
         let text = page.text().await.unwrap();
-        let token = text.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        let token =
+            text.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
         let form = format!("csrf={token}&name={name}&password={}", password.replace(' ', "+"));
         let answer = visitor.post("/sign-in", form).await;
         assert_eq!(answer.status(), 303, "{name} is signed in");
@@ -114,7 +121,11 @@ impl Visitor {
             let cookie = cookie.to_str().unwrap();
             if !cookie.contains("Max-Age=0") {
                 let pair = cookie.split(';').next().unwrap();
-                self.cookie = [self.cookie.as_str(), pair].into_iter().filter(|one| !one.is_empty()).collect::<Vec<_>>().join("; ");
+                self.cookie = [self.cookie.as_str(), pair]
+                    .into_iter()
+                    .filter(|one| !one.is_empty())
+                    .collect::<Vec<_>>()
+                    .join("; ");
             }
         }
     }
@@ -132,9 +143,19 @@ impl Visitor {
 
     pub async fn get(&self, path: &str) -> Seen {
         let began = Instant::now();
-        let answer = self.client.get(format!("{}{path}", self.address)).header("cookie", &self.cookie).send().await.unwrap();
+        let answer = self
+            .client
+            .get(format!("{}{path}", self.address))
+            .header("cookie", &self.cookie)
+            .send()
+            .await
+            .unwrap();
         let status = answer.status().as_u16();
-        let kind = answer.headers().get("content-type").map(|kind| kind.to_str().unwrap().to_owned()).unwrap_or_default();
+        let kind = answer
+            .headers()
+            .get("content-type")
+            .map(|kind| kind.to_str().unwrap().to_owned())
+            .unwrap_or_default();
         let text = answer.text().await.unwrap_or_default();
         let took_ms = began.elapsed().as_secs_f64() * 1000.0;
         Seen { status, html: kind.starts_with("text/html"), text, took_ms }

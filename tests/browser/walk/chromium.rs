@@ -64,7 +64,7 @@ impl Chromium {
         let port: u16 = lines
             .by_ref()
             .map(Result::unwrap)
-            .find_map(|line| line.split(" on port ").nth(1)?.trim_end_matches('.').parse().ok())
+            .find_map(|line| line.split("successfully on port ").nth(1)?.trim_end_matches('.').parse().ok())
             .expect("chromedriver says its port");
         std::thread::spawn(move || lines.for_each(drop));
         let arguments = [
@@ -171,7 +171,10 @@ impl Chromium {
         while self.run(condition, arguments.clone()).await != Value::Bool(true) {
             if began.elapsed() >= most {
                 let text = self.run("return document.body.innerText", Vec::new()).await;
-                panic!("{what} did not come true within {most:?}. The page says:\n{}", text.as_str().unwrap_or(""));
+                panic!(
+                    "{what} did not come true within {most:?}. The page says:\n{}",
+                    text.as_str().unwrap_or("")
+                );
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }

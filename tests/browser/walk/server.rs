@@ -22,12 +22,7 @@ impl Drop for Server {
 }
 
 impl Server {
-    /// Over a new data directory, after `prepare` did with it what it wants.
-    pub async fn start() -> Self {
-        let data = tempfile::tempdir().unwrap();
-        Self::over(data)
-    }
-
+    /// Over this data directory, whatever is in it.
     pub fn over(data: tempfile::TempDir) -> Self {
         let log = data.path().join("service.log");
         let file = std::fs::File::create(&log).unwrap();
@@ -44,8 +39,10 @@ impl Server {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let said = read(&log);
-        let address = line.trim().strip_prefix("zerfaux: listening on ").unwrap_or_else(|| panic!("{line:?} {said}"));
-        let setup = said.lines().map(str::trim).find(|line| line.contains("/setup?code=")).unwrap().to_owned();
+        let address =
+            line.trim().strip_prefix("zerfaux: listening on ").unwrap_or_else(|| panic!("{line:?} {said}"));
+        let setup =
+            said.lines().map(str::trim).find(|line| line.contains("/setup?code=")).unwrap().to_owned();
         Self { address: address.to_owned(), setup, child, data }
     }
 
