@@ -5,6 +5,8 @@
 
 pub mod audit;
 pub mod idempotency;
+pub mod inventory;
+pub mod inventory_items;
 pub mod jobs;
 pub mod jobs_watch;
 pub mod paging;
@@ -13,6 +15,7 @@ pub mod sessions;
 pub mod ssh_keys;
 pub mod tokens;
 pub mod users;
+pub mod vcenters;
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -79,6 +82,19 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(jobs::cleanup))
         .routes(routes!(ssh_keys::list, ssh_keys::create))
         .routes(routes!(ssh_keys::one, ssh_keys::delete))
+        .routes(routes!(vcenters::list, vcenters::create))
+        .routes(routes!(vcenters::one, vcenters::change, vcenters::delete))
+        .routes(routes!(vcenters::test))
+        .routes(routes!(vcenters::sync))
+        .routes(routes!(inventory::vms))
+        .routes(routes!(inventory::vm))
+        .routes(routes!(inventory::templates))
+        .routes(routes!(inventory::datastores))
+        .routes(routes!(inventory::networks))
+        .routes(routes!(inventory::hosts))
+        .routes(routes!(inventory::clusters))
+        .routes(routes!(inventory::folders))
+        .routes(routes!(inventory::resource_pools))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::one, users::change))
         .routes(routes!(tokens::list, tokens::create))
