@@ -6,9 +6,6 @@
 
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
-#[path = "support/appliances.rs"]
-#[allow(dead_code)]
-mod appliances;
 #[path = "browser/walk/chromium.rs"]
 mod chromium;
 #[path = "browser/walk/hands.rs"]
@@ -22,45 +19,39 @@ mod server;
 use chromium::Shown;
 use hands::{Hands, Person};
 use server::Server;
-use zerfaux::sim::appliance::FaultRule;
+use zerfaux::sim::vcenter::{Options, Rule, Vcenter};
+
+/// The inventory is read slowly, so that there is something to watch and to cancel.
+fn slowly() -> Rule {
+    Rule { delay_ms: 5_000, ..Rule::on("RetrievePropertiesEx") }
+}
 
 /// The way of somebody who has just started Zerfaux for the first time.
 async fn first_day(walk: &str, shown: Shown, hands: Hands, examines: bool) {
-    let two = appliances::Two::new();
-    two.source.root("zfs create src/data");
-    two.source.add_fault(FaultRule {
-        command: "zfs snapshot".to_owned(),
-        delay_ms: 6_000,
-        count: Some(1),
-        ..FaultRule::default()
-    });
-    let data = tempfile::tempdir().unwrap();
-    queue_a_replication(data.path(), &two).await;
-    let server = Server::over(data);
+    let vcenter = Vcenter::start(Options::default()).await.unwrap();
+    let server = Server::over(tempfile::tempdir().unwrap());
     let mut person = Person::at(&server.address, walk, shown, hands, examines).await;
 
     pages::set_up(&mut person, &server).await;
-    person.go_to("Jobs").await;
-    person.press("replicate").await;
-    pages::watch_console(&mut person, "snapshot").await;
-    pages::cancel_job(&mut person).await;
-    pages::retry_job(&mut person).await;
     let _public = pages::make_ssh_key(&mut person, "site keys").await;
+    pages::connect_vcenter(&mut person, vcenter.address().port(), &vcenter.thumbprint()).await;
+    vcenter.add_rule(slowly()).unwrap();
+    person.press("Sync now").await;
+    pages::watch_console(&mut person, "Connected to").await;
+    pages::cancel_job(&mut person).await;
+    vcenter.clear_rules();
+    pages::retry_job(&mut person).await;
+    person.go_to("vCenters").await;
+    person.looks("vcenters").await;
+    person.press("site A").await;
+    person.looks("vcenter").await;
+    pages::find_vm(&mut person, "web").await;
     pages::look_around(&mut person).await;
     person.open("/replication").await;
     pages::sign_out(&mut person).await;
     pages::sign_in(&mut person).await;
     pages::sign_out(&mut person).await;
     assert!(!server.log().contains("ERROR"), "{}", server.log());
-}
-
-async fn queue_a_replication(data: &std::path::Path, two: &appliances::Two) {
-    let app = zerfaux::boot::serving(data, None).await.unwrap();
-    let input = serde_json::json!({
-        "source": two.location(&two.source, "src/data"), "destination": two.location(&two.target, "dst/copy"),
-    });
-    app.start_replication(&serde_json::from_value(input).unwrap(), "anna").await.unwrap();
-    app.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

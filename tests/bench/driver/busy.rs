@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use secrecy::SecretString;
 use serde_json::json;
+use zerfaux::app::Principal;
 use zerfaux::app::vcenters::{Saved, VcenterWish};
 use zerfaux::sim::appliance::{Appliance, ApplianceOptions, login_key};
 
@@ -70,14 +71,14 @@ impl Work {
             app.start_replication(&serde_json::from_value(input).unwrap(), "operator-1").await.unwrap();
         }
         let (vcenter, port) = vcenter();
-        let shown = app.vcenters().unwrap().look("127.0.0.1", port).await.unwrap();
-        let wish = VcenterWish {
+        let who = Principal::command_line();
+        let mut wish = VcenterWish {
             name: "site C".to_owned(),
             host: "127.0.0.1".to_owned(),
             port,
             username: "admin".to_owned(),
             password: Some(SecretString::from("secret")),
-            accepted: Some(shown.thumbprint),
+            accepted: None,
         };
         let Saved::Kept(kept) = app.vcenters().unwrap().create(wish).await.unwrap() else {
             panic!("it is not kept")

@@ -14,6 +14,7 @@ mod crowd;
 mod cycle;
 mod due;
 mod fake_zfs;
+mod fuzz;
 mod ground;
 mod limit;
 mod memory;
@@ -38,7 +39,7 @@ fn main() {
     // `cargo bench` adds --bench.
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     let Some((role, rest)) = args.split_first() else {
-        eprintln!("name a benchmark: P1 P2 P3 P4 P5 P7 P11 P12 P13, or a campaign: streams, stalls");
+        eprintln!("name a benchmark: P1 P2 P3 P4 P5 P7 P11 P12 P13, or a campaign: streams, stalls, fuzz");
         std::process::exit(2);
     };
     match role.as_str() {
@@ -62,8 +63,9 @@ fn main() {
         "P13" => cold::p13(&options),
         "streams" => streams::campaign(&options),
         "stalls" => stalls::campaign(&options),
+        "fuzz" => fuzz::campaign(&options),
         other => {
-            eprintln!("there is no {other}: P1 P2 P3 P4 P5 P7 P11 P12 P13 streams stalls");
+            eprintln!("there is no {other}: P1 P2 P3 P4 P5 P7 P11 P12 P13 streams stalls fuzz");
             std::process::exit(2);
         }
     };

@@ -64,6 +64,55 @@ pub async fn make_ssh_key(person: &mut Person, name: &str) -> String {
     key.as_str().unwrap().to_owned()
 }
 
+/// Connects the vCenter at this address, having compared its certificate; then its page is open.
+pub async fn connect_vcenter(person: &mut Person, port: u16, thumbprint: &str) {
+    person.go_to("vCenters").await;
+    person.sees("Connect your first vCenter").await;
+    person.looks("vcenters-empty").await;
+    person.press("Connect a vCenter").await;
+    person.looks("vcenter-new").await;
+    person.fill("Name", "site A").await;
+    person.fill("Host", "127.0.0.1").await;
+    person.fill("Port", &port.to_string()).await;
+    person.fill("User", "administrator@vsphere.local").await;
+    person.fill("Password", "wrong").await;
+    person.press("Look at its certificate").await;
+    person.sees("SHA-256 thumbprint").await;
+    person.sees(thumbprint).await;
+    person.looks("vcenter-certificate").await;
+    person.press("Accept and connect").await;
+    person.sees("password").await;
+    person.looks("vcenter-refused").await;
+    person.fill("Password", "zerfaux").await;
+    person.press("Look at its certificate").await;
+    person.sees(thumbprint).await;
+    person.press("Accept and connect").await;
+    person.sees("Sync now").await;
+}
+
+/// Finds a virtual machine of the simulated company, and looks at it.
+pub async fn find_vm(person: &mut Person, part: &str) -> String {
+    person.go_to("Inventory").await;
+    person.sees(part).await;
+    person.looks("inventory").await;
+    person.fill("Search by name, guest name or address", part).await;
+    person.press("Show").await;
+    person.sees(part).await;
+    let first = "return document.querySelector('table.list tbody td.key a').textContent";
+    let name = person.browser.run(first, Vec::new()).await.as_str().unwrap().to_owned();
+    assert!(name.contains(part), "{name} was searched by {part}");
+    person.press(&name).await;
+    person.sees("Network adapters").await;
+    person.looks("vm").await;
+    for list in ["hosts", "datastores", "networks"] {
+        person.open(&format!("/inventory/{list}")).await;
+        person.looks(&format!("inventory-{list}")).await;
+    }
+    person.open("/inventory?q=nothing+has+this").await;
+    person.looks("inventory-nothing").await;
+    name
+}
+
 /// Watches the job of this page until its console says `words`, which was not there when the page came.
 pub async fn watch_console(person: &mut Person, words: &str) {
     person.sees(words).await;
