@@ -1,6 +1,7 @@
 //! Pure planning: facts and a wish in, steps or a typed conflict out. No I/O, no clock, no randomness.
 
 pub mod conflict;
+pub mod preparation;
 pub mod replication;
 pub mod retention;
 pub mod rpo;
