@@ -11,6 +11,7 @@ pub mod paging;
 pub mod problem;
 pub mod sessions;
 pub mod ssh_keys;
+pub mod templates;
 pub mod tokens;
 pub mod users;
 
@@ -78,6 +79,9 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(jobs::cleanup))
         .routes(routes!(ssh_keys::list, ssh_keys::create))
         .routes(routes!(ssh_keys::one, ssh_keys::delete))
+        .routes(routes!(templates::list, templates::create))
+        .routes(routes!(templates::script))
+        .routes(routes!(templates::one, templates::change, templates::delete))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::one, users::change))
         .routes(routes!(tokens::list, tokens::create))

@@ -119,7 +119,9 @@ pub struct LoginName(String);
 
 /// A text that is no name of an account.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no name of an account: 1 to 32 lower case letters, digits, _ or -, the first a letter or _")]
+#[error(
+    "{0:?} is no name of an account: 1 to 32 lower case letters, digits, _ or -, the first a letter or _"
+)]
 pub struct NotALogin(pub String);
 
 impl LoginName {

@@ -70,7 +70,8 @@ mod tests {
 
     #[test]
     fn what_is_no_key_is_refused() {
-        for text in ["", "AAAA", "ssh-ed25519 A\nssh-rsa B", "command=\"x\" ssh-ed25519 A", "ssh-ed25519 A\0"] {
+        for text in ["", "AAAA", "ssh-ed25519 A\nssh-rsa B", "command=\"x\" ssh-ed25519 A", "ssh-ed25519 A\0"]
+        {
             assert_eq!(script(&user(), text), Err(NotAKey), "{text:?}");
         }
     }

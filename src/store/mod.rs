@@ -47,6 +47,7 @@ mod settings;
 mod sign_ins;
 mod ssh_keys;
 mod targets;
+mod templates;
 #[cfg(test)]
 mod tests;
 mod tokens;
