@@ -24,6 +24,8 @@ mod inventory;
 mod living;
 #[path = "contract_vcenter/machines.rs"]
 mod machines;
+#[path = "contract_vcenter/served.rs"]
+mod served;
 #[path = "contract_vcenter/sessions.rs"]
 mod sessions;
 #[path = "contract_vcenter/storage.rs"]
@@ -70,4 +72,5 @@ cases! {
     living: a_synchronisation_reads_everything_and_marks_what_left,
         a_change_by_somebody_else_is_in_the_database_within_two_seconds, a_lost_stream_is_made_good,
         where_disks_lie_is_one_question_and_drift_is_its_answer;
+    served: the_service_follows_what_it_knows_until_it_stops;
 }

@@ -5,6 +5,8 @@
 
 pub mod audit;
 pub mod idempotency;
+pub mod inventory;
+pub mod inventory_items;
 pub mod jobs;
 pub mod jobs_watch;
 pub mod paging;
@@ -14,6 +16,7 @@ pub mod ssh_keys;
 pub mod templates;
 pub mod tokens;
 pub mod users;
+pub mod vcenters;
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -82,6 +85,19 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(templates::list, templates::create))
         .routes(routes!(templates::script))
         .routes(routes!(templates::one, templates::change, templates::delete))
+        .routes(routes!(vcenters::list, vcenters::create))
+        .routes(routes!(vcenters::one, vcenters::change, vcenters::delete))
+        .routes(routes!(vcenters::test))
+        .routes(routes!(vcenters::sync))
+        .routes(routes!(inventory::vms))
+        .routes(routes!(inventory::vm))
+        .routes(routes!(inventory::templates))
+        .routes(routes!(inventory::datastores))
+        .routes(routes!(inventory::networks))
+        .routes(routes!(inventory::hosts))
+        .routes(routes!(inventory::clusters))
+        .routes(routes!(inventory::folders))
+        .routes(routes!(inventory::resource_pools))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::one, users::change))
         .routes(routes!(tokens::list, tokens::create))

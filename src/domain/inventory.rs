@@ -282,10 +282,14 @@ pub struct VmFilter {
     pub template: Option<bool>,
     /// With a disk on this datastore.
     pub datastore: Option<DatastoreRef>,
+    /// With a card on the network with this id.
+    pub network: Option<String>,
     /// On this host, or in this cluster.
     pub place: Option<ManagedRef>,
     /// Also those that are gone.
     pub with_gone: bool,
+    /// None but those that are gone.
+    pub only_gone: bool,
     /// By what.
     pub sort: VmSort,
     /// The largest first.
@@ -304,8 +308,10 @@ impl Default for VmFilter {
             power: None,
             template: None,
             datastore: None,
+            network: None,
             place: None,
             with_gone: false,
+            only_gone: false,
             sort: VmSort::Name,
             descending: false,
             offset: 0,

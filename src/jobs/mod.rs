@@ -3,6 +3,7 @@
 pub mod hosts;
 pub mod inventory_watch;
 pub mod replicate;
+pub mod streams;
 pub mod targets;
 pub mod vcenter_sync;
 pub mod vcenters;

@@ -174,8 +174,18 @@ fn vm_page(c: &Connection, filter: &VmFilter) -> rusqlite::Result<Page<VmLine>> 
     if let Some(place) = &filter.place {
         add("(v.host_id = ?# OR h.parent_id = ?#)", place.id.clone().into());
     }
-    if !filter.with_gone {
-        add("v.gone_at IS NULL AND ?#", 1i64.into());
+    if let Some(network) = &filter.network {
+        add(
+            "EXISTS (SELECT 1 FROM inventory_nics n JOIN inventory_networks w ON w.vcenter = n.vcenter \
+                AND n.network IN (w.portgroup_key, w.id, w.name) \
+                WHERE n.vcenter = v.vcenter AND n.vm = v.id AND w.id = ?#)",
+            network.clone().into(),
+        );
+    }
+    if filter.only_gone {
+        clauses.push("v.gone_at IS NOT NULL".to_owned());
+    } else if !filter.with_gone {
+        clauses.push("v.gone_at IS NULL".to_owned());
     }
     let from = format!(
         "FROM inventory_vms v \
@@ -196,15 +206,20 @@ fn vm_page(c: &Connection, filter: &VmFilter) -> rusqlite::Result<Page<VmLine>> 
         VmSort::GuestIp => "v.guest_ip",
     };
     let direction = if filter.descending { "DESC" } else { "ASC" };
+    let order = format!("{column} {direction}, v.name COLLATE NOCASE {direction}, v.vcenter, v.id");
+    // First which rows, from an index alone; then what is shown of those few.
     let sql = format!(
-        "SELECT v.*, h.name AS host_name, \
+        "WITH page AS (SELECT v.vcenter, v.id {from} ORDER BY {order} LIMIT {} OFFSET {}) \
+         SELECT v.vcenter, v.id, v.name, v.template, v.power, v.guest, v.guest_ip, v.cpus, v.memory_bytes, \
+            v.disk_bytes, v.has_snapshot, v.gone_at, h.name AS host_name, \
             (SELECT p.name FROM inventory_places p WHERE p.vcenter = v.vcenter AND p.kind = h.parent_kind \
                 AND p.id = h.parent_id AND p.sort = 'cluster') AS cluster_name, \
             (SELECT json_group_array(name) FROM (SELECT DISTINCT s.name FROM inventory_disks d \
                 JOIN inventory_datastores s ON s.vcenter = d.vcenter AND s.id = d.datastore \
                 WHERE d.vcenter = v.vcenter AND d.vm = v.id ORDER BY s.name)) AS datastore_names \
-         {from} ORDER BY {column} {direction}, v.name COLLATE NOCASE {direction}, v.vcenter, v.id \
-         LIMIT {} OFFSET {}",
+         FROM page CROSS JOIN inventory_vms v ON v.vcenter = page.vcenter AND v.id = page.id \
+         LEFT JOIN inventory_places h ON h.vcenter = v.vcenter AND h.kind = 'HostSystem' AND h.id = v.host_id \
+         ORDER BY {order}",
         filter.limit, filter.offset
     );
     let mut statement = c.prepare_cached(&sql)?;

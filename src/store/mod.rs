@@ -38,6 +38,7 @@ mod locks;
 mod open;
 mod open_error;
 mod reader;
+mod references;
 mod restore;
 mod schedules;
 mod schema;
@@ -53,6 +54,7 @@ mod tests;
 mod tokens;
 mod users;
 mod values;
+mod vcenter_certificates;
 mod vcenters;
 mod writer;
 

@@ -7,8 +7,8 @@ use axum::routing::{MethodRouter, get, post};
 use utoipa::openapi::OpenApi;
 
 use super::pages::{
-    about, access, account, audit, dashboard, docs, job, job_list, settings, setup, ssh_keys, theme, tokens,
-    users,
+    about, access, account, audit, dashboard, docs, inventory, inventory_objects, job, job_list, settings,
+    setup, ssh_keys, theme, tokens, users, vcenter_forms, vcenters, vm,
 };
 use super::{Site, assets};
 
@@ -77,6 +77,26 @@ pub fn router(site: Site, api: &OpenApi) -> (Router, Vec<(String, String)>) {
         .get("/ssh-keys/{id}", ssh_keys::one)
         .get("/ssh-keys/{id}/delete", ssh_keys::ask)
         .post("/ssh-keys/{id}/delete", ssh_keys::delete)
+        .get("/vcenters", vcenters::page)
+        .post("/vcenters", vcenter_forms::create)
+        .get("/vcenters/new", vcenter_forms::new)
+        .get("/vcenters/drafts/{id}", vcenter_forms::draft)
+        .post("/vcenters/drafts/{id}", vcenter_forms::accept)
+        .get("/vcenters/{id}", vcenters::one)
+        .post("/vcenters/{id}", vcenter_forms::change)
+        .get("/vcenters/{id}/edit", vcenter_forms::edit)
+        .get("/vcenters/{id}/certificate", vcenters::certificate)
+        .post("/vcenters/{id}/certificate", vcenters::accept_certificate)
+        .post("/vcenters/{id}/test", vcenters::test)
+        .post("/vcenters/{id}/sync", vcenters::sync)
+        .get("/vcenters/{id}/delete", vcenters::ask)
+        .post("/vcenters/{id}/delete", vcenters::delete)
+        .get("/inventory", inventory::page)
+        .get("/inventory/events", inventory::events)
+        .get("/inventory/hosts", inventory_objects::hosts)
+        .get("/inventory/datastores", inventory_objects::datastores)
+        .get("/inventory/networks", inventory_objects::networks)
+        .get("/inventory/{vcenter}/vms/{moref}", vm::page)
         .get("/settings", settings::page)
         .post("/settings/recovery-key", settings::recovery_key)
         .get("/about", about::page)

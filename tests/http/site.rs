@@ -237,6 +237,8 @@ pub fn encode(fields: &[(&str, &str)]) -> String {
 /// A path of the table with its captures filled in, so that it meets its route.
 pub fn filled(path: &str) -> String {
     path.replace("{id}", "01937c5e-0000-7000-8000-000000000001")
+        .replace("{vcenter}", "01937c5e-0000-7000-8000-000000000001")
+        .replace("{moref}", "vm-1")
         .replace("{name}", "nobody")
         .replace("{*path}", "app.css")
 }

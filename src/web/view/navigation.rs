@@ -29,9 +29,10 @@ pub enum Area {
 
 impl Area {
     /// What one works with every day. An area is in the list once its pages work.
-    pub const WORK: [Area; 2] = [Self::Replication, Self::Jobs];
+    pub const WORK: [Area; 3] = [Self::Replication, Self::Inventory, Self::Jobs];
     /// What is set up once.
-    pub const SETUP: [Area; 5] = [Self::SshKeys, Self::Users, Self::Settings, Self::Audit, Self::About];
+    pub const SETUP: [Area; 6] =
+        [Self::Vcenters, Self::SshKeys, Self::Users, Self::Settings, Self::Audit, Self::About];
 
     /// The name in the list.
     pub fn label(self) -> &'static str {
