@@ -18,3 +18,5 @@ mod routes;
 mod service;
 #[path = "http/site.rs"]
 mod site;
+#[path = "http/templates.rs"]
+mod templates;

@@ -62,6 +62,22 @@ pub struct TemplateWish {
     pub retired: bool,
 }
 
+impl TemplateWish {
+    /// What a form begins with: what counts when nothing is said.
+    pub fn usual() -> Self {
+        Self {
+            default_zfs_pool_name: DEFAULT_POOL.to_owned(),
+            default_nfs_network: DEFAULT_NETWORKS.to_owned(),
+            default_cpu_count: DEFAULT_CPUS.to_string(),
+            default_memory_gb: DEFAULT_MEMORY_GIB.to_string(),
+            default_zfs_disk_gb: DEFAULT_DISK_GIB.to_string(),
+            default_ssh_username: DEFAULT_USER.to_owned(),
+            default_ssh_port: SSH_PORT.to_string(),
+            ..Self::default()
+        }
+    }
+}
+
 impl From<&Template> for TemplateWish {
     fn from(template: &Template) -> Self {
         let TemplateDefaults {

@@ -1,5 +1,7 @@
 //! Templates from which appliances are deployed: register, change, retire, remove; and the script that prepares one.
 
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 
 use super::template_form::Checked;
@@ -14,6 +16,7 @@ use crate::domain::template::LoginName;
 pub use crate::domain::template::{Deployments, Template, TemplateDefaults};
 use crate::domain::vcenter::{ApiKind, Vcenter};
 use crate::plan::preparation;
+pub use crate::plan::preparation::sudo_commands;
 
 /// Most templates of a vCenter that are offered.
 const OFFERED: u32 = 500;
@@ -25,6 +28,8 @@ pub struct TemplateView {
     pub template: Template,
     /// How often it was used.
     pub deployments: Deployments,
+    /// Whether the vCenter still has the virtual machine template.
+    pub is_there: bool,
 }
 
 /// A file to be downloaded.
@@ -43,11 +48,18 @@ impl App {
     /// If the database does not answer.
     pub async fn templates(&self) -> Result<Vec<TemplateView>, AppError> {
         let mut deployments = self.store.deployments().await?;
-        let view = |template: Template| TemplateView {
-            deployments: deployments.remove(&template.id).unwrap_or_default(),
-            template,
-        };
-        Ok(self.store.templates().await?.into_iter().map(view).collect())
+        let mut views = Vec::new();
+        for template in self.store.templates().await? {
+            let deployments = deployments.remove(&template.id).unwrap_or_default();
+            let is_there = self.is_there(&template).await?;
+            views.push(TemplateView { template, deployments, is_there });
+        }
+        Ok(views)
+    }
+
+    async fn is_there(&self, template: &Template) -> Result<bool, AppError> {
+        let vm = self.store.vm(template.vcenter, &template.moref).await?;
+        Ok(vm.is_some_and(|vm| vm.gone_at.is_none() && vm.object.template))
     }
 
     /// One template.
@@ -58,7 +70,23 @@ impl App {
         let template = self.store.template(id).await?;
         let template = template.ok_or_else(|| AppError::NotFound(format!("there is no template {id}")))?;
         let deployments = self.store.deployments().await?.remove(&id).unwrap_or_default();
-        Ok(TemplateView { template, deployments })
+        let is_there = self.is_there(&template).await?;
+        Ok(TemplateView { template, deployments, is_there })
+    }
+
+    /// The names of a vCenter's places, datastores and networks by their references, to be shown in their stead.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn place_names(&self, vcenter: VcenterId) -> Result<HashMap<String, String>, AppError> {
+        let places = self.store.places(vcenter, None).await?.into_iter();
+        let mut names: HashMap<String, String> =
+            places.map(|one| (one.object.object.id, one.object.name)).collect();
+        let datastores = self.store.datastores(vcenter, true).await?.into_iter();
+        names.extend(datastores.map(|one| (one.object.object.id().to_owned(), one.object.name)));
+        let networks = self.store.networks(vcenter).await?.into_iter();
+        names.extend(networks.map(|one| (one.object.object.id, one.object.name)));
+        Ok(names)
     }
 
     /// The virtual machine templates that a vCenter has, by name.
