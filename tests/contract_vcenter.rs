@@ -13,6 +13,11 @@
 //! - several virtual machines of one UUID: it has no `FindAllByUuid`, and the client asks `FindByUuid` instead
 //! - rights of a limited user: every privilege is granted
 //! - registering a virtual machine with its hardware: the file is not read
+//! - questions (`runtime.question`, AnswerVM): it never asks
+//! - events of customisations, and their failure
+//! - progress and cancelling of a move of storage; what a snapshot had of the hardware when it is reverted to
+//! - how many NFS datastores a host may mount: its hosts have no such setting
+//! - recentTask of the tasks that run, by which a task of unknown reference is found: none ever runs
 
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
@@ -32,6 +37,8 @@ mod sessions;
 mod storage;
 #[path = "support/vcenter/mod.rs"]
 mod vcenter;
+#[path = "contract_vcenter/verbs.rs"]
+mod verbs;
 
 /// The same cases for each server.
 macro_rules! cases {
@@ -73,4 +80,9 @@ cases! {
         a_change_by_somebody_else_is_in_the_database_within_two_seconds, a_lost_stream_is_made_good,
         where_disks_lie_is_one_question_and_drift_is_its_answer;
     served: the_service_follows_what_it_knows_until_it_stops;
+    verbs: a_machine_is_renamed_and_moved_to_another_folder, a_machine_is_reverted_to_a_snapshot,
+        a_nic_is_added_to_a_distributed_port_group_and_removed, a_guest_is_customised_with_a_fixed_address,
+        a_guest_is_asked_to_shut_down, what_happened_to_a_machine_is_in_the_events,
+        storage_is_moved_to_another_datastore, files_are_copied_and_moved_but_never_over_others,
+        what_our_user_may_is_asked_by_name;
 }

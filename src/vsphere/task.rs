@@ -13,7 +13,7 @@ use super::fault::{Fault, Reason};
 use super::property::{PropertySet, Scope, UpdateStream};
 use super::request::Request;
 use super::xml::Node;
-use crate::domain::moref::{ManagedRef, TaskRef};
+use crate::domain::moref::{FolderRef, ManagedRef, TaskRef, VmRef};
 
 /// How long one call waits; only says how often the server is asked when nothing happens.
 const WAIT: Duration = Duration::from_secs(20);
@@ -151,6 +151,45 @@ impl Client {
         if let Err(error) = self.call(&request).await {
             tracing::info!(%task, %error, "the task does not stop");
         }
+    }
+
+    /// The tasks of one sort that run, or wait to run, on this object now, whoever began them. The sort is a
+    /// `descriptionId` such as `VirtualMachine.clone`. An object that is gone has none.
+    ///
+    /// # Errors
+    /// If the server does not answer.
+    pub async fn running_tasks(
+        &self,
+        object: impl Into<ManagedRef>,
+        description: &str,
+    ) -> Result<Vec<TaskRef>, VsphereError> {
+        let missing = |error: &VsphereError| matches!(error.reason(), Some(Reason::ObjectNotFound { .. }));
+        let object = object.into();
+        // Some servers take a type for itself alone.
+        let kind = match object.kind.as_str() {
+            VmRef::KIND => VmRef::KIND,
+            FolderRef::KIND => FolderRef::KIND,
+            _ => "ManagedEntity",
+        };
+        let found = match self.properties(object, kind, &["recentTask"]).await {
+            Err(error) if missing(&error) => return Ok(Vec::new()),
+            other => other?,
+        };
+        let mut running = Vec::new();
+        let recent = found.get("recentTask").map(Node::children).unwrap_or_default();
+        for task in recent.iter().filter_map(Node::reference) {
+            // One by one: a server forgets ended tasks at any time, and then refuses to tell of the others with it.
+            let known =
+                match self.properties(task.clone(), "Task", &["info.state", "info.descriptionId"]).await {
+                    Err(error) if missing(&error) => continue,
+                    other => other?,
+                };
+            let alive = matches!(known.text("info.state"), Some("queued" | "running"));
+            if alive && known.text("info.descriptionId") == Some(description) {
+                running.push(TaskRef::new(task.id));
+            }
+        }
+        Ok(running)
     }
 
     /// Sends a request that makes a task, and returns the task's reference without waiting for it.
