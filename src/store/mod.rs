@@ -47,6 +47,7 @@ mod sessions;
 mod settings;
 mod sign_ins;
 mod ssh_keys;
+mod target_health;
 mod targets;
 mod templates;
 #[cfg(test)]

@@ -22,7 +22,9 @@ mod hold;
 mod list;
 mod parse;
 mod pool;
+mod pools;
 mod snapshot;
+mod surroundings;
 mod token;
 mod written;
 
@@ -47,6 +49,7 @@ pub use list::Listing;
 pub use pool::{PoolState, PoolStatus};
 pub use property::{HoldTag, Property, PropertyName, ResumeToken, WordError};
 pub use snapshot::{Destroyed, KeptBecause, Outcome};
+pub use surroundings::Surroundings;
 
 use crate::host::{Host, HostError};
 use command::{Command, Tool};
