@@ -32,3 +32,5 @@ mod site;
 mod small_disk;
 #[path = "http/together.rs"]
 mod together;
+#[path = "http/templates.rs"]
+mod templates;

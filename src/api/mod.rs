@@ -13,6 +13,7 @@ pub mod paging;
 pub mod problem;
 pub mod sessions;
 pub mod ssh_keys;
+pub mod templates;
 pub mod tokens;
 pub mod users;
 pub mod vcenters;
@@ -82,6 +83,9 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(jobs::cleanup))
         .routes(routes!(ssh_keys::list, ssh_keys::create))
         .routes(routes!(ssh_keys::one, ssh_keys::delete))
+        .routes(routes!(templates::list, templates::create))
+        .routes(routes!(templates::script))
+        .routes(routes!(templates::one, templates::change, templates::delete))
         .routes(routes!(vcenters::list, vcenters::create))
         .routes(routes!(vcenters::one, vcenters::change, vcenters::delete))
         .routes(routes!(vcenters::test))

@@ -2,6 +2,7 @@
 
 pub mod capacity;
 pub mod conflict;
+pub mod preparation;
 pub mod health;
 pub mod replication;
 pub mod retention;

@@ -49,6 +49,7 @@ mod sign_ins;
 mod ssh_keys;
 mod target_health;
 mod targets;
+mod templates;
 #[cfg(test)]
 mod tests;
 mod tokens;
