@@ -15,6 +15,7 @@ use crate::engine::reconcile::Reconcilers;
 use crate::engine::{Engine, SystemClock};
 use crate::jobs::hosts::{Hosts, SealedKeys};
 use crate::jobs::inventory_watch::InventoryWatch;
+use crate::jobs::targets::Targets;
 use crate::jobs::vcenters::{SealedPasswords, Vcenters};
 use crate::store::{OpenError, Store};
 use crate::vault::{Vault, VaultError};
@@ -129,7 +130,8 @@ fn assemble(store: Store, secrets: Option<Secrets>, passphrase: Option<SecretStr
     let sealed = secrets.clone().map(|secrets| Arc::new(Sealed(secrets)));
     let hosts = Arc::new(Hosts::new(sealed.clone().map(|one| one as Arc<dyn SealedKeys>), passphrase));
     let vcenters = Vcenters::new(store.clone(), sealed.map(|one| one as Arc<dyn SealedPasswords>));
-    let definitions = crate::jobs::definitions(&hosts, &vcenters);
+    let targets = Targets::new(store.clone(), Arc::clone(&hosts));
+    let definitions = crate::jobs::definitions(&hosts, &vcenters, &targets);
     let clock = Arc::new(SystemClock::new());
     let engine = Engine::new(store.clone(), definitions, clock.clone());
     let watch = Arc::new(InventoryWatch::new(vcenters.clone()));

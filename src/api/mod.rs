@@ -13,6 +13,7 @@ pub mod paging;
 pub mod problem;
 pub mod sessions;
 pub mod ssh_keys;
+pub mod templates;
 pub mod tokens;
 pub mod users;
 pub mod vcenters;
@@ -21,6 +22,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json, Router, middleware};
 use utoipa::openapi::SecurityRequirement;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaFormat, SchemaType, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, Ref, RefOr, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
@@ -81,6 +83,9 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(jobs::cleanup))
         .routes(routes!(ssh_keys::list, ssh_keys::create))
         .routes(routes!(ssh_keys::one, ssh_keys::delete))
+        .routes(routes!(templates::list, templates::create))
+        .routes(routes!(templates::script))
+        .routes(routes!(templates::one, templates::change, templates::delete))
         .routes(routes!(vcenters::list, vcenters::create))
         .routes(routes!(vcenters::one, vcenters::change, vcenters::delete))
         .routes(routes!(vcenters::test))
@@ -165,6 +170,13 @@ fn complete(api: &mut OpenApi) {
             ("DELETE", &mut item.delete),
         ] {
             let Some(operation) = operation else { continue };
+            for parameter in operation.parameters.iter_mut().flatten() {
+                if let RefOr::T(parameter) = parameter
+                    && parameter.name == "id"
+                {
+                    parameter.schema = Some(uuid_schema());
+                }
+            }
             operation.responses.responses.entry("default".to_owned()).or_insert(RefOr::T(error.clone()));
             if let Some(Need::Role(role) | Need::Confirmed(role)) = need(method, path) {
                 operation.security = Some(vec![SecurityRequirement::new("token", Vec::<String>::new())]);
@@ -174,6 +186,16 @@ fn complete(api: &mut OpenApi) {
             }
         }
     }
+}
+
+/// Every id in an address is one.
+fn uuid_schema() -> RefOr<Schema> {
+    let text = SchemaType::new(Type::String);
+    ObjectBuilder::new()
+        .schema_type(text)
+        .format(Some(SchemaFormat::Custom("uuid".to_owned())))
+        .build()
+        .into()
 }
 
 const ABOUT: &str = "\

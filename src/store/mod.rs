@@ -47,7 +47,9 @@ mod sessions;
 mod settings;
 mod sign_ins;
 mod ssh_keys;
+mod target_health;
 mod targets;
+mod templates;
 #[cfg(test)]
 mod tests;
 mod tokens;

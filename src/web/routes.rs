@@ -8,7 +8,7 @@ use utoipa::openapi::OpenApi;
 
 use super::pages::{
     about, access, account, audit, dashboard, docs, inventory, inventory_objects, job, job_list, settings,
-    setup, ssh_keys, theme, tokens, users, vcenter_forms, vcenters, vm,
+    setup, ssh_keys, template_forms, templates, theme, tokens, users, vcenter_forms, vcenters, vm,
 };
 use super::{Site, assets};
 
@@ -71,6 +71,16 @@ pub fn router(site: Site, api: &OpenApi) -> (Router, Vec<(String, String)>) {
         .get("/users/tokens/new", tokens::new)
         .post("/users/tokens", tokens::create)
         .post("/users/tokens/{name}/revoke", tokens::revoke)
+        .get("/zfs-templates", templates::page)
+        .post("/zfs-templates", template_forms::create)
+        .get("/zfs-templates/new", template_forms::new)
+        .get("/zfs-templates/preparation", templates::preparation)
+        .get("/zfs-templates/preparation-script", templates::script)
+        .get("/zfs-templates/{id}", templates::one)
+        .post("/zfs-templates/{id}", template_forms::change)
+        .get("/zfs-templates/{id}/edit", template_forms::edit)
+        .get("/zfs-templates/{id}/delete", templates::ask)
+        .post("/zfs-templates/{id}/delete", templates::delete)
         .get("/ssh-keys", ssh_keys::page)
         .post("/ssh-keys", ssh_keys::create)
         .get("/ssh-keys/new", ssh_keys::new)

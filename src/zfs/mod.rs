@@ -11,6 +11,7 @@ pub mod classify;
 pub mod command;
 pub mod complaint;
 pub mod error;
+pub mod fuzz;
 pub mod property;
 pub mod verbs;
 
@@ -22,7 +23,9 @@ mod hold;
 mod list;
 mod parse;
 mod pool;
+mod pools;
 mod snapshot;
+mod surroundings;
 mod token;
 mod written;
 
@@ -47,6 +50,7 @@ pub use list::Listing;
 pub use pool::{PoolState, PoolStatus};
 pub use property::{HoldTag, Property, PropertyName, ResumeToken, WordError};
 pub use snapshot::{Destroyed, KeptBecause, Outcome};
+pub use surroundings::Surroundings;
 
 use crate::host::{Host, HostError};
 use command::{Command, Tool};

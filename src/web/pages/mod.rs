@@ -15,6 +15,8 @@ pub(super) mod settings;
 pub(super) mod setup;
 pub(super) mod ssh_keys;
 mod stream;
+pub(super) mod template_forms;
+pub(super) mod templates;
 pub(super) mod theme;
 pub(super) mod tokens;
 pub(super) mod users;
