@@ -215,6 +215,20 @@ async fn a_task_that_is_lost_in_a_restart_is_named_and_the_world_is_asked() {
 }
 
 #[tokio::test]
+async fn a_task_that_cannot_be_looked_at_is_not_started_again() {
+    let mut site = Site::at_pace(0.2).await;
+    site.once("CreateFilter", Rule { fault: Some("NoPermission".into()), ..Rule::default() });
+    let (job, console) = site.run().await;
+    let failure = job.failure.unwrap();
+    assert_eq!((job.state, failure.kind), (JobState::Failed, FailureKind::Permanent), "{console}");
+    assert!(failure.message.contains("is missing"), "{failure}");
+    site.engine.retry(job.id).await.unwrap();
+    let (job, console) = site.ended().await;
+    assert_eq!(job.state, JobState::Succeeded, "{console}");
+    assert_eq!((site.vcenter.calls("CloneVM_Task"), site.made().await), (1, 1), "{console}");
+}
+
+#[tokio::test]
 async fn a_name_that_somebody_else_took_is_refused_and_theirs_is_left_alone() {
     let mut site = Site::new().await;
     let wish = vm_kind::wish(&site.client, NAME).await;
