@@ -18,3 +18,5 @@ mod routes;
 mod service;
 #[path = "http/site.rs"]
 mod site;
+#[path = "http/vcenters.rs"]
+mod vcenters;

@@ -287,9 +287,7 @@ pub async fn test(
             api_version: about.api_version,
         })),
         Contact::CertificateUnknown(found) => Err(unproved(None, &found).into()),
-        Contact::CertificateChanged { pinned, found } => {
-            Err(unproved(Some(pinned), &found).into())
-        }
+        Contact::CertificateChanged { pinned, found } => Err(unproved(Some(pinned), &found).into()),
     }
 }
 

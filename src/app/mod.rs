@@ -10,6 +10,7 @@ pub mod checks;
 pub mod error;
 pub mod follow;
 pub mod inventory;
+pub mod job_notices;
 pub mod jobs;
 pub mod replications;
 pub mod requests;

@@ -344,10 +344,14 @@ pub fn unproved(pinned: Option<Thumbprint>, found: &ServerCertificate) -> AppErr
         ),
         Some(pinned) => (
             "certificate-changed",
-            format!("The certificate has changed: {pinned} was accepted, the server now shows {}.", found.thumbprint),
+            format!(
+                "The certificate has changed: {pinned} was accepted, the server now shows {}.",
+                found.thumbprint
+            ),
         ),
     };
-    let advice = "Compare the thumbprint with the one on the server itself, then send it as `thumbprint`.".to_owned();
+    let advice =
+        "Compare the thumbprint with the one on the server itself, then send it as `thumbprint`.".to_owned();
     AppError::Unproved { code, message, advice, facts }
 }
 

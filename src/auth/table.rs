@@ -66,6 +66,7 @@ pub const RULES: &[Rule] = &[
     ("POST", "/jobs/{id}/cancel", WORK),
     ("POST", "/jobs/{id}/retry", WORK),
     ("POST", "/jobs/{id}/cleanup", WORK),
+    ("POST", "/jobs/{id}/acknowledge", WORK),
     // One's own account.
     ("GET", "/account", READ),
     ("POST", "/account/password", READ),
@@ -109,6 +110,7 @@ pub const RULES: &[Rule] = &[
     ("POST", "/api/replication/jobs/{id}/cancel", WORK),
     ("POST", "/api/replication/jobs/{id}/retry", WORK),
     ("POST", "/api/replication/jobs/{id}/cleanup", WORK),
+    ("POST", "/api/replication/jobs/{id}/acknowledge", WORK),
     ("GET", "/api/replication/ssh-keys", READ),
     ("POST", "/api/replication/ssh-keys", MANAGE),
     ("GET", "/api/replication/ssh-keys/{id}", READ),

@@ -5,6 +5,7 @@
 //! Out: what is asked for; that is in `web` and `api`.
 
 mod certificate;
+mod connections;
 mod draw;
 mod forms;
 mod guard;

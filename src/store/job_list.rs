@@ -13,8 +13,41 @@ use crate::domain::job::{Job, JobState};
 const SEARCHED: &str = "lower(id || ' ' || kind || ' ' || created_by || ' ' || coalesce(phase, '') || ' ' || \
                         coalesce(failure, '') || ' ' || input)";
 
+/// In which order jobs are listed. Of those that are alike the newest come first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum JobOrder {
+    /// The newest first.
+    #[default]
+    Newest,
+    /// The oldest first.
+    Oldest,
+    /// By kind, from A or from Z.
+    Kind {
+        /// From Z.
+        descending: bool,
+    },
+    /// By the word of their state, from A or from Z.
+    State {
+        /// From Z.
+        descending: bool,
+    },
+}
+
+impl JobOrder {
+    fn sql(self) -> &'static str {
+        match self {
+            Self::Newest => "id DESC",
+            Self::Oldest => "id",
+            Self::Kind { descending: false } => "kind, id DESC",
+            Self::Kind { descending: true } => "kind DESC, id DESC",
+            Self::State { descending: false } => "state, id DESC",
+            Self::State { descending: true } => "state DESC, id DESC",
+        }
+    }
+}
+
 impl Store {
-    /// The jobs that match the filter and have `words` in them, newest first, and how many match in all pages.
+    /// The jobs that match the filter and have `words` in them, in this order, and how many match in all pages.
     /// The first `skip` are left out.
     ///
     /// # Errors
@@ -24,6 +57,7 @@ impl Store {
         filter: &JobFilter,
         words: Option<String>,
         skip: usize,
+        order: JobOrder,
     ) -> Result<(Vec<Job>, u64), StoreError> {
         let filter = filter.clone();
         self.read("list the jobs", move |c| {
@@ -51,7 +85,12 @@ impl Store {
             }
             values.push(page(filter.limit).into());
             values.push(i64::try_from(skip).unwrap_or(i64::MAX).into());
-            let sql = format!("SELECT * FROM jobs WHERE {condition} ORDER BY id DESC LIMIT ? OFFSET ?");
+            // First which, from an index; then all of those few.
+            let order = order.sql();
+            let sql = format!(
+                "SELECT * FROM jobs WHERE id IN (SELECT id FROM jobs WHERE {condition} ORDER BY {order} \
+                 LIMIT ? OFFSET ?) ORDER BY {order}"
+            );
             let mut statement = c.prepare_cached(&sql)?;
             let jobs = statement.query_map(params_from_iter(values), job_of)?;
             Ok((jobs.collect::<rusqlite::Result<_>>()?, total.unsigned_abs()))

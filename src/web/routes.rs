@@ -57,6 +57,7 @@ pub fn router(site: Site, api: &OpenApi) -> (Router, Vec<(String, String)>) {
         .post("/jobs/{id}/cancel", job::cancel)
         .post("/jobs/{id}/retry", job::retry)
         .post("/jobs/{id}/cleanup", job::cleanup)
+        .post("/jobs/{id}/acknowledge", job::acknowledge)
         .get("/audit", audit::page)
         .post("/audit/verify", audit::verify)
         .get("/audit/export", audit::export)

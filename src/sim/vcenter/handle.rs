@@ -113,6 +113,11 @@ impl Vcenter {
         self.service.with(|state| state.calls.get(method).copied().unwrap_or(0))
     }
 
+    /// How many objects of a type there are, by vSphere's word: `VirtualMachine`, templates among them.
+    pub fn count(&self, kind: &str) -> usize {
+        self.service.with(|state| state.world.of_kind(kind).count())
+    }
+
     /// Ends all sessions, as a restart of the vCenter does; the inventory stays.
     pub fn end_sessions(&self) {
         self.service.with(|state| {

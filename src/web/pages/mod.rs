@@ -4,6 +4,7 @@
 pub(super) mod about;
 pub(super) mod access;
 pub(super) mod account;
+mod attention;
 pub(super) mod audit;
 pub(super) mod dashboard;
 pub(super) mod docs;
@@ -13,6 +14,7 @@ pub(super) mod job;
 pub(super) mod job_list;
 pub(super) mod settings;
 pub(super) mod setup;
+mod site_map;
 pub(super) mod ssh_keys;
 mod stream;
 pub(super) mod theme;

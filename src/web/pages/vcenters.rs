@@ -151,7 +151,10 @@ fn trouble(site: &Site, cx: &Cx, view: &VcenterView) -> Option<Trouble> {
     }
     let stream = site.app.vcenters().ok().and_then(|cases| cases.stream(view.vcenter.id));
     if let Some(StreamState::Lost { because, advice, next_try, .. }) = stream.map(|stream| stream.state) {
-        let again = format!("It is tried again by itself at {}.", next_try.to_zoned(cx.zone.clone()).strftime("%H:%M:%S"));
+        let again = format!(
+            "It is tried again by itself at {}.",
+            next_try.to_zoned(cx.zone.clone()).strftime("%H:%M:%S")
+        );
         let advice = advice.map_or(again.clone(), |advice| format!("{advice} {again}"));
         return Some(Trouble { what: sentence(&because), advice, mend: None });
     }
