@@ -16,6 +16,8 @@ mod pages;
 mod routes;
 #[path = "http/service.rs"]
 mod service;
+#[path = "http/settings.rs"]
+mod settings;
 #[path = "http/site.rs"]
 mod site;
 #[path = "http/vcenters.rs"]

@@ -12,6 +12,7 @@ pub mod jobs_watch;
 pub mod paging;
 pub mod problem;
 pub mod sessions;
+pub mod settings;
 pub mod ssh_keys;
 pub mod tokens;
 pub mod users;
@@ -102,6 +103,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(sessions::whoami))
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::end))
+        .routes(routes!(settings::show, settings::change))
         .routes(routes!(audit::list))
         .routes(routes!(audit::verify));
     OpenApiRouter::new().nest(BASE, nouns).routes(routes!(description))

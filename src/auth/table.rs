@@ -97,7 +97,11 @@ pub const RULES: &[Rule] = &[
     ("GET", "/vcenters/{id}/delete", MANAGE),
     ("POST", "/vcenters/{id}/delete", DANGER),
     ("GET", "/settings", MANAGE),
+    ("POST", "/settings/sessions", DANGER),
+    ("POST", "/settings/history", DANGER),
     ("POST", "/settings/recovery-key", DANGER),
+    ("GET", "/api/replication/settings", MANAGE),
+    ("PATCH", "/api/replication/settings", DANGER),
     // The API. Its description names no machine, so everybody may read it.
     ("GET", "/api/openapi.json", OPEN),
     ("GET", "/api/docs", OPEN),

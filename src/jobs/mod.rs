@@ -1,5 +1,6 @@
 //! One file (or folder) per kind of job: its steps, what each does, how it is undone.
 
+pub mod history;
 pub mod hosts;
 pub mod inventory_watch;
 pub mod replicate;

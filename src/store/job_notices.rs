@@ -32,6 +32,22 @@ impl Store {
         .await
     }
 
+    /// Forgets at most `limit` jobs that ended before this time, with their logs and consoles; how many is the result.
+    ///
+    /// # Errors
+    /// If the database cannot be written.
+    pub async fn forget_jobs(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        self.write("forget old jobs", move |c| {
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            Ok(c.prepare_cached(
+                "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs \
+                 WHERE state IN ('succeeded', 'failed', 'cancelled') AND finished_at < ?1 LIMIT ?2)",
+            )?
+            .execute((nanos(before), limit))?)
+        })
+        .await
+    }
+
     /// Notes that somebody has seen that a job failed. Once more is no error.
     ///
     /// # Errors

@@ -99,6 +99,8 @@ pub fn router(site: Site, api: &OpenApi) -> (Router, Vec<(String, String)>) {
         .get("/inventory/networks", inventory_objects::networks)
         .get("/inventory/{vcenter}/vms/{moref}", vm::page)
         .get("/settings", settings::page)
+        .post("/settings/sessions", settings::sessions)
+        .post("/settings/history", settings::history)
         .post("/settings/recovery-key", settings::recovery_key)
         .get("/about", about::page)
         .get("/api/docs", docs::page);
