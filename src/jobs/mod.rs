@@ -8,6 +8,10 @@ pub mod streams;
 pub mod targets;
 pub mod vcenter_sync;
 pub mod vcenters;
+pub mod vsphere_make;
+pub mod vsphere_power;
+pub mod vsphere_task;
+pub mod vsphere_vm;
 
 mod failure;
 

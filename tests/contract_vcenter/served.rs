@@ -130,3 +130,48 @@ async fn a_vcenter_that_is_gone_is_told_with_the_reason_and_the_next_try() {
     assert!(cases.vms(&VmFilter::default()).await.unwrap().total > 0);
     service.ends().await;
 }
+
+/// SIGHUP restarts our simulator as a vCenter restarts: sessions, collectors and tasks are gone, the inventory stays.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs `zerfaux sim vcenter`: tests/run"]
+async fn a_restart_of_the_vcenter_is_survived_and_made_good() {
+    let service = Service::start().await;
+    let cases = service.app.vcenters().unwrap().clone();
+    let server = Server::our_own(&[]);
+    let id = service.knows(&server).await;
+    let StreamState::Following { since } = service.state(id, "following").await else { unreachable!() };
+    let hung_up = std::process::Command::new("kill").args(["-HUP", &server.id().to_string()]).status();
+    assert!(hung_up.unwrap().success());
+    let client = server.client().await;
+    client.create_folder(&root_folder(&client).await, "made in between").await.unwrap();
+    let limit = Instant::now() + Duration::from_secs(60);
+    loop {
+        let known = cases.stream(id).map(|one| one.state);
+        if matches!(known, Some(StreamState::Following { since: now }) if now > since) {
+            break;
+        }
+        assert!(Instant::now() < limit, "{known:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let folders = cases.places(id, Some(PlaceKind::Folder)).await.unwrap();
+    assert!(folders.iter().any(|one| one.object.name == "made in between"));
+    assert_eq!(cases.get(id).await.unwrap().last_error, None);
+    service.ends().await;
+}
+
+/// The first updates come in parts of 500; vcsim gives all at once.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs `zerfaux sim vcenter`: tests/run"]
+async fn a_stream_that_comes_in_parts_is_put_together() {
+    let service = Service::start().await;
+    let cases = service.app.vcenters().unwrap().clone();
+    let server = Server::our_own(&["--vms", "1300"]);
+    let id = service.knows(&server).await;
+    service.state(id, "following").await;
+    let client = server.client().await;
+    let there = crate::inventory::machines(&client).await;
+    assert!(there.len() >= 1300, "{}", there.len());
+    let known = cases.vms(&VmFilter { limit: 1, ..VmFilter::default() }).await.unwrap();
+    assert_eq!(known.total, there.len() as u64);
+    service.ends().await;
+}

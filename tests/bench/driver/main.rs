@@ -10,6 +10,7 @@ mod cycle;
 mod due;
 mod fake_zfs;
 mod ground;
+mod inventory;
 mod limit;
 mod memory;
 mod options;
@@ -22,9 +23,15 @@ mod straight;
 mod streams;
 mod zfs_model;
 
+#[path = "../../support/soap_fuzz.rs"]
+mod soap_fuzz;
 #[path = "../../support/sshd.rs"]
 #[allow(dead_code)]
 mod sshd;
+
+#[path = "../../support/vcenter/mod.rs"]
+#[allow(dead_code)]
+mod vcenter;
 
 use options::Options;
 
@@ -32,13 +39,14 @@ fn main() {
     // `cargo bench` adds --bench.
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     let Some((role, rest)) = args.split_first() else {
-        eprintln!("name a benchmark: P1 P2 P3 P4 P5 P7, or a campaign: streams, stalls");
+        eprintln!("name a benchmark: P1 P2 P3 P4 P5 P7 P9, or a campaign: soap, streams, stalls");
         std::process::exit(2);
     };
     match role.as_str() {
         "carry" => return carry::main(rest),
         "cycle" => return cycle::main(rest),
         "sink" => return sink::main(rest),
+        "sync" => return inventory::sync(rest),
         "zfs" => std::process::exit(fake_zfs::main(rest)),
         _ => {}
     }
@@ -51,10 +59,16 @@ fn main() {
         "P4" => memory::p4(&options),
         "P5" => limit::p5(&options),
         "P7" => due::p7(&options),
+        "P9" => inventory::p9(&options),
+        "soap" => {
+            let wanted = usize::try_from(options.number("answers", 1_000_000)).unwrap();
+            soap_fuzz::try_answers(wanted, options.seed());
+            true
+        }
         "streams" => streams::campaign(&options),
         "stalls" => stalls::campaign(&options),
         other => {
-            eprintln!("there is no {other}: P1 P2 P3 P4 P5 P7 streams stalls");
+            eprintln!("there is no {other}: P1 P2 P3 P4 P5 P7 P9 soap streams stalls");
             std::process::exit(2);
         }
     };
