@@ -19,6 +19,7 @@ pub mod sessions;
 pub mod setup;
 pub mod ssh_keys;
 pub mod target_form;
+pub mod target_health;
 pub mod targets;
 pub mod tokens;
 pub mod users;

@@ -4,6 +4,7 @@ pub mod health_check;
 pub mod hosts;
 pub mod inventory_watch;
 pub mod replicate;
+pub mod target_browse;
 pub mod target_watch;
 pub mod targets;
 pub mod vcenter_sync;
