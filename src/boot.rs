@@ -11,11 +11,13 @@ use crate::app::vcenters::VcenterCases;
 use crate::app::{App, AppError};
 use crate::domain::ids::SecretId;
 use crate::domain::job::Failure;
-use crate::engine::reconcile::Reconcilers;
+use crate::engine::reconcile::{Reconciler, Reconcilers};
 use crate::engine::{Engine, SystemClock};
 use crate::jobs::history::History;
 use crate::jobs::hosts::{Hosts, SealedKeys};
 use crate::jobs::inventory_watch::InventoryWatch;
+use crate::jobs::target_watch::TargetWatch;
+use crate::jobs::targets::Targets;
 use crate::jobs::vcenters::{SealedPasswords, Vcenters};
 use crate::store::{OpenError, Store};
 use crate::vault::{Vault, VaultError};
@@ -136,12 +138,16 @@ fn assemble(store: Store, secrets: Option<Secrets>, passphrase: Option<SecretStr
     let sealed = secrets.clone().map(|secrets| Arc::new(Sealed(secrets)));
     let hosts = Arc::new(Hosts::new(sealed.clone().map(|one| one as Arc<dyn SealedKeys>), passphrase));
     let vcenters = Vcenters::new(store.clone(), sealed.map(|one| one as Arc<dyn SealedPasswords>));
-    let definitions = crate::jobs::definitions(&hosts, &vcenters);
+    let targets = Targets::new(store.clone(), Arc::clone(&hosts));
+    let definitions = crate::jobs::definitions(&hosts, &vcenters, &targets);
     let clock = Arc::new(SystemClock::new());
     let engine = Engine::new(store.clone(), definitions, clock.clone());
-    let watch = Arc::new(InventoryWatch::new(vcenters.clone()));
-    let reconcilers =
-        Arc::new(Reconcilers::new(clock.clone(), vec![watch, Arc::new(History::new(store.clone(), clock))]));
+    let all: Vec<Arc<dyn Reconciler>> = vec![
+        Arc::new(InventoryWatch::new(vcenters.clone())),
+        Arc::new(TargetWatch::new(targets)),
+        Arc::new(History::new(store.clone(), clock.clone())),
+    ];
+    let reconcilers = Arc::new(Reconcilers::new(clock, all));
     let cases = VcenterCases::new(store.clone(), engine.clone(), secrets.clone(), vcenters)
         .followed_by(Arc::clone(&reconcilers));
     App::new(store, engine, hosts).with_secrets(secrets).with_vcenters(cases).with_reconcilers(reconcilers)

@@ -21,6 +21,7 @@ pub mod settings;
 pub mod setup;
 pub mod ssh_keys;
 pub mod target_form;
+pub mod target_health;
 pub mod targets;
 pub mod tokens;
 pub mod users;

@@ -11,6 +11,7 @@ pub mod dataset;
 pub mod endpoint;
 pub mod exit;
 pub mod hardware;
+pub mod health;
 pub mod ids;
 pub mod inventory;
 pub mod job;

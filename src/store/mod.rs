@@ -48,6 +48,7 @@ mod sessions;
 mod settings;
 mod sign_ins;
 mod ssh_keys;
+mod target_health;
 mod targets;
 #[cfg(test)]
 mod tests;

@@ -15,6 +15,7 @@ pub mod property;
 pub mod verbs;
 
 mod bookmark;
+mod browse;
 mod dataset;
 mod detect;
 mod estimate;
@@ -22,7 +23,9 @@ mod hold;
 mod list;
 mod parse;
 mod pool;
+mod pools;
 mod snapshot;
+mod surroundings;
 mod token;
 mod written;
 
@@ -38,6 +41,7 @@ use crate::domain::argv::Argv;
 use crate::domain::exit::{Exit, Output};
 
 pub use args::{ArgsError, ReceiveArgs, SendArgs, SendFlags};
+pub use browse::Browsed;
 pub use classify::{classify, properties_not_received};
 pub use complaint::Complaint;
 pub use detect::{Privilege, Release, System, common_flags};
@@ -47,6 +51,7 @@ pub use list::Listing;
 pub use pool::{PoolState, PoolStatus};
 pub use property::{HoldTag, Property, PropertyName, ResumeToken, WordError};
 pub use snapshot::{Destroyed, KeptBecause, Outcome};
+pub use surroundings::Surroundings;
 
 use crate::host::{Host, HostError};
 use command::{Command, Tool};

@@ -2,10 +2,13 @@
 
 use jiff::Timestamp;
 
+use super::site_map::standing;
 use super::vcenters::EXPIRES_SOON;
 use crate::app::vcenters::{StreamState, VcenterView};
 use crate::domain::access::Role;
+use crate::domain::health::{Health, HealthState};
 use crate::domain::job::{Job, JobState};
+use crate::domain::target::Target;
 use crate::web::cx::{Cx, sentence};
 use crate::web::screens::dashboard::Attention;
 use crate::web::view::Status;
@@ -23,6 +26,8 @@ pub(super) async fn attention(
     stuck: &[Job],
 ) -> Result<Vec<Attention>, Trouble> {
     let mut all: Vec<Attention> = vcenters.iter().filter_map(|view| of_vcenter(site, cx, view)).collect();
+    let appliances = site.app.targets_with_health().await?;
+    all.extend(appliances.iter().filter_map(|(target, health)| of_appliance(target, health.as_ref()?)));
     all.extend(site.app.failed_jobs_unseen(SHOWN).await?.iter().map(|job| of_job(cx, job)));
     all.extend(stuck.iter().map(|job| of_job(cx, job)));
     if cx.may(Role::Admin) && !site.app.has_recovery_key().await? {
@@ -89,6 +94,23 @@ fn of_vcenter(site: &Site, cx: &Cx, view: &VcenterView) -> Option<Attention> {
         }
         _ => None,
     }
+}
+
+/// What is worst about an appliance that is in use and not well.
+fn of_appliance(target: &Target, health: &Health) -> Option<Attention> {
+    if !target.is_active || matches!(health.state, HealthState::Healthy | HealthState::Unknown) {
+        return None;
+    }
+    let worst = health.checks.iter().max_by_key(|check| check.verdict);
+    let why = worst.map_or_else(String::new, |check| format!("{}: {}", check.name, sentence(&check.found)));
+    let address = format!("/appliances/{}", target.id);
+    Some(Attention {
+        status: standing(health.state),
+        what: link(&target.name, &address),
+        why,
+        mend: link("Look", &address),
+        seen: None,
+    })
 }
 
 fn days_left(at: Timestamp, now: Timestamp) -> i64 {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use crate::app::App;
 use crate::app::schedules::ScheduledReplication;
 use crate::app::vcenters::VcenterView;
+use crate::domain::health::{Health, HealthState};
 use crate::domain::ids::TargetId;
 use crate::domain::job::JobState;
 use crate::domain::location::HostRef;
@@ -21,7 +22,8 @@ pub(super) async fn draw(app: &App, vcenters: &[VcenterView]) -> Result<Option<H
     if first.is_empty() {
         return Ok(None);
     }
-    let targets = app.targets().await?;
+    let known = app.targets_with_health().await?;
+    let targets: Vec<Target> = known.iter().map(|(target, _)| target.clone()).collect();
     let mut places: BTreeMap<TargetId, (usize, usize)> = BTreeMap::new();
     let mut sites = Vec::new();
     for (side, role) in ["Site A", "Site B"].into_iter().enumerate() {
@@ -35,15 +37,15 @@ pub(super) async fn draw(app: &App, vcenters: &[VcenterView]) -> Result<Option<H
             });
             continue;
         };
-        let own: Vec<&Target> =
-            targets.iter().filter(|target| target.vcenter == Some(view.vcenter.id)).collect();
-        places.extend(own.iter().enumerate().map(|(place, target)| (target.id, (side, place))));
+        let own: Vec<_> =
+            known.iter().filter(|(target, _)| target.vcenter == Some(view.vcenter.id)).collect();
+        places.extend(own.iter().enumerate().map(|(place, (target, _))| (target.id, (side, place))));
         sites.push(Site {
             role: role.to_owned(),
             name: view.vcenter.name.clone(),
             address: format!("/vcenters/{}", view.vcenter.id),
             status: super::vcenters::standing(view),
-            appliances: own.into_iter().map(appliance).collect(),
+            appliances: own.into_iter().map(|(target, health)| appliance(target, health.as_ref())).collect(),
         });
     }
     let Ok(sites) = <[Site; 2]>::try_from(sites) else { return Ok(None) };
@@ -58,15 +60,28 @@ pub(super) async fn draw(app: &App, vcenters: &[VcenterView]) -> Result<Option<H
     Ok(Some(site_map(&sites, &flows, &label)))
 }
 
-fn appliance(target: &Target) -> Appliance {
+fn appliance(target: &Target, health: Option<&Health>) -> Appliance {
+    let pool = health
+        .and_then(|health| health.facts.pools.iter().find(|pool| pool.name == target.zfs_pool.to_string()));
     Appliance {
         name: target.name.clone(),
         address: format!("/appliances/{}", target.id),
         status: match target.is_active {
-            true => Status::new(Mark::Unknown, "not looked at yet"),
+            true => standing(health.map_or(HealthState::Unknown, |health| health.state)),
             false => Status::new(Mark::Unknown, "not in use"),
         },
-        used: None,
+        used: pool.map(|pool| (pool.allocated, pool.size)),
+    }
+}
+
+/// How an appliance's health is shown.
+pub(super) fn standing(state: HealthState) -> Status {
+    match state {
+        HealthState::Unknown => Status::new(Mark::Unknown, "not looked at yet"),
+        HealthState::Healthy => Status::new(Mark::Met, "healthy"),
+        HealthState::Degraded => Status::new(Mark::Risk, "degraded"),
+        HealthState::Failed => Status::new(Mark::Broken, "failed"),
+        HealthState::Unreachable => Status::new(Mark::Broken, "unreachable"),
     }
 }
 
