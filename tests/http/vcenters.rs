@@ -245,7 +245,7 @@ async fn the_inventory_is_searched_narrowed_and_paged_by_its_address() {
     let page = viewer.get("/inventory?kind=vm&sort=-cpus&page=3").await.expect(200).says("81–100 of 100");
     assert!(page.text.contains("aria-sort=\"descending\""));
     viewer.get("/inventory?q=erp-db01").await.expect(200).says("1–1 of 1").says("erp-db01");
-    viewer.get("/inventory?q=<b>none").await.expect(200).says("No VM matches").says("&#60;b&#62;none");
+    viewer.get("/inventory?q=%3Cb%3Enone").await.expect(200).says("No VM matches").says("&#60;b&#62;none");
     viewer.get("/inventory?gone=only").await.expect(200).says("No VM matches");
     let fragment = viewer.ask("GET", "/inventory?page=2", None, &[("hx-request", "true")]).await.expect(200);
     assert!(!fragment.text.contains("<html") && fragment.text.contains("41–80 of 103"));

@@ -169,7 +169,7 @@ impl Demo {
         if let Some(Sites { primary, dr }) = sites {
             for (role, site) in [("Berlin ", primary), ("Potsdam", dr)] {
                 output::line(format_args!(
-                    "  {role}    {} ({} VMs), {} (pool {})",
+                    "  {role}    {} ({} VMs and templates), {} (pool {})",
                     site.vcenter_name,
                     site.vcenter.count("VirtualMachine"),
                     site.appliance_name,

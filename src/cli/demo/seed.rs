@@ -24,7 +24,7 @@ use crate::domain::transport::Transport;
 /// The key's name.
 const KEY: &str = "demo";
 /// The schedule's name.
-const SCHEDULE: &str = "vm01 to Potsdam";
+const SCHEDULE: &str = "vm01";
 
 /// The key with which the simulated appliances are reached; made if it is not there.
 pub(in crate::cli) async fn key(app: &App, who: &Principal) -> Result<SshKey, AppError> {

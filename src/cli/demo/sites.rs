@@ -131,7 +131,7 @@ impl Sites {
         let size = usize::try_from(60_000 + day * 7919 % 400_000).unwrap_or(60_000);
         let site = &self.primary.appliance;
         // A full pool ends the company's work, not the demo.
-        let _ = site.write(SOURCE, "erp-db01/erp-db01-flat.vmdk", &bytes(size, day + 1000));
+        let _ = site.write(SOURCE, &format!("erp-db01/redo-{}.log", day % 12), &bytes(size, day + 1000));
         let _ = site.write(SOURCE, &format!("mail01/queue-{}.log", day % 8), &bytes(size / 4, day));
     }
 }
