@@ -6,6 +6,8 @@
 mod access;
 #[path = "http/api.rs"]
 mod api;
+#[path = "http/appliances.rs"]
+mod appliances;
 #[path = "http/forms.rs"]
 mod forms;
 #[path = "http/jobs.rs"]

@@ -9,8 +9,11 @@ pub mod jobs;
 pub mod jobs_watch;
 pub mod paging;
 pub mod problem;
+pub mod replications;
 pub mod sessions;
 pub mod ssh_keys;
+pub mod target_facts;
+pub mod targets;
 pub mod tokens;
 pub mod users;
 
@@ -69,7 +72,8 @@ pub fn document() -> OpenApi {
 fn routes() -> OpenApiRouter<App> {
     let nouns = OpenApiRouter::new()
         .routes(routes!(jobs::list))
-        .routes(routes!(jobs::list_replications))
+        .routes(routes!(jobs::list_replications, replications::start))
+        .routes(routes!(replications::preview))
         .routes(routes!(jobs::one))
         .routes(routes!(jobs::console))
         .routes(routes!(jobs_watch::events))
@@ -78,6 +82,14 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(jobs::cleanup))
         .routes(routes!(ssh_keys::list, ssh_keys::create))
         .routes(routes!(ssh_keys::one, ssh_keys::delete))
+        .routes(routes!(targets::list, targets::create))
+        .routes(routes!(targets::one, targets::replace, targets::change, targets::delete))
+        .routes(routes!(target_facts::test))
+        .routes(routes!(target_facts::check))
+        .routes(routes!(target_facts::health))
+        .routes(routes!(target_facts::accept_host_key))
+        .routes(routes!(target_facts::datasets))
+        .routes(routes!(target_facts::snapshots))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::one, users::change))
         .routes(routes!(tokens::list, tokens::create))

@@ -4,11 +4,15 @@
 pub(super) mod about;
 pub(super) mod access;
 pub(super) mod account;
+pub(super) mod appliance_datasets;
+pub(super) mod appliance_form;
+pub(super) mod appliances;
 pub(super) mod audit;
 pub(super) mod dashboard;
 pub(super) mod docs;
 pub(super) mod job;
 pub(super) mod job_list;
+pub(super) mod replicate;
 pub(super) mod settings;
 pub(super) mod setup;
 pub(super) mod ssh_keys;

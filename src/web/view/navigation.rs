@@ -29,7 +29,7 @@ pub enum Area {
 
 impl Area {
     /// What one works with every day. An area is in the list once its pages work.
-    pub const WORK: [Area; 2] = [Self::Replication, Self::Jobs];
+    pub const WORK: [Area; 3] = [Self::Replication, Self::Appliances, Self::Jobs];
     /// What is set up once.
     pub const SETUP: [Area; 5] = [Self::SshKeys, Self::Users, Self::Settings, Self::Audit, Self::About];
 
