@@ -88,8 +88,16 @@ uuid_id!(
     VcenterId
 );
 uuid_id!(
+    /// A connection that is being made, while a person compares its certificate.
+    VcenterDraftId
+);
+uuid_id!(
     /// An appliance: a host with OpenZFS that is reached over SSH. The API calls it a target.
     TargetId
+);
+uuid_id!(
+    /// A template from which appliances are deployed.
+    TemplateId
 );
 
 impl GroupId {

@@ -26,6 +26,7 @@ pub mod retention;
 pub mod size;
 pub mod ssh_key;
 pub mod target;
+pub mod template;
 pub mod thumbprint;
 pub mod transport;
 pub mod vcenter;

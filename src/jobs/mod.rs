@@ -4,11 +4,16 @@ pub mod health_check;
 pub mod hosts;
 pub mod inventory_watch;
 pub mod replicate;
+pub mod streams;
 pub mod target_browse;
 pub mod target_watch;
 pub mod targets;
 pub mod vcenter_sync;
 pub mod vcenters;
+pub mod vsphere_make;
+pub mod vsphere_power;
+pub mod vsphere_task;
+pub mod vsphere_vm;
 
 mod failure;
 

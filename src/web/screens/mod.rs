@@ -14,5 +14,6 @@ pub mod jobs;
 pub mod replicate;
 pub mod settings;
 pub mod ssh_keys;
+pub mod templates;
 pub mod users;
 pub mod vcenters;
