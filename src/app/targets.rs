@@ -16,6 +16,7 @@ use crate::domain::job::Failure;
 use crate::domain::ssh_key::SshKey;
 use crate::domain::target::{Deployed, ShownHostKey, Target};
 use crate::jobs::health_check::check_now;
+use crate::jobs::target_watch;
 use crate::jobs::targets::{Contact, Targets, shown_host_key};
 use crate::ssh::ConnectError;
 
@@ -169,6 +170,8 @@ impl App {
         if let Some(old) = old {
             self.let_go(&old).await?;
         }
+        // Looked at as soon as it can be, not at the next minute.
+        self.reconcilers.wake(target_watch::NAME);
         Ok(Saved::Kept(Box::new(target)))
     }
 

@@ -95,6 +95,10 @@ uuid_id!(
     /// An appliance: a host with OpenZFS that is reached over SSH. The API calls it a target.
     TargetId
 );
+uuid_id!(
+    /// A template from which appliances are deployed.
+    TemplateId
+);
 
 impl GroupId {
     /// Eight hexadecimal digits for names that people read: the id's last four bytes, because the

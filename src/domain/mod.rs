@@ -27,6 +27,7 @@ pub mod settings;
 pub mod size;
 pub mod ssh_key;
 pub mod target;
+pub mod template;
 pub mod thumbprint;
 pub mod transport;
 pub mod vcenter;

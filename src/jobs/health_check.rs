@@ -64,6 +64,14 @@ pub(super) async fn examine(targets: &Targets, id: TargetId) -> Result<(Target, 
     Ok((target, health))
 }
 
+/// Looks at an appliance and keeps nothing.
+///
+/// # Errors
+/// As for the look itself.
+pub async fn look_now(targets: &Targets, id: TargetId) -> Result<Health, Failure> {
+    examine(targets, id).await.map(|(_, health)| health)
+}
+
 /// Looks at an appliance and keeps what was found.
 ///
 /// # Errors

@@ -3,6 +3,7 @@
 pub mod capacity;
 pub mod conflict;
 pub mod health;
+pub mod preparation;
 pub mod replication;
 pub mod retention;
 pub mod rpo;

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::serve::Listener;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -26,16 +25,6 @@ const WAITING: usize = 64;
 pub(super) struct Connection {
     io: Io,
     _place: OwnedSemaphorePermit,
-}
-
-impl Connection {
-    /// Whether both sides agreed on HTTP/2 in the handshake.
-    pub(super) fn speaks_http2(&self) -> bool {
-        match &self.io {
-            Io::Plain(_) => false,
-            Io::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(b"h2"),
-        }
-    }
 }
 
 #[derive(Debug)]
@@ -97,11 +86,9 @@ async fn accept(socket: TcpListener, tls: Option<TlsAcceptor>, done: mpsc::Sende
     }
 }
 
-impl Listener for Accepting {
-    type Io = Connection;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Connection, SocketAddr) {
+impl Accepting {
+    /// The next one.
+    pub(super) async fn next(&mut self) -> (Connection, SocketAddr) {
         match self.ready.recv().await {
             Some(ready) => ready,
             // The task that accepts ends only with this receiver.
@@ -109,7 +96,8 @@ impl Listener for Accepting {
         }
     }
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
+    /// Where it listens.
+    pub(super) fn local_addr(&self) -> io::Result<SocketAddr> {
         Ok(self.local)
     }
 }

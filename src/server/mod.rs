@@ -5,7 +5,6 @@
 //! Out: what is asked for; that is in `web` and `api`.
 
 mod certificate;
-mod connections;
 mod draw;
 mod forms;
 mod guard;
@@ -17,6 +16,7 @@ mod monitor;
 mod record;
 mod routes;
 mod run;
+mod serving;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -5,15 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::serve::Listener as _;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::certificate::{Certificate, CertificateError};
-use super::connections;
 use super::listener::Accepting;
-use super::{Options, Routes};
+use super::{Options, Routes, serving};
 use crate::app::App;
 
 /// How long requests under way may take at the end.
@@ -111,7 +109,7 @@ impl Bound {
             let (app, stop) = (app.clone(), closing.clone());
             async move { app.serve_jobs(stop).await }
         });
-        let server = tokio::spawn(connections::serve(listener, router, closing.clone()));
+        let server = tokio::spawn(serving::serve(listener, router, closing.clone()));
         let abort = server.abort_handle();
         shutdown.cancelled().await;
         tracing::info!("stopping: requests under way are finished, jobs go on at the next start");

@@ -50,6 +50,7 @@ mod sign_ins;
 mod ssh_keys;
 mod target_health;
 mod targets;
+mod templates;
 #[cfg(test)]
 mod tests;
 mod tokens;

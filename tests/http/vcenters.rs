@@ -123,7 +123,7 @@ async fn a_program_is_told_the_certificate_first_and_then_reads_the_inventory() 
     let mut wrong = body(&vcenter);
     wrong["thumbprint"] = vcenter.thumbprint().into();
     wrong["password"] = "canary-wrong".into();
-    let problem = site.program(&admin, "POST", path, Some(wrong)).await.expect(502);
+    let problem = site.program(&admin, "POST", path, Some(wrong)).await.expect(424);
     assert!(!problem.text.contains("canary"), "{}", problem.text);
     let id = connected(&site, &admin, &vcenter).await;
     let mut twice = body(&vcenter);

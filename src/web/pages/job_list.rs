@@ -111,7 +111,8 @@ pub(super) fn object(job: &Job) -> String {
     };
     match (text("source"), text("destination")) {
         (Some(source), Some(destination)) => format!("{source} → {destination}"),
-        _ => text("name").unwrap_or_default(),
+        // What it found out itself: the appliance's name.
+        _ => text("name").or_else(|| job.details["target"].as_str().map(str::to_owned)).unwrap_or_default(),
     }
 }
 
