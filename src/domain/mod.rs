@@ -23,6 +23,7 @@ pub mod nearest;
 pub mod networks;
 pub mod rate;
 pub mod retention;
+pub mod settings;
 pub mod size;
 pub mod ssh_key;
 pub mod target;

@@ -1,10 +1,12 @@
 //! One file (or folder) per kind of job: its steps, what each does, how it is undone.
 
 pub mod health_check;
+pub mod history;
 pub mod hosts;
 pub mod inventory_watch;
 pub mod replicate;
 pub mod streams;
+pub mod target_browse;
 pub mod target_watch;
 pub mod targets;
 pub mod vcenter_sync;

@@ -16,6 +16,7 @@ pub mod property;
 pub mod verbs;
 
 mod bookmark;
+mod browse;
 mod dataset;
 mod detect;
 mod estimate;
@@ -41,6 +42,7 @@ use crate::domain::argv::Argv;
 use crate::domain::exit::{Exit, Output};
 
 pub use args::{ArgsError, ReceiveArgs, SendArgs, SendFlags};
+pub use browse::Browsed;
 pub use classify::{classify, properties_not_received};
 pub use complaint::Complaint;
 pub use detect::{Privilege, Release, System, common_flags};

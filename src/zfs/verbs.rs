@@ -288,6 +288,27 @@ pub fn pools_status() -> Command {
     Command::reads(Tool::Zpool, &["status", "-p"], "read the status of the pools")
 }
 
+/// A short table of a dataset and everything below.
+pub fn browse(root: &DatasetName) -> Command {
+    const WANTED: &str = "name,type,used,referenced,available,mountpoint";
+    let options = ["list", "-Hp", "-r", "-t", "filesystem,volume", "-o", WANTED];
+    Command::reads(Tool::Zfs, &options, format!("list {root}")).on([root])
+}
+
+/// Where our two properties are set locally in a dataset and below, snapshots left out.
+pub fn browse_owners(root: &DatasetName) -> Command {
+    const WANTED: &str = "zerfaux:group,zerfaux:role";
+    let options =
+        ["get", "-Hp", "-r", "-s", "local", "-t", "filesystem,volume", "-o", "name,property,value", WANTED];
+    Command::reads(Tool::Zfs, &options, format!("read the owners of {root}")).on([root])
+}
+
+/// The snapshots of datasets, with when they were made and nothing else.
+pub fn snapshot_times(names: &[DatasetName]) -> Command {
+    let options = ["list", "-Hp", "-d", "1", "-t", "snapshot", "-o", "name,creation"];
+    Command::reads(Tool::Zfs, &options, format!("list the snapshots of {}", a_few(names))).on(names)
+}
+
 /// Who may do what on a dataset.
 pub fn allowed(dataset: &DatasetName) -> Command {
     Command::reads(Tool::Zfs, &["allow"], format!("read what is delegated on {dataset}")).on([dataset])
