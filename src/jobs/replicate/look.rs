@@ -167,7 +167,7 @@ pub struct PreviewedDataset {
 /// If an end cannot be reached or read.
 pub async fn preview(input: ReplicateInput, hosts: &Hosts) -> Result<Preview, Failure> {
     let run = Run::open(input, hosts).await?;
-    let View { group, pairs } = run.look().await?;
+    let View { group, pairs, .. } = run.look().await?;
     let way = way::choose(&run, hosts).await?;
     let mut datasets = Vec::with_capacity(pairs.len());
     for pair in pairs {

@@ -1,12 +1,12 @@
 //! What every step of a replication begins with: both hosts, and a look at both trees.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use sha2::{Digest, Sha256};
 
 use super::ReplicateInput;
 use super::look::refused;
-pub(super) use super::view::View;
+pub(super) use super::view::{Held, View};
 use crate::domain::dataset::{Dataset, Encryption, Guid, HOLD_PREFIX};
 use crate::domain::ids::GroupId;
 use crate::domain::job::Failure;
@@ -42,7 +42,7 @@ impl Run {
         Ok(Self { source: source?, destination: destination?, input })
     }
 
-    /// Looks at both trees: one command each, however many datasets there are.
+    /// Looks at both trees: one remote command each, however many datasets there are.
     pub(super) async fn look(&self) -> Result<View, Failure> {
         let (from, into) = (&self.input.source.dataset, &self.input.destination.dataset);
         let recursive = self.input.recursive;
@@ -78,15 +78,30 @@ impl Run {
             pair.written_since_base =
                 self.written_since_base(&pair.source, pair.destination.as_ref()).await?;
         }
-        Ok(View { group: self.group(&pairs), pairs })
+        Ok(View { group: self.group(&pairs), pairs, held: Held::default(), sent: BTreeSet::new() })
     }
 
-    /// Looks again at what stands at the destination for one dataset.
-    pub(super) async fn look_again(&self, view: &mut View, name: &DatasetName) -> Result<(), Failure> {
-        let Some(pair) = view.pairs.iter_mut().find(|pair| &pair.source.name == name) else { return Ok(()) };
-        let there = self.destination.datasets(std::slice::from_ref(&pair.place), false).await?;
-        pair.destination = there.into_iter().find(|dataset| dataset.name == pair.place);
-        pair.written_since_base = self.written_since_base(&pair.source, pair.destination.as_ref()).await?;
+    /// Looks again at what stands at the destination for these source datasets, in one command.
+    pub(super) async fn look_again(&self, view: &mut View, names: &[DatasetName]) -> Result<(), Failure> {
+        let wanted = |pair: &&mut Pair| names.contains(&pair.source.name);
+        let places: Vec<DatasetName> =
+            view.pairs.iter_mut().filter(wanted).map(|pair| pair.place.clone()).collect();
+        if places.is_empty() {
+            return Ok(());
+        }
+        let mut there: HashMap<DatasetName, Dataset> = self
+            .destination
+            .datasets(&places, false)
+            .await?
+            .into_iter()
+            .map(|dataset| (dataset.name.clone(), dataset))
+            .collect();
+        for pair in view.pairs.iter_mut().filter(wanted) {
+            pair.destination = there.remove(&pair.place);
+            pair.written_since_base =
+                self.written_since_base(&pair.source, pair.destination.as_ref()).await?;
+            view.sent.remove(&pair.source.name);
+        }
         view.reckon_above();
         Ok(())
     }

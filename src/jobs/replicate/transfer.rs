@@ -89,10 +89,8 @@ impl Step for Transfer {
             }
             sent.arrivals.extend(brought?);
         }
-        // After streams, only a look tells what arrived.
-        if sent.streams == 0 {
-            self.0.leave(cx, view);
-        }
+        // What arrived is reckoned only; the next step looks at it.
+        self.0.leave(cx, view);
         recorded(sent)
     }
 
@@ -129,7 +127,7 @@ async fn bring(
         if let Some(dead) = plan.discard {
             cx.warn(format!("The partly received stream in {} is dropped: {}.", pair.place, dead.reason()));
             run.destination.abort_receive(&pair.place).await?;
-            run.look_again(view, name).await?;
+            run.look_again(view, std::slice::from_ref(name)).await?;
             continue;
         }
         match plan.action {
@@ -148,9 +146,9 @@ async fn bring(
                 }
                 let arrived = send(cx, (run, way), pair, first, &part, sent).await?;
                 cx.note(&*sent).await?;
-                // What an increment brings is known. The step after this looks at everything again and compares.
+                // What an increment brings is known. The step after this looks at it and compares.
                 if !(arrived && view.arrived(name, first)) {
-                    run.look_again(view, name).await?;
+                    run.look_again(view, std::slice::from_ref(name)).await?;
                 }
             }
         }

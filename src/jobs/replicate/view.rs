@@ -1,5 +1,7 @@
 //! What was seen of both trees, and what of that our own changes make of it.
 
+use std::collections::BTreeSet;
+
 use super::run::Pair;
 use crate::domain::dataset::{Bookmark, Encryption, Owner, Snapshot};
 use crate::domain::ids::GroupId;
@@ -11,6 +13,17 @@ use crate::plan::replication::{Stream, arriving};
 pub(super) struct View {
     pub(super) group: GroupId,
     pub(super) pairs: Vec<Pair>,
+    /// What this run has put the group's hold on.
+    pub(super) held: Held,
+    /// Source datasets of which a stream has arrived since the destination was looked at.
+    pub(super) sent: BTreeSet<DatasetName>,
+}
+
+/// Snapshots that bear the group's hold, because this run has just put it on them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Held {
+    pub(super) source: BTreeSet<SnapshotName>,
+    pub(super) destination: BTreeSet<SnapshotName>,
 }
 
 impl View {
@@ -60,6 +73,7 @@ impl View {
 
     /// A stream was received whole. False if what it brought has to be looked at: then nothing is changed here.
     pub(super) fn arrived(&mut self, source: &DatasetName, stream: &Stream) -> bool {
+        self.sent.insert(source.clone());
         let Some(pair) = self.pair_mut(source) else { return false };
         let Some(there) = &mut pair.destination else { return false };
         let Some(brought) = arriving(&pair.source, stream) else { return false };

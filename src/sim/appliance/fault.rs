@@ -94,8 +94,10 @@ pub(crate) enum Effect {
 }
 
 /// Commands that only run others, which are looked at themselves.
-const WRAPPERS: &[&str] =
-    &["env", "xargs", "sudo", "exec", "command", "sh", "bash", "cd", "export", "echo", "set", "exit"];
+const WRAPPERS: &[&str] = &[
+    "env", "xargs", "sudo", "exec", "command", "sh", "bash", "cd", "export", "echo", "set", "exit", "eval",
+    "[",
+];
 
 /// Applies the first rule that fits this command.
 pub(crate) fn around(shell: &Shell, argv: &[String], io: &Io) -> Effect {
