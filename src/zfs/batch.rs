@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::command::Command;
 use super::error::ZfsError;
-use super::{Answer, Zfs};
+use super::{Answer, ReceiveArgs, SendArgs, Zfs, verbs};
 use crate::domain::argv::Argv;
 use crate::domain::exit::Exit;
 
@@ -74,6 +74,40 @@ impl Zfs {
         let (part, argv) = (Part::may(command.clone()), self.bare_argv(command)?);
         let mut answers = self.ask_batch(&[(&part, argv)], input).await?;
         answers.pop().ok_or_else(|| self.refused(command, Exit::Code(0), "it did not say how it ended"))
+    }
+
+    /// The command line that writes these streams one after the other, until one fails.
+    ///
+    /// # Errors
+    /// If a word holds a NUL byte, which no validated argument does.
+    pub fn send_all_argv(&self, streams: &[&SendArgs]) -> Result<Argv, ZfsError> {
+        let commands: Vec<Command> = streams.iter().map(|stream| verbs::send(stream)).collect();
+        self.until_one_fails(&commands, " </dev/null")
+    }
+
+    /// The command line that receives streams that come one after the other, until one fails. Each takes its own and
+    /// leaves the rest.
+    ///
+    /// # Errors
+    /// If a word holds a NUL byte, which no validated argument does.
+    pub fn receive_all_argv(&self, all: &[&ReceiveArgs]) -> Result<Argv, ZfsError> {
+        let commands: Vec<Command> = all.iter().map(|how| verbs::receive(how)).collect();
+        self.until_one_fails(&commands, "")
+    }
+
+    fn until_one_fails(&self, commands: &[Command], input: &str) -> Result<Argv, ZfsError> {
+        let lines = commands.iter().map(|command| Ok(self.bare_argv(command)?.to_shell()));
+        let words = Argv::new(lines.collect::<Result<Vec<_>, ZfsError>>()?).map(|words| words.to_shell());
+        let script = words.map(|words| {
+            format!(
+                "LC_ALL=C; export LC_ALL; for c in {words}; do eval \"$c\"{input} || exit 1; done; exit 0"
+            )
+        });
+        script.and_then(|script| Argv::new(["sh", "-c", &script])).map_err(|error| {
+            let what = commands.first().map_or("nothing", Command::what).to_owned();
+            let attempt = super::Attempt { what, host: self.host.label().to_owned(), needs: None };
+            ZfsError::Arguments { attempt: Box::new(attempt), why: error.to_string() }
+        })
     }
 
     async fn ask_batch(

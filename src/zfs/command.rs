@@ -19,6 +19,8 @@ pub enum Tool {
     Zfs,
     /// `zpool`.
     Zpool,
+    /// `date`, for the host's clock.
+    Date,
 }
 
 /// One command. Only the functions of [`super::verbs`] make one, so what is not there is never run.

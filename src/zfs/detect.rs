@@ -86,7 +86,12 @@ pub(super) struct Tools {
 impl Tools {
     /// `zpool` is only asked for facts, which need no privilege; so a sudoers file may leave it out.
     pub(super) fn through_sudo(&self, tool: Tool) -> bool {
-        self.privilege == Privilege::Sudo && (tool == Tool::Zfs || self.sudo_runs_zpool)
+        let allowed = match tool {
+            Tool::Zfs => true,
+            Tool::Zpool => self.sudo_runs_zpool,
+            Tool::Date => false,
+        };
+        self.privilege == Privilege::Sudo && allowed
     }
 }
 

@@ -24,6 +24,7 @@ mod hold;
 mod list;
 mod parse;
 mod pool;
+mod signs;
 mod snapshot;
 mod token;
 mod written;
@@ -51,6 +52,7 @@ pub use hold::Hold;
 pub use list::Listing;
 pub use pool::{PoolState, PoolStatus};
 pub use property::{HoldTag, Property, PropertyName, ResumeToken, WordError};
+pub use signs::Signs;
 pub use snapshot::{Destroyed, KeptBecause, Outcome};
 
 use crate::host::{Host, HostError};
@@ -184,14 +186,15 @@ impl Zfs {
 
     fn argv_after(&self, before: &[&str], command: &Command) -> Result<Argv, ZfsError> {
         let program = match command.tool() {
-            Tool::Zfs => &self.tools.zfs,
+            Tool::Zfs => self.tools.zfs.as_str(),
             Tool::Zpool => &self.tools.zpool,
+            Tool::Date => "date",
         };
         let mut words: Vec<String> = before.iter().map(|word| (*word).to_owned()).collect();
         if self.tools.through_sudo(command.tool()) {
             words.extend(["sudo".to_owned(), "-n".to_owned()]);
         }
-        words.push(program.clone());
+        words.push(program.to_owned());
         words.extend(command.words().iter().cloned());
         Argv::new(words)
             .map_err(|error| ZfsError::Arguments { attempt: self.attempt(command), why: error.to_string() })

@@ -56,7 +56,10 @@ impl Step for Look {
         for end in [&run.source, &run.destination] {
             cx.info(format!("{}: {}.", end.host().label(), describe_end(end)));
         }
-        let view = run.look().await?;
+        let view = match self.0.memory().recall(&run).await? {
+            Some(view) => view,
+            None => run.look().await?,
+        };
         let mut conflicts = Vec::new();
         for pair in &view.pairs {
             let plan = pair.plan(&view.group, run.input.history);

@@ -14,7 +14,7 @@ use crate::domain::names::{DatasetName, SnapTag, SnapshotName};
 use crate::jobs::hosts::Hosts;
 use crate::plan::conflict::Conflict;
 use crate::plan::replication::{Action, Facts, History, Plan, counterpart, plan, unsure_since};
-use crate::zfs::{HoldTag, Zfs};
+use crate::zfs::{HoldTag, Zfs, ZfsError};
 
 /// One replication with its two ends.
 pub(super) struct Run {
@@ -46,11 +46,14 @@ impl Run {
     pub(super) async fn look(&self) -> Result<View, Failure> {
         let (from, into) = (&self.input.source.dataset, &self.input.destination.dataset);
         let recursive = self.input.recursive;
-        let (here, there) = tokio::join!(
-            self.source.datasets(std::slice::from_ref(from), recursive),
-            self.destination.datasets(std::slice::from_ref(into), recursive),
-        );
-        let (here, there) = (here?, there?);
+        let source = async {
+            // Before the listing: what comes between shows as a change later.
+            let signs = if self.input.snapshot { None } else { self.source.signs(from).await? };
+            Ok::<_, ZfsError>((signs, self.source.datasets(std::slice::from_ref(from), recursive).await?))
+        };
+        let (here, there) =
+            tokio::join!(source, self.destination.datasets(std::slice::from_ref(into), recursive));
+        let ((signs, here), there) = (here?, there?);
         let Some(root) = here.iter().find(|dataset| &dataset.name == from) else {
             return Err(self.no_source().await?);
         };
@@ -78,7 +81,7 @@ impl Run {
             pair.written_since_base =
                 self.written_since_base(&pair.source, pair.destination.as_ref()).await?;
         }
-        Ok(View { group: self.group(&pairs), pairs, held: Held::default(), sent: BTreeSet::new() })
+        Ok(View { group: self.group(&pairs), pairs, held: Held::default(), sent: BTreeSet::new(), signs })
     }
 
     /// Looks again at what stands at the destination for these source datasets, in one command.
@@ -103,6 +106,37 @@ impl Run {
             view.sent.remove(&pair.source.name);
         }
         view.reckon_above();
+        Ok(())
+    }
+
+    /// Looks at the source again in a run that takes no snapshot, because what it showed before may have been too new to
+    /// be remembered.
+    pub(super) async fn look_for_signs(&self, view: &mut View) -> Result<(), Failure> {
+        let certain = view.signs.as_ref().is_none_or(crate::zfs::Signs::are_certain);
+        if certain {
+            return Ok(());
+        }
+        let from = std::slice::from_ref(&self.input.source.dataset);
+        let signs = self.source.signs(&self.input.source.dataset).await?;
+        let mut here: HashMap<DatasetName, Dataset> = self
+            .source
+            .datasets(from, self.input.recursive)
+            .await?
+            .into_iter()
+            .map(|dataset| (dataset.name.clone(), dataset))
+            .collect();
+        let known = view.pairs.iter().all(|pair| here.contains_key(&pair.source.name));
+        if here.len() != view.pairs.len() || !known {
+            // What came or went is the next run's.
+            view.signs = None;
+            return Ok(());
+        }
+        for pair in &mut view.pairs {
+            if let Some(source) = here.remove(&pair.source.name) {
+                pair.source = source;
+            }
+        }
+        view.signs = signs;
         Ok(())
     }
 

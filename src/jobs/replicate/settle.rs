@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::ends::Ends;
 use super::protect::{bookmark_of, common_names, is_bookmarked, with_bookmarks, without};
-use super::run::{Pair, Run, View, full_name, hold_tag};
+use super::run::{Held, Pair, Run, View, full_name, hold_tag};
 use super::snapshot::{mark, prefix};
 use crate::domain::dataset::{Bookmark, Dataset, Owner, PROPERTY_ROLE, Role, Snapshot};
 use crate::domain::job::Failure;
@@ -69,6 +69,7 @@ impl Step for Settle {
         let (kept_here, kept_there) =
             tokio::join!(run.source.carry_out(&let_go), run.destination.carry_out(&released));
         view.released(&without(&here, &kept_here?), &without(&there, &kept_there?));
+        view.held = Held { source: base.0.into_iter().collect(), destination: base.1.into_iter().collect() };
         self.0.leave(cx, view);
         Ok(Value::Null)
     }

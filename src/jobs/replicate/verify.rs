@@ -33,6 +33,7 @@ impl Step for Verify {
         let mut view = self.0.view(cx, &run).await?;
         let arrived: Vec<DatasetName> = view.sent.iter().cloned().collect();
         run.look_again(&mut view, &arrived).await?;
+        run.look_for_signs(&mut view).await?;
         let mut verified = 0;
         for arrival in &sent.arrivals {
             let there = view.pair(&arrival.source).and_then(|pair| pair.destination.as_ref());

@@ -7,6 +7,7 @@ use crate::domain::dataset::{Bookmark, Encryption, Owner, Snapshot};
 use crate::domain::ids::GroupId;
 use crate::domain::names::{DatasetName, SnapshotName};
 use crate::plan::replication::{Stream, arriving};
+use crate::zfs::Signs;
 
 /// Both trees at one moment, parents first.
 #[derive(Debug, Clone)]
@@ -17,6 +18,8 @@ pub(super) struct View {
     pub(super) held: Held,
     /// Source datasets of which a stream has arrived since the destination was looked at.
     pub(super) sent: BTreeSet<DatasetName>,
+    /// What the source showed of itself right before it was listed, in a run that takes no snapshot.
+    pub(super) signs: Option<Signs>,
 }
 
 /// Snapshots that bear the group's hold, because this run has just put it on them.
