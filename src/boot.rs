@@ -11,8 +11,11 @@ use crate::app::secrets::{SecretError, Secrets};
 use crate::app::vcenters::VcenterCases;
 use crate::domain::ids::SecretId;
 use crate::domain::job::Failure;
+use crate::engine::reconcile::Reconcilers;
 use crate::engine::{Engine, SystemClock};
 use crate::jobs::hosts::{Hosts, SealedKeys};
+use crate::jobs::inventory_watch::InventoryWatch;
+use crate::jobs::targets::Targets;
 use crate::jobs::vcenters::{SealedPasswords, Vcenters};
 use crate::store::{OpenError, Store};
 use crate::vault::{Vault, VaultError};
@@ -127,10 +130,15 @@ fn assemble(store: Store, secrets: Option<Secrets>, passphrase: Option<SecretStr
     let sealed = secrets.clone().map(|secrets| Arc::new(Sealed(secrets)));
     let hosts = Arc::new(Hosts::new(sealed.clone().map(|one| one as Arc<dyn SealedKeys>), passphrase));
     let vcenters = Vcenters::new(store.clone(), sealed.map(|one| one as Arc<dyn SealedPasswords>));
-    let definitions = crate::jobs::definitions(&hosts, &vcenters);
-    let engine = Engine::new(store.clone(), definitions, Arc::new(SystemClock::new()));
-    let cases = VcenterCases::new(store.clone(), engine.clone(), secrets.clone(), vcenters);
-    App::new(store, engine, hosts).with_secrets(secrets).with_vcenters(cases)
+    let targets = Targets::new(store.clone(), Arc::clone(&hosts));
+    let definitions = crate::jobs::definitions(&hosts, &vcenters, &targets);
+    let clock = Arc::new(SystemClock::new());
+    let engine = Engine::new(store.clone(), definitions, clock.clone());
+    let watch = Arc::new(InventoryWatch::new(vcenters.clone()));
+    let reconcilers = Arc::new(Reconcilers::new(clock, vec![watch]));
+    let cases = VcenterCases::new(store.clone(), engine.clone(), secrets.clone(), vcenters)
+        .followed_by(Arc::clone(&reconcilers));
+    App::new(store, engine, hosts).with_secrets(secrets).with_vcenters(cases).with_reconcilers(reconcilers)
 }
 
 /// What jobs see of the secrets: SSH keys and passwords, each by its id, for what needs that sort.

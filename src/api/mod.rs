@@ -5,19 +5,24 @@
 
 pub mod audit;
 pub mod idempotency;
+pub mod inventory;
+pub mod inventory_items;
 pub mod jobs;
 pub mod jobs_watch;
 pub mod paging;
 pub mod problem;
 pub mod sessions;
 pub mod ssh_keys;
+pub mod templates;
 pub mod tokens;
 pub mod users;
+pub mod vcenters;
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json, Router, middleware};
 use utoipa::openapi::SecurityRequirement;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaFormat, SchemaType, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, Ref, RefOr, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
@@ -78,6 +83,22 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(jobs::cleanup))
         .routes(routes!(ssh_keys::list, ssh_keys::create))
         .routes(routes!(ssh_keys::one, ssh_keys::delete))
+        .routes(routes!(templates::list, templates::create))
+        .routes(routes!(templates::script))
+        .routes(routes!(templates::one, templates::change, templates::delete))
+        .routes(routes!(vcenters::list, vcenters::create))
+        .routes(routes!(vcenters::one, vcenters::change, vcenters::delete))
+        .routes(routes!(vcenters::test))
+        .routes(routes!(vcenters::sync))
+        .routes(routes!(inventory::vms))
+        .routes(routes!(inventory::vm))
+        .routes(routes!(inventory::templates))
+        .routes(routes!(inventory::datastores))
+        .routes(routes!(inventory::networks))
+        .routes(routes!(inventory::hosts))
+        .routes(routes!(inventory::clusters))
+        .routes(routes!(inventory::folders))
+        .routes(routes!(inventory::resource_pools))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::one, users::change))
         .routes(routes!(tokens::list, tokens::create))
@@ -149,6 +170,13 @@ fn complete(api: &mut OpenApi) {
             ("DELETE", &mut item.delete),
         ] {
             let Some(operation) = operation else { continue };
+            for parameter in operation.parameters.iter_mut().flatten() {
+                if let RefOr::T(parameter) = parameter
+                    && parameter.name == "id"
+                {
+                    parameter.schema = Some(uuid_schema());
+                }
+            }
             operation.responses.responses.entry("default".to_owned()).or_insert(RefOr::T(error.clone()));
             if let Some(Need::Role(role) | Need::Confirmed(role)) = need(method, path) {
                 operation.security = Some(vec![SecurityRequirement::new("token", Vec::<String>::new())]);
@@ -158,6 +186,16 @@ fn complete(api: &mut OpenApi) {
             }
         }
     }
+}
+
+/// Every id in an address is one.
+fn uuid_schema() -> RefOr<Schema> {
+    let text = SchemaType::new(Type::String);
+    ObjectBuilder::new()
+        .schema_type(text)
+        .format(Some(SchemaFormat::Custom("uuid".to_owned())))
+        .build()
+        .into()
 }
 
 const ABOUT: &str = "\

@@ -1,6 +1,9 @@
 //! Pure planning: facts and a wish in, steps or a typed conflict out. No I/O, no clock, no randomness.
 
+pub mod capacity;
 pub mod conflict;
+pub mod preparation;
+pub mod health;
 pub mod replication;
 pub mod retention;
 pub mod rpo;

@@ -38,6 +38,7 @@ mod locks;
 mod open;
 mod open_error;
 mod reader;
+mod references;
 mod restore;
 mod schedules;
 mod schema;
@@ -46,11 +47,15 @@ mod sessions;
 mod settings;
 mod sign_ins;
 mod ssh_keys;
+mod target_health;
+mod targets;
+mod templates;
 #[cfg(test)]
 mod tests;
 mod tokens;
 mod users;
 mod values;
+mod vcenter_certificates;
 mod vcenters;
 mod writer;
 

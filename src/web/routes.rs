@@ -7,8 +7,8 @@ use axum::routing::{MethodRouter, get, post};
 use utoipa::openapi::OpenApi;
 
 use super::pages::{
-    about, access, account, audit, dashboard, docs, job, job_list, settings, setup, ssh_keys, theme, tokens,
-    users,
+    about, access, account, audit, dashboard, docs, inventory, inventory_objects, job, job_list, settings,
+    setup, ssh_keys, template_forms, templates, theme, tokens, users, vcenter_forms, vcenters, vm,
 };
 use super::{Site, assets};
 
@@ -71,12 +71,42 @@ pub fn router(site: Site, api: &OpenApi) -> (Router, Vec<(String, String)>) {
         .get("/users/tokens/new", tokens::new)
         .post("/users/tokens", tokens::create)
         .post("/users/tokens/{name}/revoke", tokens::revoke)
+        .get("/zfs-templates", templates::page)
+        .post("/zfs-templates", template_forms::create)
+        .get("/zfs-templates/new", template_forms::new)
+        .get("/zfs-templates/preparation", templates::preparation)
+        .get("/zfs-templates/preparation-script", templates::script)
+        .get("/zfs-templates/{id}", templates::one)
+        .post("/zfs-templates/{id}", template_forms::change)
+        .get("/zfs-templates/{id}/edit", template_forms::edit)
+        .get("/zfs-templates/{id}/delete", templates::ask)
+        .post("/zfs-templates/{id}/delete", templates::delete)
         .get("/ssh-keys", ssh_keys::page)
         .post("/ssh-keys", ssh_keys::create)
         .get("/ssh-keys/new", ssh_keys::new)
         .get("/ssh-keys/{id}", ssh_keys::one)
         .get("/ssh-keys/{id}/delete", ssh_keys::ask)
         .post("/ssh-keys/{id}/delete", ssh_keys::delete)
+        .get("/vcenters", vcenters::page)
+        .post("/vcenters", vcenter_forms::create)
+        .get("/vcenters/new", vcenter_forms::new)
+        .get("/vcenters/drafts/{id}", vcenter_forms::draft)
+        .post("/vcenters/drafts/{id}", vcenter_forms::accept)
+        .get("/vcenters/{id}", vcenters::one)
+        .post("/vcenters/{id}", vcenter_forms::change)
+        .get("/vcenters/{id}/edit", vcenter_forms::edit)
+        .get("/vcenters/{id}/certificate", vcenters::certificate)
+        .post("/vcenters/{id}/certificate", vcenters::accept_certificate)
+        .post("/vcenters/{id}/test", vcenters::test)
+        .post("/vcenters/{id}/sync", vcenters::sync)
+        .get("/vcenters/{id}/delete", vcenters::ask)
+        .post("/vcenters/{id}/delete", vcenters::delete)
+        .get("/inventory", inventory::page)
+        .get("/inventory/events", inventory::events)
+        .get("/inventory/hosts", inventory_objects::hosts)
+        .get("/inventory/datastores", inventory_objects::datastores)
+        .get("/inventory/networks", inventory_objects::networks)
+        .get("/inventory/{vcenter}/vms/{moref}", vm::page)
         .get("/settings", settings::page)
         .post("/settings/recovery-key", settings::recovery_key)
         .get("/about", about::page)

@@ -11,6 +11,7 @@ pub mod classify;
 pub mod command;
 pub mod complaint;
 pub mod error;
+pub mod fuzz;
 pub mod property;
 pub mod verbs;
 
@@ -24,8 +25,10 @@ mod hold;
 mod list;
 mod parse;
 mod pool;
+mod pools;
 mod signs;
 mod snapshot;
+mod surroundings;
 mod token;
 mod written;
 
@@ -54,6 +57,7 @@ pub use pool::{PoolState, PoolStatus};
 pub use property::{HoldTag, Property, PropertyName, ResumeToken, WordError};
 pub use signs::Signs;
 pub use snapshot::{Destroyed, KeptBecause, Outcome};
+pub use surroundings::Surroundings;
 
 use crate::host::{Host, HostError};
 use command::{Command, Tool};

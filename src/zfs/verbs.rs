@@ -296,6 +296,22 @@ pub fn receive(how: &ReceiveArgs) -> Command {
     Command::changes(&["receive"], format!("receive into {}", how.into()), NEEDS, &above).on(how.words())
 }
 
+/// The facts of every imported pool.
+pub fn pools() -> Command {
+    const WANTED: &str = "name,size,allocated,fragmentation,health,readonly";
+    Command::reads(Tool::Zpool, &["list", "-Hp", "-o", WANTED], "list the pools")
+}
+
+/// What `zpool` says of every imported pool.
+pub fn pools_status() -> Command {
+    Command::reads(Tool::Zpool, &["status", "-p"], "read the status of the pools")
+}
+
+/// Who may do what on a dataset.
+pub fn allowed(dataset: &DatasetName) -> Command {
+    Command::reads(Tool::Zfs, &["allow"], format!("read what is delegated on {dataset}")).on([dataset])
+}
+
 /// The facts of the pool that `dataset` lies in.
 pub fn pool_properties(dataset: &DatasetName) -> Command {
     const WANTED: &str = "size,allocated,free,fragmentation,capacity,health,readonly";

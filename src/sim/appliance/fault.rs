@@ -96,7 +96,7 @@ pub(crate) enum Effect {
 /// Commands that only run others, which are looked at themselves.
 const WRAPPERS: &[&str] = &[
     "env", "xargs", "sudo", "exec", "command", "sh", "bash", "cd", "export", "echo", "set", "exit", "eval",
-    "[",
+    "read", "wait", "kill", "break", "continue", "shift", "[", "test", "true", ":", "return",
 ];
 
 /// Applies the first rule that fits this command.

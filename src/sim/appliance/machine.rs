@@ -1,11 +1,16 @@
 //! The machine under the commands: its pools, its files, its faults.
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use super::ApplianceOptions;
 use super::fault::Faults;
-use super::model::{State, Target};
+use super::model::State;
+use super::model::names::{Errno, NOT_THERE};
+use super::shell::process::Process;
 
 /// One simulated machine.
 #[derive(Debug)]
@@ -17,36 +22,106 @@ pub(crate) struct Machine {
     pub(crate) latency: Duration,
     /// Whether users other than root may use sudo.
     pub(crate) sudo: bool,
+    /// Programs that are not installed.
+    missing: Vec<String>,
+    /// What its SSH server and client say they are.
+    pub(crate) openssh: String,
+    /// Whether its SSH server forwards agents.
+    pub(crate) forwards_agents: bool,
+    /// Whether its NFS server runs.
+    pub(crate) services: Mutex<std::collections::BTreeMap<String, bool>>,
+    /// Names of other machines, as in /etc/hosts.
+    hosts: Mutex<Vec<(String, SocketAddr)>>,
     /// The newest commands, for those who watch.
     log: Mutex<Vec<String>>,
+    /// By how many seconds its clock is ahead.
+    skew: AtomicI64,
+    log_ins: Mutex<Vec<String>>,
+    processes: Mutex<Processes>,
+}
+
+/// What runs, and the last number that was given.
+#[derive(Debug, Default)]
+struct Processes {
+    last: u32,
+    running: Vec<Weak<Process>>,
 }
 
 /// The most commands that are remembered.
 const REMEMBERED: usize = 10_000;
 
-/// Where a path leads.
-pub(crate) enum Place {
-    /// A file in a dataset, or in a snapshot of it.
-    Inside {
-        dataset: String,
-        tag: Option<String>,
-        path: String,
-    },
-    /// A file of the machine's own.
-    Plain(String),
-    Nowhere,
-}
-
 impl Machine {
-    pub(crate) fn new(hostname: &str, latency: Duration, sudo: bool) -> Self {
+    pub(crate) fn new(options: &ApplianceOptions) -> Self {
+        let running = ["ssh", "nfs-server", "zfs-zed"].map(|name| (name.to_owned(), true));
         Self {
             state: Mutex::default(),
             faults: Faults::default(),
-            hostname: hostname.to_owned(),
-            latency,
-            sudo,
+            hostname: options.hostname.clone(),
+            latency: options.latency,
+            sudo: options.sudo,
+            missing: options.missing.clone(),
+            openssh: options.openssh.clone(),
+            forwards_agents: options.forwards_agents,
+            services: Mutex::new(running.into()),
+            hosts: Mutex::default(),
             log: Mutex::default(),
+            skew: AtomicI64::new(0),
+            log_ins: Mutex::default(),
+            processes: Mutex::default(),
         }
+    }
+
+    pub(crate) fn has_program(&self, name: &str) -> bool {
+        !self.missing.iter().any(|missing| missing == name)
+    }
+
+    pub(crate) fn services(&self) -> MutexGuard<'_, std::collections::BTreeMap<String, bool>> {
+        self.services.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn add_host(&self, name: &str, address: SocketAddr) {
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner).push((name.to_owned(), address));
+    }
+
+    /// Where a name and port lead: what it was told, or a loopback address. A simulated machine dials nothing else.
+    pub(crate) fn resolve(&self, name: &str, port: u16) -> Option<SocketAddr> {
+        let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = hosts.iter().find(|(host, _)| host == name || *host == format!("{name}:{port}"));
+        let bare = name.trim_start_matches('[').trim_end_matches(']');
+        let literal = if bare == "localhost" { "127.0.0.1" } else { bare };
+        let loopback = || literal.parse::<IpAddr>().ok().filter(IpAddr::is_loopback);
+        told.map(|(_, address)| *address).or_else(|| Some(SocketAddr::new(loopback()?, port)))
+    }
+
+    pub(crate) fn skew(&self) -> i64 {
+        self.skew.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_skew(&self, seconds: i64) {
+        self.skew.store(seconds, Ordering::Relaxed);
+    }
+
+    pub(crate) fn note_log_in(&self, text: &str) {
+        self.log_ins.lock().unwrap_or_else(PoisonError::into_inner).push(text.to_owned());
+    }
+
+    pub(crate) fn log_ins(&self) -> Vec<String> {
+        self.log_ins.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A process that is about to start.
+    pub(crate) fn new_process(&self) -> Arc<Process> {
+        let mut processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
+        processes.running.retain(|process| process.strong_count() > 0);
+        processes.last += 1;
+        let process = Arc::new(Process::new(1000 + processes.last));
+        processes.running.push(Arc::downgrade(&process));
+        process
+    }
+
+    pub(crate) fn process(&self, pid: u32) -> Option<Arc<Process>> {
+        let processes = self.processes.lock().unwrap_or_else(PoisonError::into_inner);
+        processes.running.iter().filter_map(Weak::upgrade).find(|process| process.pid == pid)
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -67,19 +142,20 @@ impl Machine {
 
     /// The content of a file; the error is what a shell says.
     pub(crate) fn read_file(&self, path: &str) -> Result<Vec<u8>, String> {
-        let missing = || format!("{path}: No such file or directory");
-        let state = self.state();
-        match state.locate(path) {
-            Place::Nowhere if path == "/dev/null" => Ok(Vec::new()),
-            Place::Nowhere => Err(missing()),
-            Place::Plain(plain) => state.files.get(&plain).cloned().ok_or_else(missing),
-            Place::Inside { dataset, tag, path: inside } => {
-                let found = state.datasets.get(&dataset).ok_or_else(missing)?;
-                let tree = match &tag {
-                    Some(tag) => &found.snapshot(tag).ok_or_else(missing)?.tree,
-                    None => &found.head,
-                };
-                tree.read(&inside, found.key()).ok_or_else(missing)
+        if path == "/dev/null" {
+            return Ok(Vec::new());
+        }
+        self.state().read_at(path, 0, u64::MAX).map_err(|why| format!("{path}: {why}"))
+    }
+
+    /// A file to read from; the error is what a shell says.
+    pub(crate) fn open_to_read(self: &Arc<Self>, path: &str) -> Result<Box<dyn Read + Send>, String> {
+        match path {
+            "/dev/null" => Ok(Box::new(io::empty())),
+            "/dev/zero" => Ok(Box::new(io::repeat(0))),
+            _ => {
+                self.state().read_at(path, 0, 0).map_err(|why| format!("{path}: {why}"))?;
+                Ok(Box::new(OpenFile { machine: Arc::clone(self), path: path.to_owned(), at: 0 }))
             }
         }
     }
@@ -93,31 +169,29 @@ impl Machine {
         if path == "/dev/null" {
             return Ok(Box::new(io::sink()));
         }
-        let mut at = 0;
-        if append {
-            at = self.read_file(path).map_or(0, |bytes| bytes.len() as u64);
-        } else {
-            self.write_file(path, None, &[]).map_err(|error| format!("{path}: {error}"))?;
-        }
+        let opened = || -> Result<u64, Errno> {
+            let mut state = self.state();
+            let there = state.look(&state.follow(path));
+            if there.is_none() {
+                let found = state.seek(path).ok_or(NOT_THERE)?;
+                found.tree.has_place_above(&found.path)?;
+            }
+            if append {
+                return Ok(there.map_or(0, |seen| seen.length));
+            }
+            state.write_at(path, None, &[])?;
+            Ok(0)
+        };
+        let at = opened().map_err(|why| format!("{path}: {why}"))?;
         Ok(Box::new(OpenFile { machine: Arc::clone(self), path: path.to_owned(), at }))
     }
 
     /// Writes at an offset; at none the file is cut to nothing first.
     pub(crate) fn write_file(&self, path: &str, offset: Option<u64>, bytes: &[u8]) -> io::Result<()> {
-        let mut state = self.state();
-        match state.locate(path) {
-            Place::Plain(plain) => {
-                let file = state.files.entry(plain).or_default();
-                let start = usize::try_from(offset.unwrap_or(0)).unwrap_or(usize::MAX);
-                file.truncate(start);
-                file.extend_from_slice(bytes);
-                Ok(())
-            }
-            Place::Inside { dataset, tag: None, path } => state.write(&dataset, &path, offset, bytes),
-            Place::Inside { .. } => Err(io::Error::other("Read-only file system")),
-            Place::Nowhere if path == "/dev/null" => Ok(()),
-            Place::Nowhere => Err(io::Error::other("No such file or directory")),
+        if path == "/dev/null" {
+            return Ok(());
         }
+        self.state().write_at(path, offset, bytes).map_err(io::Error::other)
     }
 }
 
@@ -125,6 +199,16 @@ struct OpenFile {
     machine: Arc<Machine>,
     path: String,
     at: u64,
+}
+
+impl Read for OpenFile {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let bytes = self.machine.state().read_at(&self.path, self.at, buffer.len() as u64);
+        let bytes = bytes.map_err(io::Error::other)?;
+        buffer[..bytes.len()].copy_from_slice(&bytes);
+        self.at += bytes.len() as u64;
+        Ok(bytes.len())
+    }
 }
 
 impl Write for OpenFile {
@@ -135,69 +219,6 @@ impl Write for OpenFile {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl State {
-    /// Where a path leads: the mounted dataset whose mount point is nearest above it, a volume's device, or the
-    /// machine's own disk.
-    pub(crate) fn locate(&self, path: &str) -> Place {
-        if let Some(name) = path.strip_prefix("/dev/zvol/") {
-            let volume = self.datasets.get(name).is_some_and(|dataset| dataset.is_volume());
-            let inside = || Place::Inside { dataset: name.to_owned(), tag: None, path: String::new() };
-            return if volume { inside() } else { Place::Nowhere };
-        }
-        if path.starts_with("/dev/") || path.is_empty() {
-            return Place::Nowhere;
-        }
-        let mut best: Option<(String, String)> = None;
-        for (name, dataset) in self.datasets.iter().filter(|(_, dataset)| dataset.mounted) {
-            let Some((point, _)) = self.property(Target::Dataset(name), "mountpoint") else { continue };
-            let inside = path.strip_prefix(&point).filter(|rest| rest.is_empty() || rest.starts_with('/'));
-            let nearer = best.as_ref().is_none_or(|(before, _)| point.len() > before.len());
-            if inside.is_some() && nearer && !dataset.is_locked() {
-                best = Some((point, name.clone()));
-            }
-        }
-        let Some((point, dataset)) = best else { return Place::Plain(path.to_owned()) };
-        let inside = path[point.len()..].trim_matches('/').to_owned();
-        match inside.strip_prefix(".zfs/snapshot/") {
-            Some(rest) => {
-                let (tag, path) = rest.split_once('/').unwrap_or((rest, ""));
-                Place::Inside { dataset, tag: Some(tag.to_owned()), path: path.to_owned() }
-            }
-            None => Place::Inside { dataset, tag: None, path: inside },
-        }
-    }
-
-    /// Writes into a dataset, if there is room.
-    pub(crate) fn write(
-        &mut self,
-        name: &str,
-        path: &str,
-        offset: Option<u64>,
-        bytes: &[u8],
-    ) -> io::Result<()> {
-        if self.property(Target::Dataset(name), "readonly").is_some_and(|(value, _)| value == "on") {
-            return Err(io::Error::other("Read-only file system"));
-        }
-        let (room, quota) = self.room(name);
-        if bytes.len() as u64 > room {
-            let why = if quota { "Disk quota exceeded" } else { "No space left on device" };
-            return Err(io::Error::other(why));
-        }
-        let txg = self.next_txg();
-        let Some(dataset) = self.datasets.get_mut(name) else { return Err(io::ErrorKind::NotFound.into()) };
-        let (key, volume) = (dataset.key(), dataset.is_volume());
-        let tree = Arc::make_mut(&mut dataset.head);
-        if offset.is_none() && !volume {
-            tree.truncate(path);
-        }
-        if !bytes.is_empty() || offset.is_none() {
-            tree.write(path, offset.unwrap_or(0), bytes, txg, key);
-        }
-        dataset.changed = txg;
         Ok(())
     }
 }

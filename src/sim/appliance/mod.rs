@@ -5,7 +5,9 @@
 //! order. Out: anything that lasts; when it ends, everything is gone. Its send streams are its own form: they go
 //! between simulated appliances only.
 
+mod exports;
 mod fault;
+mod hostbound;
 mod machine;
 mod model;
 mod server;
@@ -25,9 +27,11 @@ use std::time::Duration;
 use russh::keys::{Algorithm, HashAlg, PrivateKey, PublicKey};
 use tokio_util::sync::CancellationToken;
 
+pub use exports::SiteExports;
 pub use fault::FaultRule;
 use machine::Machine;
 use model::Target;
+use model::disk::Content;
 use server::Server;
 
 /// How large a pool is where nothing else is said: 16 GiB.
@@ -48,6 +52,14 @@ pub struct ApplianceOptions {
     pub latency: Duration,
     /// Whether users other than root may use sudo.
     pub sudo: bool,
+    /// Blank disks beside those of its pools: serial number and size in bytes.
+    pub disks: Vec<(String, u64)>,
+    /// Programs that are not installed on it, such as `pv`.
+    pub missing: Vec<String>,
+    /// What its OpenSSH says it is: `OpenSSH_9.2p1 …`.
+    pub openssh: String,
+    /// Whether its SSH server forwards agents (`AllowAgentForwarding`).
+    pub forwards_agents: bool,
     /// Faults from the first moment on.
     pub faults: Vec<FaultRule>,
 }
@@ -61,6 +73,10 @@ impl Default for ApplianceOptions {
             authorized_keys: None,
             latency: Duration::ZERO,
             sudo: true,
+            disks: Vec::new(),
+            missing: Vec::new(),
+            openssh: "OpenSSH_9.2p1 Debian-2+deb12u6 zerfaux-sim".to_owned(),
+            forwards_agents: true,
             faults: Vec::new(),
         }
     }
@@ -133,9 +149,12 @@ impl Appliance {
     /// If it cannot listen there, or a key cannot be read.
     pub fn start(options: ApplianceOptions) -> Result<Self, ApplianceError> {
         let authorized = options.authorized_keys.as_deref().map(read_keys).transpose()?;
-        let machine = Arc::new(Machine::new(&options.hostname, options.latency, options.sudo));
+        let machine = Arc::new(Machine::new(&options));
         for (name, size) in &options.pools {
-            machine.state().add_pool(name, *size, "/dev/sdb");
+            machine.state().add_pool_with_disk(name, *size);
+        }
+        for (serial, size) in &options.disks {
+            machine.state().add_disk(serial, *size, Content::Blank);
         }
         options.faults.into_iter().for_each(|rule| machine.faults.add(rule));
         let key = new_key()?;
@@ -153,7 +172,8 @@ impl Appliance {
         let server = Arc::new(Server {
             machine: Arc::clone(&machine),
             authorized,
-            config: Server::config(key),
+            config: Server::config(key, &options.openssh),
+            host_blob: host_key.to_bytes().unwrap_or_default(),
             connections: Mutex::default(),
         });
         let listener = {
@@ -205,10 +225,46 @@ impl Appliance {
     pub fn write(&self, dataset: &str, path: &str, bytes: &[u8]) -> io::Result<()> {
         let mut state = self.machine.state();
         let volume = state.datasets.get(dataset).is_some_and(model::Dataset::is_volume);
-        state.write(dataset, path, if volume { Some(0) } else { None }, bytes)
+        let offset = if volume { Some(0) } else { None };
+        state.write_in(dataset, path, offset, bytes).map_err(io::Error::other)
     }
 
-    /// Every file in a dataset or snapshot, by path: directories have no content. A volume has one file, ``.
+    /// Plugs in a blank disk while it runs, and gives the name under which the kernel sees it, such as `sdc`. A serial
+    /// number of 32 hexadecimal digits is also its world-wide name, as with VMware's `disk.EnableUUID`. `size` in bytes.
+    pub fn add_disk(&self, serial: &str, size: u64) -> String {
+        self.machine.state().add_disk(serial, size, Content::Blank)
+    }
+
+    /// Plugs in a disk on which something is already: a file system of this type (`ext4`, `zfs_member`, …) and label.
+    pub fn add_used_disk(&self, serial: &str, size: u64, fstype: &str, label: &str) -> String {
+        let content = Content::Other { fstype: fstype.to_owned(), label: label.to_owned() };
+        self.machine.state().add_disk(serial, size, content)
+    }
+
+    /// Makes a disk larger, as when its virtual disk was grown. False if there is none of that serial number, or it
+    /// would become smaller.
+    pub fn grow_disk(&self, serial: &str, size: u64) -> bool {
+        self.machine.state().grow_disk(serial, size)
+    }
+
+    /// Lets it reach another machine under a name, or `name:port`, as /etc/hosts would. Beside those it dials loopback
+    /// addresses only.
+    pub fn add_host(&self, name: &str, address: SocketAddr) {
+        self.machine.add_host(name, address);
+    }
+
+    /// Puts its clock so many seconds ahead of this machine's, or behind.
+    pub fn set_clock_skew(&self, seconds: i64) {
+        self.machine.set_skew(seconds);
+    }
+
+    /// The log-ins that its SSH server accepted, oldest first: method, user, fingerprint of the key.
+    pub fn log_ins(&self) -> Vec<String> {
+        self.machine.log_ins()
+    }
+
+    /// Every file in a dataset or snapshot, by path: directories have no content. A volume has one file, ``. Of a file
+    /// that is larger than 64 MiB only the beginning is given.
     pub fn files(&self, name: &str) -> std::collections::BTreeMap<String, Option<Vec<u8>>> {
         let state = self.machine.state();
         let target = Target::parse(name);
@@ -221,8 +277,8 @@ impl Appliance {
             _ => &dataset.head,
         };
         let content = |path: &String| {
-            let is_file = tree.object(path).is_some_and(|object| !object.is_directory);
-            tree.read(path, dataset.key()).filter(|_| is_file)
+            let is_file = tree.object(path).is_some_and(|object| object.is_file());
+            tree.read_at(path, 0, 64 << 20, dataset.key()).filter(|_| is_file)
         };
         tree.names.keys().map(|path| (path.clone(), content(path))).collect()
     }

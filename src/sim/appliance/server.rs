@@ -5,13 +5,14 @@ use std::io::{self, Read, Write};
 use std::sync::{Arc, PoisonError};
 
 use bytes::{Buf, Bytes};
-use russh::keys::{PrivateKey, PublicKey};
+use russh::keys::{HashAlg, PrivateKey, PublicKey};
 use russh::server::{self, Auth, ChannelOpenHandle, Msg, PublicKeyOffer, VerifiedPublicKey};
 use russh::{Channel, ChannelId, ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::hostbound::{Exchanged, METHOD, Request, Tap};
 use super::machine::Machine;
 use super::session::Session;
 use super::shell::{Io, Shell};
@@ -25,15 +26,17 @@ pub(super) struct Server {
     /// Keys that may log in; none: every key may.
     pub(super) authorized: Option<Vec<PublicKey>>,
     pub(super) config: Arc<server::Config>,
+    /// Its host key as it stands in what is signed.
+    pub(super) host_blob: Vec<u8>,
     /// Ends every connection when it is replaced.
     pub(super) connections: std::sync::Mutex<CancellationToken>,
 }
 
 impl Server {
-    pub(super) fn config(key: PrivateKey) -> Arc<server::Config> {
+    pub(super) fn config(key: PrivateKey, version: &str) -> Arc<server::Config> {
         let rejection = std::time::Duration::from_millis(50);
         Arc::new(server::Config {
-            server_id: russh::SshId::Standard("SSH-2.0-ZerfauxSim".into()),
+            server_id: russh::SshId::Standard(format!("SSH-2.0-{version}").into()),
             keys: vec![key],
             auth_rejection_time: rejection,
             auth_rejection_time_initial: Some(std::time::Duration::ZERO),
@@ -59,8 +62,11 @@ impl Server {
         let _ = socket.set_nodelay(true);
         let Ok((socket, twin)) = twin(socket) else { return };
         let all = self.connections.lock().unwrap_or_else(PoisonError::into_inner).child_token();
-        let session = Arc::new(Session { hangup: all });
+        let session = Arc::new(Session::new(all));
+        let exchanged = Exchanged::default();
+        let socket = Tap::new(socket, exchanged.clone());
         let visitor = Visitor {
+            exchanged,
             server: Arc::clone(&self),
             session: Arc::clone(&session),
             user: String::new(),
@@ -92,19 +98,58 @@ fn twin(socket: TcpStream) -> io::Result<(TcpStream, std::net::TcpStream)> {
 struct Visitor {
     server: Arc<Server>,
     session: Arc<Session>,
+    exchanged: Exchanged,
     user: String,
     channels: HashMap<ChannelId, Channel<Msg>>,
     commands: HashMap<ChannelId, CancellationToken>,
 }
 
 impl Visitor {
-    fn judge(&mut self, user: &str, key: &PublicKey) -> Auth {
+    fn is_authorized(&self, key: &PublicKey) -> bool {
         let fits = |known: &PublicKey| known.key_data() == key.key_data();
-        if self.server.authorized.as_ref().is_some_and(|keys| !keys.iter().any(fits)) {
+        self.server.authorized.as_ref().is_none_or(|keys| keys.iter().any(fits))
+    }
+
+    fn judge(&mut self, user: &str, key: &PublicKey) -> Auth {
+        if !self.is_authorized(key) {
             return Auth::reject();
         }
         user.clone_into(&mut self.user);
         Auth::Accept
+    }
+
+    fn admit(&mut self, user: &str, key: &PublicKey, method: &str) {
+        user.clone_into(&mut self.user);
+        let fingerprint = key.fingerprint(HashAlg::Sha256);
+        self.server.machine.note_log_in(&format!("{method} for {user} {fingerprint}"));
+    }
+
+    /// A step of a host-bound log-in: without an answer it begins, with an unsigned one the key is judged, with a signed
+    /// one the signature.
+    fn judge_bound(&mut self, user: &str, answer: Option<Bytes>) -> Auth {
+        let more = Auth::Partial {
+            name: "".into(),
+            instructions: "".into(),
+            prompts: vec![(METHOD.into(), false)].into(),
+        };
+        let Some(answer) = answer else { return more };
+        let Some((session, request, signature)) = Request::read(&answer) else { return Auth::reject() };
+        let Some(key) = request.public_key() else { return Auth::reject() };
+        let is_for_here = request.user == user && request.host_key == self.server.host_blob;
+        if !is_for_here
+            || !self.is_authorized(&key)
+            || !self.exchanged.is_of(&session, &self.server.host_blob)
+        {
+            return Auth::reject();
+        }
+        match signature {
+            None => more,
+            Some(signature) if request.is_signed(&session, &signature) => {
+                self.admit(user, &key, METHOD);
+                Auth::Accept
+            }
+            Some(_) => Auth::reject(),
+        }
     }
 
     fn start(
@@ -135,7 +180,38 @@ impl server::Handler for Visitor {
     }
 
     async fn auth_publickey(&mut self, user: &str, key: VerifiedPublicKey<'_>) -> Result<Auth, russh::Error> {
-        Ok(self.judge(user, key.public_key))
+        let judged = self.judge(user, key.public_key);
+        if judged == Auth::Accept {
+            self.admit(user, key.public_key, "publickey");
+        }
+        Ok(judged)
+    }
+
+    async fn auth_keyboard_interactive<'a>(
+        &'a mut self,
+        user: &str,
+        submethods: &str,
+        response: Option<server::Response<'a>>,
+    ) -> Result<Auth, russh::Error> {
+        if submethods != METHOD {
+            return Ok(Auth::reject());
+        }
+        let answer = match response {
+            None => None,
+            Some(mut answers) => Some(answers.next().unwrap_or_default()),
+        };
+        Ok(self.judge_bound(user, answer))
+    }
+
+    async fn agent_request(
+        &mut self,
+        _channel: ChannelId,
+        session: &mut server::Session,
+    ) -> Result<bool, russh::Error> {
+        if self.server.machine.forwards_agents {
+            self.session.forward_agent(session.handle());
+        }
+        Ok(self.server.machine.forwards_agents)
     }
 
     async fn channel_open_session(
@@ -209,7 +285,8 @@ async fn serve_command(mut shell: Shell, channel: Channel<Msg>, command: String,
         let stdout = Telling { to: out.clone(), what: Said::Out };
         let stderr = Telling { to: out, what: Said::Err };
         let io = Io::new(Hearing { from: stdin, rest: Bytes::new() }, stdout, stderr);
-        let _ = ended.send(shell.run_text(&command, &io));
+        let process = shell.machine.new_process();
+        let _ = ended.send(process.run(|| shell.run_text(&command, &io)));
     });
     if thread.is_err() {
         return;

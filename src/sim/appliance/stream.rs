@@ -13,6 +13,8 @@ use std::io::{self, Read};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::model::object::{Kind, Meta};
+
 const MAGIC: &[u8; 16] = b"zerfaux-sim-zfs1";
 /// No honest record is longer: names of very many files fit.
 const MOST: u32 = 64 << 20;
@@ -50,8 +52,9 @@ pub(crate) struct Begin {
 pub(crate) struct Name {
     pub(crate) path: String,
     pub(crate) number: u64,
-    pub(crate) directory: bool,
+    pub(crate) kind: Kind,
     pub(crate) length: u64,
+    pub(crate) meta: Meta,
 }
 
 #[derive(Debug)]

@@ -1,7 +1,9 @@
 //! `zpool`: version, list, get, set, status, create, destroy, scrub, clear and what goes with them.
 
+mod create;
+
 use super::model::State;
-use super::model::properties::bytes;
+use super::model::disk::Content;
 use super::shell::{Io, Shell};
 use super::zfs::{Options, Reply, VERSION, human};
 
@@ -16,15 +18,39 @@ pub(super) fn run(shell: &Shell, words: &[String], io: &Io) -> i32 {
         drop(state);
         return Reply::fails(1, format!("cannot {verb} '{last}': permission denied")).tell(io);
     }
+    // A bare `zpool import` has nothing to find here.
     let reply = match verb.as_str() {
+        "import" if words.is_empty() => Reply::fails(1, "no pools available to import"),
+        "import" => each(&state, words),
         "version" | "--version" => Reply { stdout: VERSION.to_owned(), ..Reply::default() },
         "list" => list(&state, words),
         "get" => get(&state, words),
         "set" => set(&mut state, words),
         "status" => status(&state, words),
-        "create" => create(&mut state, words),
+        "create" => create::run(&mut state, words),
         "destroy" => destroy(&mut state, words),
-        "scrub" | "trim" | "sync" => each(&state, words),
+        "scrub" => {
+            let reply = each(&state, words);
+            // Over at once; there is not much to read.
+            for pool in words.iter().filter(|word| !word.starts_with('-')) {
+                if let Some(pool) = state.pools.get_mut(pool) {
+                    pool.scrubbed = Some(super::model::now());
+                }
+            }
+            reply
+        }
+        "trim" | "sync" | "wait" | "upgrade" => each(&state, words),
+        "online" => {
+            let names: Vec<String> =
+                words.iter().filter(|word| !word.starts_with('-')).take(1).cloned().collect();
+            let reply = each(&state, &names);
+            for name in names.iter().filter(|_| words.iter().any(|word| word == "-e")) {
+                state.expand(name);
+            }
+            reply
+        }
+        "labelclear" => labelclear(&mut state, words),
+        "history" | "iostat" | "events" => each(&state, words),
         "clear" => {
             let reply = each(&state, words);
             for name in words {
@@ -166,48 +192,25 @@ fn status(state: &State, words: &[String]) -> Reply {
         };
         let width = pool.devices.iter().map(|device| device.len() + 2).chain([name.len()]).max().unwrap_or(0);
         let mut text = format!("  pool: {name}\n state: {}\n{trouble}config:\n\n", pool.health);
+        if let Some(when) = pool.scrubbed.and_then(|when| jiff::Timestamp::from_second(when).ok()) {
+            let when = when.strftime("%a %b %e %H:%M:%S %Y");
+            let scan = format!("  scan: scrub repaired 0B in 00:00:00 with 0 errors on {when}\n");
+            text = text.replacen("config:\n", &format!("{scan}config:\n"), 1);
+        }
         text.push_str(&format!("\t{:<width$}  STATE     READ WRITE CKSUM\n", "NAME"));
         text.push_str(&format!("\t{name:<width$}  {:<8}     0     0     0\n", pool.health));
         for device in &pool.devices {
-            let device = format!("  {device}");
+            // Devices are shown by the last part of their paths, files by the whole.
+            let short = device
+                .strip_prefix("/dev/")
+                .map_or(device.as_str(), |path| path.rsplit('/').next().unwrap_or(path));
+            let device = format!("  {short}");
             text.push_str(&format!("\t{device:<width$}  {:<8}     0     0     0\n", pool.health));
         }
         text.push_str("\nerrors: No known data errors\n");
         reply.stdout.push_str(&text);
     }
     reply
-}
-
-fn create(state: &mut State, words: &[String]) -> Reply {
-    let options = match Options::read(words, "fndo:O:m:R:t:") {
-        Ok(options) => options,
-        Err(error) => return Reply::fails(2, error),
-    };
-    let Some((name, devices)) = options.rest.split_first() else {
-        return Reply::fails(2, "missing pool name argument");
-    };
-    if devices.is_empty() {
-        return Reply::fails(2, "invalid vdev specification: at least one toplevel vdev must be specified");
-    }
-    if state.pools.contains_key(name) {
-        return Reply::fails(1, format!("cannot create '{name}': pool already exists"));
-    }
-    let size =
-        options.pairs('o').iter().find(|(key, _)| key == "sim:size").and_then(|(_, value)| bytes(value));
-    state.add_pool(name, size.unwrap_or(super::POOL_SIZE), &devices[0]);
-    if let Some(pool) = state.pools.get_mut(name) {
-        pool.devices = devices.to_vec();
-        pool.properties.extend(options.pairs('o').into_iter().filter(|(key, _)| key != "sim:size"));
-    }
-    let mut set: Vec<String> = options.values('O').map(str::to_owned).collect();
-    set.extend(options.value('m').map(|point| format!("mountpoint={point}")));
-    if let Some(root) = state.datasets.get_mut(name) {
-        for (key, value) in set.iter().filter_map(|pair| pair.split_once('=')) {
-            let value = super::model::Value { text: value.to_owned(), source: super::model::Source::Local };
-            root.properties.insert(key.to_owned(), value);
-        }
-    }
-    Reply::default()
 }
 
 fn destroy(state: &mut State, words: &[String]) -> Reply {
@@ -217,8 +220,40 @@ fn destroy(state: &mut State, words: &[String]) -> Reply {
     if state.pools.remove(name).is_none() {
         return Reply::fails(1, format!("cannot open '{name}': no such pool"));
     }
+    // A destroyed pool leaves its labels.
+    let label = name.clone();
+    for disk in state.disks.iter_mut() {
+        if matches!(&disk.content, Content::Pool { name, .. } if *name == label) {
+            disk.content = Content::Other { fstype: "zfs_member".to_owned(), label: label.clone() };
+        }
+    }
     for dataset in state.tree_of(name) {
         state.datasets.remove(&dataset);
     }
     Reply::default()
+}
+
+/// `zpool labelclear [-f] DEVICE`
+fn labelclear(state: &mut State, words: &[String]) -> Reply {
+    let Some(device) = words.iter().find(|word| !word.starts_with('-')) else {
+        return Reply::fails(2, "missing vdev name");
+    };
+    let disk = state
+        .device(device)
+        .and_then(|name| state.disk_mut(name.trim_end_matches(|c: char| c.is_ascii_digit())));
+    match disk {
+        Some(disk) => match &disk.content {
+            Content::Pool { name, .. } => {
+                Reply::fails(1, format!("{device} is a member (ACTIVE) of pool \"{name}\""))
+            }
+            Content::Other { fstype, .. } if fstype == "zfs_member" => {
+                disk.content = Content::Blank;
+                Reply::default()
+            }
+            _ => Reply::fails(1, format!("failed to clear label for {device}")),
+        },
+        None => {
+            Reply::fails(1, format!("failed to find device {device}, try specifying absolute path instead"))
+        }
+    }
 }

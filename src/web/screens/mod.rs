@@ -13,5 +13,6 @@ pub mod inventory;
 pub mod jobs;
 pub mod settings;
 pub mod ssh_keys;
+pub mod templates;
 pub mod users;
 pub mod vcenters;

@@ -87,6 +87,8 @@ pub(crate) struct Dataset {
     /// The snapshot it was cloned from.
     pub(crate) origin: Option<u64>,
     pub(crate) mounted: bool,
+    /// Taken out of the exports by `zfs unshare`, whatever its properties say.
+    pub(crate) unshared: bool,
     pub(crate) encryption: Option<Encryption>,
     pub(crate) partial: Option<Partial>,
     /// A receive is at work on it.

@@ -1,6 +1,10 @@
 //! The pools of an appliance, in memory.
 
 pub(crate) mod dataset;
+pub(crate) mod disk;
+pub(crate) mod names;
+pub(crate) mod object;
+pub(crate) mod paths;
 pub(crate) mod properties;
 pub(crate) mod space;
 pub(crate) mod tree;
@@ -9,6 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(crate) use dataset::{Dataset, Properties, Snapshot, Source, Value};
+use disk::{Content, Disk};
 pub(crate) use tree::Tree;
 
 /// The block size of file systems and of volumes where nothing else is said.
@@ -22,18 +27,36 @@ pub(crate) struct Pool {
     pub(crate) guid: u64,
     pub(crate) health: &'static str,
     pub(crate) properties: BTreeMap<String, String>,
+    /// As they were named when it was made.
     pub(crate) devices: Vec<String>,
+    /// When the last scrub ended, in seconds since 1970.
+    pub(crate) scrubbed: Option<i64>,
 }
 
 /// Everything on one appliance.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct State {
     pub(crate) pools: BTreeMap<String, Pool>,
     pub(crate) datasets: BTreeMap<String, Dataset>,
-    /// Files that lie in no dataset.
-    pub(crate) files: BTreeMap<String, Vec<u8>>,
+    /// What lies in no dataset.
+    pub(crate) own: Tree,
+    pub(crate) disks: Vec<Disk>,
     txg: u64,
     ids: u64,
+}
+
+impl Default for State {
+    /// A machine with its system on its first disk, and no pool.
+    fn default() -> Self {
+        let mut own = Tree::new(RECORD);
+        let usual =
+            ["root", "home", "tmp", "etc", "mnt", "opt", "srv", "var/lib", "var/tmp", "usr/bin", "run"];
+        usual.iter().for_each(|path| own.make_directory(path));
+        let (pools, datasets) = (BTreeMap::new(), BTreeMap::new());
+        let mut state = Self { pools, datasets, own, disks: Vec::new(), txg: 0, ids: 0 };
+        state.add_disk("", 16 << 30, Content::System);
+        state
+    }
 }
 
 /// What a name means.
@@ -85,6 +108,17 @@ impl State {
         self.ids
     }
 
+    /// A pool of that size on a disk of its own.
+    pub(crate) fn add_pool_with_disk(&mut self, name: &str, size: u64) {
+        let serial = format!("6000c29{:025x}", u128::from(guid()) << 36 | u128::from(guid() >> 28));
+        let disk = self.add_disk(&serial, size, Content::Blank);
+        self.add_pool(name, size, &format!("/dev/{disk}"));
+        let guid = self.pools.get(name).map_or(0, |pool| pool.guid);
+        if let Some(disk) = self.disk_mut(&disk) {
+            disk.content = Content::Pool { name: name.to_owned(), guid };
+        }
+    }
+
     pub(crate) fn add_pool(&mut self, name: &str, size: u64, device: &str) {
         let pool = Pool {
             size,
@@ -92,6 +126,7 @@ impl State {
             health: "ONLINE",
             properties: BTreeMap::new(),
             devices: vec![device.to_owned()],
+            scrubbed: None,
         };
         self.pools.insert(name.to_owned(), pool);
         let root = self.new_dataset(None, None);
@@ -104,7 +139,7 @@ impl State {
         let default = if volsize.is_some() { VOLUME_BLOCK } else { RECORD };
         let mut tree = Tree::new(block_size.unwrap_or(default));
         if let Some(size) = volsize {
-            tree.place("", 1, false, size);
+            tree.place_volume(size);
         }
         Dataset {
             guid: guid(),
@@ -118,6 +153,7 @@ impl State {
             bookmarks: BTreeMap::new(),
             origin: None,
             mounted: false,
+            unshared: false,
             encryption: None,
             partial: None,
             receiving: false,

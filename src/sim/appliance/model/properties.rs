@@ -96,6 +96,9 @@ pub(crate) fn check(property: &str, value: &str) -> Result<(), String> {
     if property.contains(':') {
         return Ok(());
     }
+    if property == "sharenfs" && !crate::sim::appliance::tools::is_valid_share(value) {
+        return Err("'sharenfs' cannot be set to invalid options".to_owned());
+    }
     match SETTABLE.iter().find(|(name, ..)| *name == property) {
         Some((_, _, values, _)) if values.is_empty() || values.contains(&value) => Ok(()),
         Some((_, _, values, _)) => Err(format!("'{property}' must be one of '{}'", values.join(" | "))),

@@ -1,32 +1,21 @@
 //! What is in a dataset: files of blocks, shared between a file system, its snapshots and its clones.
+//!
+//! Here: objects and their blocks. What is done to names is in `names.rs`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-/// One block. Never changed once it is written, as on a copy-on-write disk.
-#[derive(Debug)]
-pub(crate) struct Block {
-    /// As it lies on the disk: of an encrypted dataset, encrypted.
-    pub(crate) bytes: Bytes,
-    /// The transaction group in which it was written.
-    pub(crate) birth: u64,
-}
-
-/// A file or directory; of a volume, the volume itself.
-#[derive(Debug, Clone)]
-pub(crate) struct Object {
-    pub(crate) is_directory: bool,
-    pub(crate) length: u64,
-    /// By position, in units of the block size; what is not there is zeros.
-    pub(crate) blocks: BTreeMap<u64, Arc<Block>>,
-}
+pub(crate) use super::object::Block;
+use super::object::{Object, this_moment};
+use crate::sim::appliance::stream::Name;
 
 /// Everything in a dataset at one moment.
 #[derive(Debug, Clone)]
 pub(crate) struct Tree {
     pub(crate) block_size: u64,
+    /// Paths without a leading `/`, each with the number of its object; two names of one number are a hard link.
     pub(crate) names: BTreeMap<String, u64>,
     pub(crate) objects: BTreeMap<u64, Arc<Object>>,
     /// Numbers are never used twice, so that one means the same file in every snapshot.
@@ -45,33 +34,35 @@ impl Tree {
         self.objects.get(self.names.get(path)?)
     }
 
+    pub(crate) fn object_mut(&mut self, path: &str) -> Option<&mut Object> {
+        self.objects.get_mut(self.names.get(path)?).map(Arc::make_mut)
+    }
+
     /// The whole of a file.
     pub(crate) fn read(&self, path: &str, key: Key) -> Option<Vec<u8>> {
+        self.read_at(path, 0, self.object(path)?.length, key)
+    }
+
+    /// At most `count` bytes of a file from `offset` on; fewer at its end.
+    pub(crate) fn read_at(&self, path: &str, offset: u64, count: u64, key: Key) -> Option<Vec<u8>> {
         let number = *self.names.get(path)?;
         let object = self.objects.get(&number)?;
-        let mut all = vec![0; usize::try_from(object.length).ok()?];
-        for (index, block) in &object.blocks {
-            let start = usize::try_from(index * self.block_size).ok()?;
-            let Some(room) = all.get_mut(start..) else { continue };
-            let count = room.len().min(block.bytes.len());
+        let end = object.length.min(offset.saturating_add(count));
+        let mut all = vec![0; usize::try_from(end.saturating_sub(offset)).ok()?];
+        let blocks = object.blocks.range(offset / self.block_size..end.div_ceil(self.block_size));
+        for (index, block) in blocks {
             let plain = crypt(&block.bytes, key, number, *index);
-            room[..count].copy_from_slice(&plain[..count]);
+            let start = index * self.block_size;
+            let skip = usize::try_from(offset.saturating_sub(start)).ok()?;
+            let place = usize::try_from(start.saturating_sub(offset)).ok()?;
+            let (Some(from), Some(to)) = (plain.get(skip..), all.get_mut(place..)) else { continue };
+            let count = from.len().min(to.len());
+            to[..count].copy_from_slice(&from[..count]);
         }
         Some(all)
     }
 
-    /// Makes a directory; those above it too.
-    pub(crate) fn make_directory(&mut self, path: &str) {
-        if path.is_empty() || self.names.contains_key(path) {
-            return;
-        }
-        if let Some((above, _)) = path.rsplit_once('/') {
-            self.make_directory(above);
-        }
-        self.insert(path, Object { is_directory: true, length: 0, blocks: BTreeMap::new() });
-    }
-
-    fn insert(&mut self, path: &str, object: Object) -> u64 {
+    pub(super) fn insert(&mut self, path: &str, object: Object) -> u64 {
         let number = self.next;
         self.next += 1;
         self.names.insert(path.to_owned(), number);
@@ -79,19 +70,22 @@ impl Tree {
         number
     }
 
+    /// A volume's one object.
+    pub(crate) fn place_volume(&mut self, size: u64) {
+        self.names.insert(String::new(), 1);
+        self.objects.insert(1, Arc::new(Object { length: size, ..Object::file() }));
+    }
+
     /// Puts an object under its number, as a stream says.
-    pub(crate) fn place(&mut self, path: &str, number: u64, is_directory: bool, length: u64) {
-        self.names.insert(path.to_owned(), number);
-        self.next = self.next.max(number + 1);
+    pub(crate) fn place(&mut self, name: &Name) {
+        self.names.insert(name.path.clone(), name.number);
+        self.next = self.next.max(name.number + 1);
         let size = self.block_size;
-        let object = self
-            .objects
-            .entry(number)
-            .or_insert_with(|| Arc::new(Object { is_directory, length, blocks: BTreeMap::new() }));
-        if object.length != length {
+        let object = self.objects.entry(name.number).or_insert_with(|| Arc::new(Object::file()));
+        if object.length != name.length || object.kind != name.kind || object.meta != name.meta {
             let object = Arc::make_mut(object);
-            object.length = length;
-            object.blocks.retain(|index, _| index * size < length);
+            (object.length, object.kind, object.meta) = (name.length, name.kind.clone(), name.meta.clone());
+            object.blocks.retain(|index, _| index * size < name.length);
         }
     }
 
@@ -117,7 +111,7 @@ impl Tree {
                 if let Some((above, _)) = path.rsplit_once('/') {
                     self.make_directory(above);
                 }
-                self.insert(path, Object { is_directory: false, length: 0, blocks: BTreeMap::new() })
+                self.insert(path, Object::file())
             }
         };
         let size = self.block_size;
@@ -140,29 +134,27 @@ impl Tree {
             rest = &rest[count..];
         }
         object.length = object.length.max(at);
+        object.meta.modified = this_moment();
     }
 
-    /// Cuts a file to nothing, or makes it.
-    pub(crate) fn truncate(&mut self, path: &str) {
-        match self.names.get(path).and_then(|number| self.objects.get_mut(number)) {
-            Some(object) => {
-                *Arc::make_mut(object) = Object { is_directory: false, length: 0, blocks: BTreeMap::new() };
-            }
-            None => self.write(path, 0, &[], 0, None),
+    /// Gives a file this length, cutting it or leaving a hole at its end; makes it if it is not there.
+    pub(crate) fn set_length(&mut self, path: &str, length: u64) {
+        if self.object(path).is_none() {
+            self.write(path, 0, &[], 0, None);
         }
-    }
-
-    /// Removes a file, or a directory with what is in it. False if there is none.
-    pub(crate) fn remove(&mut self, path: &str) -> bool {
-        let below = format!("{path}/");
-        let gone: Vec<String> =
-            self.names.keys().filter(|name| *name == path || name.starts_with(&below)).cloned().collect();
-        for name in &gone {
-            if let Some(number) = self.names.remove(name) {
-                self.objects.remove(&number);
+        let size = self.block_size;
+        let Some(object) = self.object_mut(path) else { return };
+        // A block that is cut in the middle keeps its tail; nothing reads beyond the length.
+        object.blocks.retain(|index, _| index * size < length);
+        if let Some((index, last)) = object.blocks.iter().next_back().map(|(index, block)| (*index, block)) {
+            let keep = usize::try_from(length.saturating_sub(index * size)).unwrap_or(usize::MAX);
+            if keep < last.bytes.len() {
+                let block = Block { bytes: last.bytes.slice(..keep), birth: last.birth };
+                object.blocks.insert(index, Arc::new(block));
             }
         }
-        !gone.is_empty()
+        object.length = length;
+        object.meta.modified = this_moment();
     }
 
     /// Every block with its object's number and its place.

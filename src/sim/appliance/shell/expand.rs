@@ -3,8 +3,9 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::io::{Io, output};
 use super::parse::{Piece, Word};
-use super::run::{Io, Output, Shell};
+use super::run::Shell;
 
 impl Shell {
     /// The arguments that a word becomes: none, one, or several where an unquoted expansion holds blanks.
@@ -51,16 +52,105 @@ impl Shell {
                 let text = self.output_of(script, io);
                 (text.trim_end_matches('\n').to_owned(), !quoted)
             }
+            Piece::Sum { text, quoted } => (self.sum(text).unwrap_or(0).to_string(), !quoted),
         }
+    }
+
+    /// What a command says that another program runs.
+    pub(crate) fn output_of_command(&self, command: &str, io: &Io) -> String {
+        let mut shell = self.forked();
+        shell.output_of(command, io)
     }
 
     fn output_of(&mut self, script: &str, io: &Io) -> String {
         let collected = Arc::new(Mutex::new(Vec::new()));
-        let writer: Output = Arc::new(Mutex::new(Box::new(Collector(Arc::clone(&collected)))));
-        let mut inner = self.clone();
-        self.status = inner.run_text(script, &Io { stdout: writer, ..io.clone() });
+        let mut own = io.clone();
+        own.open_out(1, output(Collector(Arc::clone(&collected))));
+        self.status = self.forked().run_text(script, &own);
         let bytes = collected.lock().unwrap_or_else(PoisonError::into_inner);
         String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+impl Shell {
+    /// An arithmetic expression: whole numbers, variables, `+ - * / %` and brackets.
+    fn sum(&self, text: &str) -> Option<i64> {
+        let mut sum = Sum { shell: self, rest: text.trim_start() };
+        let value = sum.terms()?;
+        sum.rest.is_empty().then_some(value)
+    }
+}
+
+struct Sum<'a> {
+    shell: &'a Shell,
+    rest: &'a str,
+}
+
+impl Sum<'_> {
+    fn takes(&mut self, sign: char) -> bool {
+        let rest = self.rest.strip_prefix(sign);
+        self.rest = rest.unwrap_or(self.rest).trim_start();
+        rest.is_some()
+    }
+
+    fn terms(&mut self) -> Option<i64> {
+        let mut value = self.factors()?;
+        loop {
+            if self.takes('+') {
+                value = value.checked_add(self.factors()?)?;
+            } else if self.takes('-') {
+                value = value.checked_sub(self.factors()?)?;
+            } else {
+                return Some(value);
+            }
+        }
+    }
+
+    fn factors(&mut self) -> Option<i64> {
+        let mut value = self.single()?;
+        loop {
+            if self.takes('*') {
+                value = value.checked_mul(self.single()?)?;
+            } else if self.takes('/') {
+                value = value.checked_div(self.single()?)?;
+            } else if self.takes('%') {
+                value = value.checked_rem(self.single()?)?;
+            } else {
+                return Some(value);
+            }
+        }
+    }
+
+    fn single(&mut self) -> Option<i64> {
+        if self.takes('-') {
+            return self.single()?.checked_neg();
+        }
+        if self.takes('(') {
+            let value = self.terms()?;
+            return self.takes(')').then_some(value);
+        }
+        self.takes('$');
+        let end = self.rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(self.rest.len());
+        let (word, rest) = self.rest.split_at(end);
+        self.rest = rest.trim_start();
+        word.parse().ok().or_else(|| self.shell.variable(word).map_or(Some(0), |text| text.parse().ok()))
+    }
+}
+
+/// Whether a text fits a pattern with `*` and `?`.
+pub(crate) fn fits(pattern: &str, text: &str) -> bool {
+    let mut rest = pattern.chars();
+    match rest.next() {
+        None => text.is_empty(),
+        Some('*') => {
+            let ends = text.char_indices().map(|(at, _)| at).chain([text.len()]);
+            ends.into_iter().any(|at| fits(rest.as_str(), &text[at..]))
+        }
+        Some(one) => {
+            let mut letters = text.chars();
+            let first = letters.next();
+            first.is_some_and(|c| one == '?' || one == c) && fits(rest.as_str(), letters.as_str())
+        }
     }
 }
 

@@ -61,22 +61,22 @@ impl Lexer {
         if append {
             self.at += 1;
         }
+        let own = given.unwrap_or(u8::from(sign == '>'));
         if self.peek(0) == Some('&') {
             self.at += 1;
-            let to = self.peek(0).and_then(|c| c.to_digit(10)).and_then(|digit| u8::try_from(digit).ok());
+            let to = self.peek(0);
             self.at += 1;
-            let to = to.ok_or("Syntax error: Bad fd number")?;
-            return Ok(Some(Redirect::Copy(given.unwrap_or(1), to)));
+            return match to.and_then(|c| c.to_digit(10)).and_then(|digit| u8::try_from(digit).ok()) {
+                Some(to) => Ok(Some(Redirect::Copy(own, to))),
+                None if to == Some('-') => Ok(Some(Redirect::Close(own))),
+                None => Err("Syntax error: Bad fd number".to_owned()),
+            };
         }
         while matches!(self.peek(0), Some(' ' | '\t')) {
             self.at += 1;
         }
         let word = self.word()?;
-        Ok(Some(if sign == '<' {
-            Redirect::From(word)
-        } else {
-            Redirect::To(given.unwrap_or(1), word, append)
-        }))
+        Ok(Some(if sign == '<' { Redirect::From(own, word) } else { Redirect::To(own, word, append) }))
     }
 
     fn word(&mut self) -> Result<Word, String> {
@@ -154,6 +154,15 @@ impl Lexer {
     fn dollar(&mut self, word: &mut Word, quoted: bool) -> Result<(), String> {
         self.at += 1;
         match self.peek(0) {
+            Some('(') if self.peek(1) == Some('(') => {
+                self.at += 2;
+                let text = self.balanced()?;
+                if self.peek(0) != Some(')') {
+                    return Err("Syntax error: missing '))'".to_owned());
+                }
+                self.at += 1;
+                word.push(Piece::Sum { text, quoted });
+            }
             Some('(') => {
                 self.at += 1;
                 let script = self.balanced()?;
@@ -168,7 +177,7 @@ impl Lexer {
                 };
                 word.push(Piece::Variable { name, otherwise, quoted });
             }
-            Some(c @ ('?' | '#' | '$' | '@' | '*' | '0'..='9')) => {
+            Some(c @ ('?' | '#' | '$' | '!' | '@' | '*' | '0'..='9')) => {
                 self.at += 1;
                 word.push(Piece::Variable { name: c.into(), otherwise: None, quoted });
             }

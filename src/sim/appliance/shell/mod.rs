@@ -2,9 +2,16 @@
 //!
 //! Its own parser: a command line that Zerfaux quotes wrongly must break here as it would break on a host.
 
+mod builtins;
+mod control;
 mod expand;
+mod io;
 mod lex;
 mod parse;
+pub(crate) mod pipe;
+pub(crate) mod process;
 mod run;
 
-pub(crate) use run::{Input, Io, Output, Shell};
+pub(crate) use expand::fits;
+pub(crate) use io::{Input, Io, Output};
+pub(crate) use run::Shell;

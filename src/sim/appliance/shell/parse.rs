@@ -9,6 +9,8 @@ pub(super) enum Piece {
     Variable { name: String, otherwise: Option<String>, quoted: bool },
     /// `$(script)`.
     Output { script: String, quoted: bool },
+    /// `$((expression))`.
+    Sum { text: String, quoted: bool },
 }
 
 pub(super) type Word = Vec<Piece>;
@@ -16,12 +18,14 @@ pub(super) type Word = Vec<Piece>;
 /// Where a descriptor is turned to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Redirect {
-    /// `<file`
-    From(Word),
+    /// `<file`: descriptor, file.
+    From(u8, Word),
     /// `>file`, `2>file`, `>>file`: descriptor, file, whether to append.
     To(u8, Word, bool),
-    /// `2>&1`
+    /// `2>&1`, `<&3`
     Copy(u8, u8),
+    /// `3>&-`
+    Close(u8),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +45,22 @@ pub(super) enum Command {
         words: Vec<Word>,
         body: List,
     },
+    /// Also `until`.
+    While {
+        condition: List,
+        until: bool,
+        body: List,
+        redirects: Vec<Redirect>,
+    },
+    Case {
+        word: Word,
+        branches: Vec<(Vec<Word>, List)>,
+    },
+    Function {
+        name: String,
+        body: Box<Command>,
+    },
+    Background(List),
     Group {
         body: List,
         redirects: Vec<Redirect>,
@@ -135,6 +155,8 @@ impl Parser {
     /// Commands up to one of the words in `ends`, which is left where it is.
     fn list(&mut self, ends: &[&str]) -> Result<List, String> {
         let (mut list, mut when) = (List::new(), When::Always);
+        // Where the commands begin that `&` would put into the background.
+        let mut begun = 0;
         loop {
             self.skip_ends();
             if self.peek().is_none() || self.reserved().is_some_and(|word| ends.contains(&word)) {
@@ -147,6 +169,14 @@ impl Parser {
                 Some(Token::Operator(";" | "\n" | "&")) => When::Always,
                 _ => return Ok(list),
             };
+            if self.peek() == Some(&Token::Operator("&")) {
+                let behind = list.split_off(begun);
+                let commands = vec![Command::Background(behind)];
+                list.push(Pipeline { when: When::Always, negated: false, commands });
+            }
+            if when == When::Always {
+                begun = list.len();
+            }
             self.at += 1;
         }
     }
@@ -169,6 +199,12 @@ impl Parser {
         match self.reserved() {
             Some("if") => self.if_command(),
             Some("for") => self.for_command(),
+            Some(word @ ("while" | "until")) => {
+                let until = word == "until";
+                self.while_command(until)
+            }
+            Some("case") => self.case_command(),
+            Some(name) if self.is_function(name) => self.function(),
             Some(open @ ("{" | "(")) => {
                 let (own_shell, close) = if open == "(" { (true, ")") } else { (false, "}") };
                 self.at += 1;
@@ -225,6 +261,67 @@ impl Parser {
         let body = self.list(&["done"])?;
         self.expect("done")?;
         Ok(Command::For { name, words, body })
+    }
+
+    fn while_command(&mut self, until: bool) -> Result<Command, String> {
+        self.at += 1;
+        let condition = self.list(&["do"])?;
+        self.expect("do")?;
+        let body = self.list(&["done"])?;
+        self.expect("done")?;
+        Ok(Command::While { condition, until, body, redirects: self.redirects() })
+    }
+
+    fn case_command(&mut self) -> Result<Command, String> {
+        self.at += 1;
+        let word = self.any_word()?;
+        self.skip_ends();
+        self.expect("in")?;
+        let mut branches = Vec::new();
+        loop {
+            self.skip_ends();
+            if self.reserved() == Some("esac") {
+                self.at += 1;
+                return Ok(Command::Case { word, branches });
+            }
+            self.at += usize::from(self.reserved() == Some("("));
+            let mut patterns = vec![self.any_word()?];
+            while self.reserved() == Some("|") {
+                self.at += 1;
+                patterns.push(self.any_word()?);
+            }
+            self.expect(")")?;
+            branches.push((patterns, self.list(&[";;", "esac"])?));
+            self.at += usize::from(self.reserved() == Some(";;"));
+        }
+    }
+
+    fn any_word(&mut self) -> Result<Word, String> {
+        match self.peek() {
+            Some(Token::Word(word)) => {
+                let word = word.clone();
+                self.at += 1;
+                Ok(word)
+            }
+            other => Err(other.map_or_else(|| "Syntax error: end of file unexpected".to_owned(), unexpected)),
+        }
+    }
+
+    /// `name ()`
+    fn is_function(&self, name: &str) -> bool {
+        let next = |ahead: usize| self.tokens.get(self.at + ahead);
+        name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+            && next(1) == Some(&Token::Operator("("))
+            && next(2) == Some(&Token::Operator(")"))
+    }
+
+    fn function(&mut self) -> Result<Command, String> {
+        let name = self.reserved().unwrap_or_default().to_owned();
+        self.at += 3;
+        while self.peek() == Some(&Token::Operator("\n")) {
+            self.at += 1;
+        }
+        Ok(Command::Function { name, body: Box::new(self.command()?) })
     }
 
     fn simple(&mut self) -> Result<Command, String> {

@@ -1,69 +1,19 @@
-//! Running what was parsed. Every part of a pipeline has a thread of its own, joined by real pipes, so that a
-//! reader that leaves breaks the writer's pipe as it does on a host.
+//! Running what was parsed. Every part of a pipeline and everything in the background is a process with a thread of
+//! its own; a reader that leaves breaks the writer's pipe as it does on a host.
+//!
+//! Who holds which descriptor matters: a pipe ends when the last copy of its end is gone. So a process gets its
+//! descriptors by value, and whoever starts it keeps none of them.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use super::io::{Io, input, output};
 use super::parse::{Command, List, Pipeline, Redirect, When, parse};
+use super::pipe::pipe;
+use super::process::{self, Process};
 use crate::sim::appliance::machine::Machine;
 use crate::sim::appliance::session::Session;
 use crate::sim::appliance::{fault, tools};
-
-pub(crate) type Output = Arc<Mutex<Box<dyn Write + Send>>>;
-pub(crate) type Input = Arc<Mutex<Box<dyn Read + Send>>>;
-
-/// The three streams of a command.
-#[derive(Clone)]
-pub(crate) struct Io {
-    pub(crate) stdin: Input,
-    pub(crate) stdout: Output,
-    pub(crate) stderr: Output,
-}
-
-fn guard<T: ?Sized>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Io {
-    pub(crate) fn new(
-        stdin: impl Read + Send + 'static,
-        stdout: impl Write + Send + 'static,
-        stderr: impl Write + Send + 'static,
-    ) -> Self {
-        Self {
-            stdin: Arc::new(Mutex::new(Box::new(stdin))),
-            stdout: Arc::new(Mutex::new(Box::new(stdout))),
-            stderr: Arc::new(Mutex::new(Box::new(stderr))),
-        }
-    }
-
-    /// Writes to standard output; a reader that is gone is the next writer's trouble.
-    pub(crate) fn say(&self, text: impl AsRef<[u8]>) {
-        let _ = guard(&self.stdout).write_all(text.as_ref());
-    }
-
-    /// Writes a line to standard error.
-    pub(crate) fn complain(&self, text: impl std::fmt::Display) {
-        let _ = guard(&self.stderr).write_all(format!("{text}\n").as_bytes());
-    }
-
-    pub(crate) fn write(&self, bytes: &[u8]) -> std::io::Result<()> {
-        guard(&self.stdout).write_all(bytes)
-    }
-
-    pub(crate) fn read(&self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        guard(&self.stdin).read(buffer)
-    }
-
-    /// All of standard input.
-    pub(crate) fn read_all(&self) -> Vec<u8> {
-        let mut all = Vec::new();
-        // What came before the input broke is what the command sees.
-        let _ = guard(&self.stdin).read_to_end(&mut all);
-        all
-    }
-}
 
 /// One shell, with its variables.
 #[derive(Clone)]
@@ -74,9 +24,14 @@ pub(crate) struct Shell {
     pub(crate) user: String,
     /// What it calls itself in messages.
     pub(crate) name: &'static str,
-    variables: BTreeMap<String, String>,
+    pub(super) variables: BTreeMap<String, String>,
+    pub(super) functions: BTreeMap<String, Arc<Command>>,
+    /// What it started in the background.
+    pub(super) children: Vec<Arc<Process>>,
     pub(crate) status: i32,
-    exited: Option<i32>,
+    pub(super) exited: Option<i32>,
+    /// How many loops are to be left, and whether the outermost of them goes on.
+    pub(super) leaving: Option<(u32, bool)>,
 }
 
 impl Shell {
@@ -88,9 +43,25 @@ impl Shell {
         } else {
             "/usr/local/bin:/usr/bin:/bin"
         };
-        let pairs = [("HOME", home.as_str()), ("PATH", path), ("USER", user), ("LANG", "C.UTF-8")];
-        let variables = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Self { machine, session, user: user.to_owned(), name: "bash", variables, status: 0, exited: None }
+        let pairs =
+            [("HOME", home.as_str()), ("PATH", path), ("USER", user), ("LANG", "C.UTF-8"), ("PWD", &home)];
+        let mut variables: BTreeMap<String, String> =
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        if let Some(socket) = session.agent_socket() {
+            variables.insert("SSH_AUTH_SOCK".to_owned(), socket);
+        }
+        Self {
+            machine,
+            session,
+            user: user.to_owned(),
+            name: "bash",
+            variables,
+            functions: BTreeMap::new(),
+            children: Vec::new(),
+            status: 0,
+            exited: None,
+            leaving: None,
+        }
     }
 
     pub(crate) fn is_root(&self) -> bool {
@@ -100,7 +71,8 @@ impl Shell {
     pub(crate) fn variable(&self, name: &str) -> Option<String> {
         match name {
             "?" => Some(self.status.to_string()),
-            "$" => Some("4242".to_owned()),
+            "$" => Some(process::current().map_or(1, |process| process.pid).to_string()),
+            "!" => Some(self.children.last()?.pid.to_string()),
             _ => self.variables.get(name).cloned(),
         }
     }
@@ -109,11 +81,19 @@ impl Shell {
         self.variables.insert(name.to_owned(), value.to_owned());
     }
 
+    /// A path as this shell means it.
+    pub(crate) fn absolute(&self, path: &str) -> String {
+        if path.starts_with('/') || path.is_empty() {
+            return path.to_owned();
+        }
+        format!("{}/{path}", self.variables.get("PWD").map_or("/", String::as_str).trim_end_matches('/'))
+    }
+
     /// Runs a script and gives its exit status.
     pub(crate) fn run_text(&mut self, script: &str, io: &Io) -> i32 {
         match parse(script) {
             Ok(list) => {
-                self.list(&list, io);
+                self.list(&list, &mut io.clone());
                 self.exited.unwrap_or(self.status)
             }
             Err(why) => {
@@ -128,7 +108,15 @@ impl Shell {
         status
     }
 
-    fn list(&mut self, list: &List, io: &Io) {
+    /// Whether nothing more is to be run here.
+    pub(super) fn is_over(&mut self) -> bool {
+        if let Some(status) = process::killed_with() {
+            self.exited = Some(status);
+        }
+        self.exited.is_some() || self.leaving.is_some()
+    }
+
+    pub(super) fn list(&mut self, list: &List, io: &mut Io) {
         for pipeline in list {
             let wanted = match pipeline.when {
                 When::Always => true,
@@ -140,127 +128,162 @@ impl Shell {
             }
             let status = self.pipeline(pipeline, io);
             self.status = if pipeline.negated { i32::from(status == 0) } else { status };
-            if self.exited.is_some() {
+            if self.is_over() {
                 return;
             }
         }
     }
 
-    fn pipeline(&mut self, pipeline: &Pipeline, io: &Io) -> i32 {
-        let Some((last, before)) = pipeline.commands.split_last() else { return 0 };
-        if before.is_empty() {
-            return self.command(last, io);
-        }
-        std::thread::scope(|scope| {
-            let mut input = Arc::clone(&io.stdin);
-            for command in before {
-                let Ok((reader, writer)) = std::io::pipe() else {
-                    io.complain(format_args!("{}: cannot make a pipe", self.name));
-                    return 1;
-                };
-                let stdout: Output = Arc::new(Mutex::new(Box::new(writer)));
-                let own = Io { stdin: input, stdout, stderr: Arc::clone(&io.stderr) };
-                let mut shell = self.clone();
-                scope.spawn(move || shell.command(command, &own));
-                input = Arc::new(Mutex::new(Box::new(reader)));
-            }
-            let own = Io { stdin: input, ..io.clone() };
-            let mut shell = self.clone();
-            let status = shell.command(last, &own);
-            drop(own);
-            status
-        })
-    }
-
-    fn command(&mut self, command: &Command, io: &Io) -> i32 {
-        match command {
-            Command::Simple { assignments, words, redirects } => {
-                let argv: Vec<String> = words.iter().flat_map(|word| self.fields(word, io)).collect();
-                let values: Vec<(String, String)> =
-                    assignments.iter().map(|(name, word)| (name.clone(), self.text(word, io))).collect();
-                for (name, value) in &values {
-                    // Also before a command: the commands here look at no variable but PATH.
-                    self.set_variable(name, value);
-                }
-                match self.redirected(redirects, io) {
-                    Ok(_) if argv.is_empty() => self.status * i32::from(!values.is_empty()),
-                    Ok(io) => self.execute(&argv, &io),
-                    Err(why) => {
-                        io.complain(format_args!("{}: line 1: {why}", self.name));
+    fn pipeline(&mut self, pipeline: &Pipeline, io: &mut Io) -> i32 {
+        match pipeline.commands.as_slice() {
+            [] => 0,
+            [only] => self.command(only, io),
+            commands => {
+                let started = self.start(commands, io.clone());
+                started.map_or_else(
+                    |why| {
+                        io.complain(format_args!("{}: {why}", self.name));
                         1
-                    }
-                }
+                    },
+                    // All of them are waited for; the last one's status counts.
+                    |parts| parts.iter().fold(0, |_, part| part.wait()),
+                )
             }
-            Command::If { branches, otherwise } => {
-                for (condition, body) in branches {
-                    self.list(condition, io);
-                    if self.exited.is_some() {
-                        return self.status;
-                    }
-                    if self.status == 0 {
-                        self.list(body, io);
-                        return self.status;
-                    }
-                }
-                self.status = 0;
-                self.list(otherwise, io);
-                self.status
-            }
-            Command::For { name, words, body } => {
-                let values: Vec<String> = words.iter().flat_map(|word| self.fields(word, io)).collect();
-                self.status = 0;
-                for value in values {
-                    self.set_variable(name, &value);
-                    self.list(body, io);
-                    if self.exited.is_some() {
-                        break;
-                    }
-                }
-                self.status
-            }
-            Command::Group { body, redirects, own_shell } => match self.redirected(redirects, io) {
-                Ok(io) if *own_shell => {
-                    let mut inner = self.clone();
-                    inner.list(body, &io);
-                    inner.exited.unwrap_or(inner.status)
-                }
-                Ok(io) => {
-                    self.list(body, &io);
-                    self.status
-                }
-                Err(why) => {
-                    io.complain(format_args!("{}: line 1: {why}", self.name));
-                    1
-                }
-            },
         }
     }
 
-    fn redirected(&mut self, redirects: &[Redirect], io: &Io) -> Result<Io, String> {
-        let mut io = io.clone();
+    /// A shell like this one for a process of its own.
+    pub(super) fn forked(&self) -> Self {
+        Self { children: Vec::new(), leaving: None, ..self.clone() }
+    }
+
+    /// Starts the parts of a pipeline, each as a process; the last one last.
+    pub(super) fn start(&self, commands: &[Command], io: Io) -> Result<Vec<Arc<Process>>, &'static str> {
+        let mut started = Vec::new();
+        let mut io = Some(io);
+        let mut commands = commands.iter().peekable();
+        while let Some(command) = commands.next() {
+            let Some(mut own) = io.take() else { break };
+            if commands.peek().is_some() {
+                let (reader, writer) = pipe();
+                let mut next = own.clone();
+                next.stdin = input(reader);
+                own.stdout = output(writer);
+                io = Some(next);
+            }
+            started.push(self.spawn(command.clone(), own)?);
+        }
+        Ok(started)
+    }
+
+    fn spawn(&self, command: Command, io: Io) -> Result<Arc<Process>, &'static str> {
+        let process = self.machine.new_process();
+        let (shell, own) = (self.forked(), Arc::clone(&process));
+        let work = move || {
+            own.run(|| shell.become_command(&command, io));
+        };
+        let thread = std::thread::Builder::new().name("sim-process".to_owned()).spawn(work);
+        thread.map(|_| process).map_err(|_| "Cannot fork")
+    }
+
+    /// Runs a command with descriptors that nobody else holds, and ends with it.
+    fn become_command(mut self, command: &Command, mut io: Io) -> i32 {
+        match command {
+            Command::Group { body, redirects, .. } => match self.redirected(redirects, &mut io) {
+                Ok(()) => {
+                    self.list(body, &mut io);
+                    self.exited.unwrap_or(self.status)
+                }
+                Err(why) => self.fails(&why, &io),
+            },
+            Command::Simple { words, redirects, assignments } if assignments.is_empty() => {
+                let argv: Vec<String> = words.iter().flat_map(|word| self.fields(word, &io)).collect();
+                match self.redirected(redirects, &mut io) {
+                    Ok(()) if argv.is_empty() => 0,
+                    Ok(()) => {
+                        let status = self.execute(&argv, &io);
+                        self.exited.unwrap_or(status)
+                    }
+                    Err(why) => self.fails(&why, &io),
+                }
+            }
+            other => {
+                let status = self.command(other, &mut io);
+                self.exited.unwrap_or(status)
+            }
+        }
+    }
+
+    pub(super) fn fails(&self, why: &str, io: &Io) -> i32 {
+        io.complain(format_args!("{}: line 1: {why}", self.name));
+        1
+    }
+
+    pub(super) fn simple(
+        &mut self,
+        assignments: &[(String, super::parse::Word)],
+        words: &[super::parse::Word],
+        redirects: &[Redirect],
+        io: &mut Io,
+    ) -> i32 {
+        let argv: Vec<String> = words.iter().flat_map(|word| self.fields(word, io)).collect();
+        let mut before = Vec::new();
+        for (name, word) in assignments {
+            let value = self.text(word, io);
+            before.push((name, self.variables.insert(name.clone(), value)));
+        }
+        let mut own = io.clone();
+        let status = match self.redirected(redirects, &mut own) {
+            Err(why) => self.fails(&why, io),
+            Ok(()) if argv.is_empty() => self.status * i32::from(!assignments.is_empty()),
+            // Without a command, `exec` turns the shell's own descriptors.
+            Ok(()) if argv == ["exec"] => {
+                *io = own;
+                0
+            }
+            Ok(()) => self.execute(&argv, &own),
+        };
+        // What stands before a command is for that command.
+        for (name, value) in before.into_iter().rev().filter(|_| !argv.is_empty()) {
+            match value {
+                Some(value) => drop(self.variables.insert(name.clone(), value)),
+                None => drop(self.variables.remove(name)),
+            }
+        }
+        status
+    }
+
+    pub(super) fn redirected(&mut self, redirects: &[Redirect], io: &mut Io) -> Result<(), String> {
         for redirect in redirects {
             match redirect {
-                Redirect::From(word) => {
-                    let path = self.text(word, &io);
-                    let bytes = self.machine.read_file(&path)?;
-                    io.stdin = Arc::new(Mutex::new(Box::new(std::io::Cursor::new(bytes))));
+                Redirect::From(descriptor, word) => {
+                    let path = self.text(word, io);
+                    let path = self.absolute(&path);
+                    let reader = self.machine.open_to_read(&path)?;
+                    io.open_in(*descriptor, input(reader));
                 }
                 Redirect::To(descriptor, word, append) => {
-                    let path = self.text(word, &io);
+                    let path = self.text(word, io);
+                    let path = self.absolute(&path);
                     let writer = self.machine.open_file(&path, *append)?;
-                    let output: Output = Arc::new(Mutex::new(writer));
-                    if *descriptor == 2 { io.stderr = output } else { io.stdout = output }
+                    io.open_out(*descriptor, output(writer));
                 }
-                Redirect::Copy(2, 1) => io.stderr = Arc::clone(&io.stdout),
-                Redirect::Copy(1, 2) => io.stdout = Arc::clone(&io.stderr),
-                Redirect::Copy(..) => return Err("Bad file descriptor".to_owned()),
+                Redirect::Copy(to, from) => {
+                    if !io.copy(*to, *from) {
+                        return Err(format!("{from}: Bad file descriptor"));
+                    }
+                }
+                Redirect::Close(descriptor) => io.close(*descriptor),
             }
         }
-        Ok(io)
+        Ok(())
     }
 
     /// Runs one command by its words.
     pub(crate) fn execute(&mut self, argv: &[String], io: &Io) -> i32 {
+        if let Some(body) = self.functions.get(&argv[0]).cloned() {
+            return self.call(&body, argv, io);
+        }
         match fault::around(self, argv, io) {
             fault::Effect::Ends(status) => status,
             fault::Effect::Runs(io) => tools::run(self, argv, &io),

@@ -1,14 +1,35 @@
 //! The programs on the machine.
 
+mod carry;
+mod disks;
+mod exports;
 mod files;
+mod names;
+mod rsync;
+mod services;
+mod ssh;
 mod system;
 mod text;
+mod transfer;
 
-use super::shell::{Io, Shell};
+pub(crate) use exports::{is_valid as is_valid_share, shares};
+
+use super::shell::{Io, Shell, process};
 use super::{zfs, zpool};
 
 /// Where programs lie. Those for administrators are not in the PATH of a plain user.
-const SBIN: &[&str] = &["zfs", "zpool", "exportfs", "showmount", "mkfs.ext4", "reboot"];
+const SBIN: &[&str] = &[
+    "zfs",
+    "zpool",
+    "exportfs",
+    "showmount",
+    "mkfs.ext4",
+    "wipefs",
+    "blkid",
+    "partprobe",
+    "reboot",
+    "chronyd",
+];
 const BIN: &[&str] = &[
     "sh",
     "bash",
@@ -43,10 +64,38 @@ const BIN: &[&str] = &[
     "nproc",
     "find",
     "tee",
+    "pv",
+    "ssh",
+    "mv",
+    "cp",
+    "ln",
+    "chmod",
+    "chown",
+    "touch",
+    "readlink",
+    "setfattr",
+    "getfattr",
+    "du",
+    "df",
+    "findmnt",
+    "mountpoint",
+    "chronyc",
+    "timedatectl",
+    "hostnamectl",
+    "journalctl",
+    "tail",
+    "getfacl",
+    "setfacl",
+    "which",
+    "basename",
+    "dirname",
+    "cmp",
+    "mktemp",
 ];
 const BUILTINS: &[&str] = &[
     "cd", "export", "set", "unset", "exit", "true", "false", ":", "echo", "printf", "test", "[", "command",
-    "exec", "eval", "trap", "umask", "type",
+    "exec", "eval", "trap", "umask", "type", "read", "wait", "kill", "break", "continue", "shift", "pwd",
+    "return",
 ];
 
 /// Where a command is found, as `command -v` says it.
@@ -55,7 +104,10 @@ pub(super) fn find(shell: &Shell, name: &str) -> Option<String> {
         return Some(name.to_owned());
     }
     if let Some((directory, program)) = name.rsplit_once('/') {
-        return holds(directory, program).then(|| name.to_owned());
+        return (holds(directory, program) && shell.machine.has_program(program)).then(|| name.to_owned());
+    }
+    if !shell.machine.has_program(name) {
+        return None;
     }
     let path = shell.variable("PATH").unwrap_or_default();
     path.split(':').find(|directory| holds(directory, name)).map(|directory| format!("{directory}/{name}"))
@@ -82,6 +134,9 @@ pub(super) fn run(shell: &mut Shell, argv: &[String], io: &Io) -> i32 {
         return 127;
     }
     let program = name.rsplit('/').next().unwrap_or(name);
+    if let Some(status) = shell.builtin(program, words, io) {
+        return status;
+    }
     match program {
         "zfs" => zfs::run(shell, words, io),
         "zpool" => zpool::run(shell, words, io),
@@ -106,7 +161,14 @@ pub(super) fn run(shell: &mut Shell, argv: &[String], io: &Io) -> i32 {
             }
         }
         "eval" => shell.run_text(&words.join(" "), io),
-        "exit" => {
+        "echo" | "printf" => {
+            if !io.tells(&text::spoken(program, words)) {
+                // What a shell itself writes into a pipe that nobody reads ends the shell.
+                process::break_pipe();
+            }
+            0
+        }
+        "exit" | "return" => {
             let status = words.first().and_then(|word| word.parse().ok()).unwrap_or(shell.status);
             shell.exit(status)
         }
@@ -116,12 +178,21 @@ pub(super) fn run(shell: &mut Shell, argv: &[String], io: &Io) -> i32 {
             }
             0
         }
-        "true" | ":" | "set" | "trap" | "umask" | "unset" | "cd" | "sync" | "udevadm" => 0,
+        "true" | ":" | "set" | "trap" | "umask" | "unset" | "sync" | "udevadm" | "partprobe" => 0,
         "false" => 1,
-        _ => files::run(shell, program, words, io)
-            .or_else(|| text::run(program, words, io))
-            .or_else(|| system::run(shell, program, words, io))
-            .unwrap_or(0),
+        _ => {
+            let status = files::run(shell, program, words, io)
+                .or_else(|| names::run(shell, program, words, io))
+                .or_else(|| transfer::run(shell, program, words, io))
+                .or_else(|| ssh::run(shell, program, words, io))
+                .or_else(|| rsync::run(shell, program, words, io))
+                .or_else(|| disks::run(shell, program, words, io))
+                .or_else(|| services::run(shell, program, words, io))
+                .or_else(|| exports::run(shell, program, words, io))
+                .or_else(|| text::run(program, words, io))
+                .or_else(|| system::run(shell, program, words, io));
+            status.unwrap_or(0)
+        }
     }
 }
 

@@ -4,18 +4,6 @@ use super::Io;
 
 pub(super) fn run(program: &str, words: &[String], io: &Io) -> Option<i32> {
     Some(match program {
-        "echo" => {
-            let (newline, words) = match words.split_first() {
-                Some((first, rest)) if first == "-n" => ("", rest),
-                _ => ("\n", words),
-            };
-            io.say(words.join(" ") + newline);
-            0
-        }
-        "printf" => {
-            io.say(printf(words));
-            0
-        }
         "head" => head(words, io),
         "wc" => {
             let bytes = io.read_all();
@@ -31,6 +19,17 @@ pub(super) fn run(program: &str, words: &[String], io: &Io) -> Option<i32> {
         }
         _ => return None,
     })
+}
+
+/// What `echo` and `printf` say.
+pub(super) fn spoken(program: &str, words: &[String]) -> String {
+    if program == "printf" {
+        return printf(words);
+    }
+    match words.split_first() {
+        Some((first, rest)) if first == "-n" => rest.join(" "),
+        _ => words.join(" ") + "\n",
+    }
 }
 
 fn filter(program: &str, words: &[String], text: &str) -> String {

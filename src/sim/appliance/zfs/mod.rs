@@ -102,11 +102,29 @@ pub(crate) fn run(shell: &Shell, words: &[String], io: &Io) -> i32 {
         "mount" => keys::mount(&mut state, words),
         "unmount" | "umount" => keys::unmount(&mut state, words),
         "unload-key" => keys::unload(&mut state, words),
-        "allow" | "unallow" | "share" | "unshare" => Reply::default(),
+        "share" | "unshare" => share(&mut state, verb == "share", words),
+        "allow" | "unallow" => Reply::default(),
         other => Reply::fails(2, format!("unrecognized command '{other}'\nusage: zfs command args ...")),
     };
     drop(state);
     reply.tell(io)
+}
+
+/// `zfs share|unshare -a|NAME`
+fn share(state: &mut super::model::State, shares: bool, words: &[String]) -> Reply {
+    let mut reply = Reply::default();
+    let names: Vec<String> = if words.iter().any(|word| word == "-a") {
+        state.datasets.keys().cloned().collect()
+    } else {
+        words.iter().filter(|word| !word.starts_with('-') && *word != "nfs").cloned().collect()
+    };
+    for name in names {
+        match state.datasets.get_mut(&name) {
+            Some(dataset) => dataset.unshared = !shares,
+            None => reply.complain(format!("cannot open '{name}': dataset does not exist")),
+        }
+    }
+    reply
 }
 
 /// A key from standard input; read before anything is locked.

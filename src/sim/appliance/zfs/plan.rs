@@ -59,8 +59,9 @@ impl Package {
             Some(Name {
                 path: path.clone(),
                 number: *number,
-                directory: object.is_directory,
+                kind: object.kind.clone(),
                 length: object.length,
+                meta: object.meta.clone(),
             })
         };
         self.tree.names.iter().filter_map(name).collect()

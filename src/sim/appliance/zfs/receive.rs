@@ -325,9 +325,7 @@ impl Receiver<'_> {
     fn place(tree: &mut Tree, names: &[Name]) {
         let keep = names.iter().map(|name| (name.path.clone(), name.number)).collect();
         tree.keep_only(&keep);
-        for name in names {
-            tree.place(&name.path, name.number, name.directory, name.length);
-        }
+        names.iter().for_each(|name| tree.place(name));
     }
 
     fn commit(&self, state: &mut State, work: Work, io: &Io) {
