@@ -33,6 +33,25 @@ pub fn list(names: &[DatasetName], depth: Depth) -> Command {
     Command::reads(Tool::Zfs, options, format!("list {}", a_few(names))).on(names)
 }
 
+/// The host's clock, in seconds.
+pub fn clock() -> Command {
+    Command::reads(Tool::Date, &["+%s"], "read the clock")
+}
+
+/// When the snapshots of each dataset of a tree last changed.
+pub fn signs(root: &DatasetName) -> Command {
+    const WANTED: &str = "name,guid,snapshots_changed";
+    let options = ["list", "-Hp", "-r", "-t", "filesystem,volume", "-o", WANTED];
+    Command::reads(Tool::Zfs, &options, format!("look whether {root} has changed")).on([root])
+}
+
+/// What changes about a dataset when something below it does.
+pub fn weight(root: &DatasetName) -> Command {
+    const WANTED: &str = "name,guid,used,usedbychildren,referenced,logicalused,written,receive_resume_token";
+    let options = ["list", "-Hp", "-d", "0", "-t", "filesystem,volume", "-o", WANTED];
+    Command::reads(Tool::Zfs, &options, format!("look whether {root} has changed")).on([root])
+}
+
 /// A table of these snapshots with [`COLUMNS`].
 pub fn list_snapshots(names: &[SnapshotName]) -> Command {
     let options = ["list", "-Hp", "-t", "snapshot", "-o", COLUMNS];
