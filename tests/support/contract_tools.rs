@@ -39,7 +39,7 @@ pub fn a_pool_is_not_made_of_what_is_missing_or_in_use(ground: &impl Ground) {
     let missing = "/dev/disk/by-id/scsi-nosuch";
     fails(ground, &format!("zpool create zxnone {missing}"), 1, &format!("cannot resolve path '{missing}'"));
     let used = "p=$(lsblk -n -r -p -o PKNAME,FSTYPE | grep zfs_member | head -n 1 | cut -d' ' -f1)";
-    fails(ground, &format!("{used}; zpool create zxnone \"$p\""), 1, "is part of active pool");
+    fails(ground, &format!("{used}; zpool create zxnone \"/dev/${p#/dev/}\""), 1, "is part of active pool");
     fails(ground, "zpool list zxnone", 1, "no such pool");
     holds(ground, "zpool status \"${n%%/*}\" | grep -q 'errors: No known data errors'");
 }
@@ -104,7 +104,7 @@ pub fn rsync_copies_with_all_that_belongs_to_it(ground: &impl Ground) {
         ground,
         &format!(
             "cd \"$d\" && {rsync} -n from/ to/ > said && grep -q '(DRY RUN)' said && [ ! -e to ] && {rsync} from/ to/ > said && \
-             grep -q 'Number of files: 6 (reg: 3, dir: 2, link: 1)' said && grep -q 'Number of created files: 6' said && \
+             grep -q 'Number of files: 6 (reg: 3, dir: 2, link: 1)' said && grep -q 'Number of created files: 6' said && grep -q 'Number of regular files transferred: 2' said && \
              [ \"$(stat -c '%a %u %g %h %Y' to/one)\" = '600 1234 5678 2 1767323045' ] && [ \"$(readlink to/link)\" = one ]"
         ),
     );

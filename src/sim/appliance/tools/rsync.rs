@@ -126,16 +126,7 @@ fn carry(
     for change in &wanted.changes {
         figures.note(&sender.entry(change.number), change, options, io);
     }
-    for gone in &wanted.deleted {
-        figures.deleted += 1;
-        if options.verbose || options.itemize {
-            io.say(if options.itemize {
-                format!("*deleting   {gone}\n")
-            } else {
-                format!("deleting {gone}\n")
-            });
-        }
-    }
+    figures.note_deleted(&wanted.deleted, options, io);
     figures.count(&sender.list());
     for change in &wanted.changes {
         let entry = sender.entry(change.number);

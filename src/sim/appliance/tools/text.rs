@@ -172,9 +172,14 @@ fn head(words: &[String], io: &Io) -> i32 {
         }
         return 0;
     }
-    let text = String::from_utf8_lossy(&io.read_all()).into_owned();
-    for line in text.lines().take(value("-n").unwrap_or(10)) {
-        io.say(format!("{line}\n"));
+    for _ in 0..value("-n").unwrap_or(10) {
+        match io.read_line() {
+            (line, true) => io.say(line + "\n"),
+            (line, false) => {
+                io.say(line);
+                break;
+            }
+        }
     }
     0
 }

@@ -29,7 +29,7 @@ pub(super) struct Change {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Wanted {
     pub(super) changes: Vec<Change>,
-    pub(super) deleted: Vec<String>,
+    pub(super) deleted: Vec<(String, Kind)>,
 }
 
 /// The end that gets the files.
@@ -189,12 +189,13 @@ pub(super) fn wanted(
         let extra =
             there.keys().filter(|path| !path.is_empty() && !kept.contains(*path) && !plan.leaves_out(path));
         let extra = extra.filter(|path| root.as_ref().is_none_or(|root| path.starts_with(root.as_str())));
-        let extra: Vec<String> = extra.rev().map(|path| (*path).to_owned()).collect();
-        for path in &extra {
-            if !plan.dry_run {
-                let full = format!("{to}/{path}");
-                let _ = state.change(&full, |tree, path, _, _| Ok(tree.remove(path)));
-            }
+        let extra: Vec<(String, Kind)> = extra
+            .rev()
+            .filter_map(|path| Some(((*path).to_owned(), there.get(path)?.kind.clone())))
+            .collect();
+        for (path, _) in extra.iter().filter(|_| !plan.dry_run) {
+            let full = format!("{to}/{path}");
+            let _ = state.change(&full, |tree, path, _, _| Ok(tree.remove(path)));
         }
         answer.deleted = extra;
     }
@@ -209,7 +210,7 @@ pub(super) fn keep(
     entry: &Entry,
     linked: &mut Linked,
 ) -> Result<(), Failure> {
-    let mut entry = entry.clone();
+    let (mut entry, to) = (entry.clone(), to.trim_end_matches('/'));
     let usual = Meta::new(if entry.kind == Kind::Directory { 0o755 } else { 0o644 });
     entry.meta = Meta {
         mode: if plan.perms { entry.meta.mode } else { usual.mode },

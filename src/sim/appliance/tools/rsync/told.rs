@@ -1,5 +1,7 @@
 //! What `rsync` says of a transfer, in the words of 3.2.
 
+use std::collections::BTreeSet;
+
 use super::super::Io;
 use super::super::carry::Entry;
 use super::options::Options;
@@ -11,16 +13,18 @@ use crate::sim::appliance::model::object::Kind;
 pub(super) struct Figures {
     files: [u64; 3],
     created: [u64; 3],
-    pub(super) deleted: u64,
+    deleted: [u64; 3],
     transferred: u64,
     size: u64,
     transferred_size: u64,
     pub(super) sent: u64,
     pub(super) received: u64,
+    /// Files with several names that were counted under one of them.
+    linked: BTreeSet<u64>,
 }
 
-fn kind(entry: &Entry) -> usize {
-    match entry.kind {
+fn sort(kind: &Kind) -> usize {
+    match kind {
         Kind::File => 0,
         Kind::Directory => 1,
         Kind::Link(_) => 2,
@@ -56,7 +60,7 @@ impl Figures {
     /// Takes the list into account.
     pub(super) fn count(&mut self, list: &[Entry]) {
         for entry in list {
-            self.files[kind(entry)] += 1;
+            self.files[sort(&entry.kind)] += 1;
             // Of a file with several names each counts, as for rsync.
             self.size += if entry.kind == Kind::Directory { 0 } else { entry.length };
         }
@@ -66,8 +70,9 @@ impl Figures {
 
     /// Takes one change into account, and says it if it is to be said.
     pub(super) fn note(&mut self, entry: &Entry, change: &Change, options: &Options, io: &Io) {
-        self.created[kind(entry)] += u64::from(change.is_new);
-        if entry.kind == Kind::File && change.content {
+        self.created[sort(&entry.kind)] += u64::from(change.is_new);
+        let again = options.plan.hard_links && entry.links > 1 && !self.linked.insert(entry.number);
+        if entry.kind == Kind::File && change.content && !again {
             self.transferred += 1;
             self.transferred_size += entry.length;
         }
@@ -78,7 +83,7 @@ impl Figures {
             (Kind::File, path) => path.to_owned(),
         };
         if options.itemize {
-            let sort = ["f", "d", "L"][kind(entry)];
+            let letter = ["f", "d", "L"][sort(&entry.kind)];
             let first = match (change.content, entry.kind == Kind::File) {
                 (true, true) => ">",
                 (true, false) => "c",
@@ -88,17 +93,32 @@ impl Figures {
                 "+++++++++".to_owned()
             } else {
                 let mark = |set: bool, letter: &str| if set { letter.to_owned() } else { ".".to_owned() };
+                let content = change.content && entry.kind == Kind::File;
                 format!(
-                    ".{}{}{}{}....",
-                    mark(change.content && entry.kind == Kind::File, "s"),
+                    "{}{}{}{}{}....",
+                    mark(content && options.plan.checksum, "c"),
+                    mark(content && !options.plan.checksum, "s"),
                     mark(change.times, "t"),
                     mark(change.perms, "p"),
                     mark(change.owner, "o")
                 )
             };
-            io.say(format!("{first}{sort}{letters} {shown}\n"));
+            io.say(format!("{first}{letter}{letters} {shown}\n"));
         } else if options.verbose {
             io.say(format!("{shown}\n"));
+        }
+    }
+
+    /// What was, or would be, deleted.
+    pub(super) fn note_deleted(&mut self, gone: &[(String, Kind)], options: &Options, io: &Io) {
+        for (path, kind) in gone {
+            self.deleted[sort(kind)] += 1;
+            let slash = if *kind == Kind::Directory { "/" } else { "" };
+            if options.itemize {
+                io.say(format!("*deleting   {path}{slash}\n"));
+            } else if options.verbose {
+                io.say(format!("deleting {path}{slash}\n"));
+            }
         }
     }
 
@@ -121,7 +141,7 @@ impl Figures {
                  transfer time: 0.000 seconds\nTotal bytes sent: {}\nTotal bytes received: {}\n",
                 sorts(self.files),
                 sorts(self.created),
-                grouped(self.deleted),
+                sorts(self.deleted),
                 grouped(self.transferred),
                 grouped(self.size),
                 grouped(self.transferred_size),

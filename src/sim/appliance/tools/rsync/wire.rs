@@ -136,7 +136,11 @@ impl<'a> Remote<'a> {
 
     fn say(&mut self, tag: u8, message: &impl Serialize) -> Result<(), Failure> {
         let written = self.input.as_mut().map(|input| write(input, tag, message));
-        if matches!(written, Some(Ok(()))) { Ok(()) } else { Err(self.lost()) }
+        if matches!(written, Some(Ok(()))) {
+            return Ok(());
+        }
+        // It may have said why before it left.
+        self.hear().and_then(|_| Err(self.lost()))
     }
 
     fn hear(&mut self) -> Result<(u8, Vec<u8>), Failure> {
@@ -207,7 +211,7 @@ pub(super) fn pull(
     };
     let (list, contents): (Vec<Entry>, Vec<u64>) = list.into_iter().unzip();
     let wanted = wanted(&mut shell.machine.state(), to, &options.plan, &list, &contents)?;
-    figures.deleted = wanted.deleted.len() as u64;
+    figures.note_deleted(&wanted.deleted, options, io);
     for change in &wanted.changes {
         figures.note(&list[change.number], change, options, io);
     }
