@@ -17,7 +17,7 @@ use crate::domain::job::{Job, JobState};
 use crate::domain::location::{HostKeysRef, HostRef, IdentityRef, Location};
 use crate::domain::retention::Retention;
 use crate::domain::size::format_bytes;
-use crate::domain::transport::Transport;
+use crate::domain::transport::{Dial, Transport};
 use crate::sim::appliance::{Appliance, ApplianceOptions, POOL_SIZE, login_key};
 
 /// Show Zerfaux at work between two simulated storage appliances, until Ctrl-C. Nothing real is touched.
@@ -74,7 +74,11 @@ impl Demo {
             keep_destination: Retention { last: 12, ..Retention::default() },
             bandwidth_limit: None,
             transport: Transport::Auto,
-            replication_address: None,
+            // Loopback would mean the dialling site itself; here both are on it.
+            replication_address: Some(Dial {
+                host: there.address().ip().to_string(),
+                port: there.address().port(),
+            }),
             on_conflict: OnConflict::Stop,
         };
         app.schedule_replication("demo", &input, Duration::from_secs(self.every)).await?;
@@ -122,7 +126,7 @@ impl Demo {
         output::line(format_args!("Site A  {}  {SOURCE}: a small company at work", addresses[0]));
         output::line(format_args!("Site B  {}  {DESTINATION}: its replica", addresses[1]));
         output::line(format_args!(
-            "Replicated every {} seconds, over SSH, snapshot by snapshot.",
+            "Replicated every {} seconds, straight from A to B over SSH, snapshot by snapshot.",
             self.every
         ));
     }

@@ -113,8 +113,10 @@ impl Options {
                 "--delete" | "--delete-after" | "--delete-during" | "--delete-before" | "--delete-delay" => {
                     plan.delete = true;
                 }
-                "--archive" => drop(plan.set('a')),
-                "--recursive" => drop(plan.set('r')),
+                "--archive" => {
+                    plan.set('a');
+                }
+                "--recursive" => plan.recursive = true,
                 "--dry-run" => plan.dry_run = true,
                 "--checksum" => plan.checksum = true,
                 "--hard-links" => plan.hard_links = true,
@@ -168,7 +170,11 @@ impl Plan {
     /// A letter without a value; false if it is not known.
     fn set(&mut self, letter: char) -> bool {
         match letter {
-            'a' => "rlptgoD".chars().for_each(|one| drop(self.set(one))),
+            'a' => {
+                for one in "rlptgoD".chars() {
+                    self.set(one);
+                }
+            }
             'r' => self.recursive = true,
             'l' => self.links = true,
             'p' => self.perms = true,
