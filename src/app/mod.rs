@@ -15,6 +15,7 @@ pub mod job_notices;
 pub mod jobs;
 pub mod replications;
 pub mod requests;
+pub mod rights;
 pub mod schedules;
 pub mod secrets;
 pub mod sessions;

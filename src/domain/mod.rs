@@ -21,6 +21,7 @@ pub mod moref;
 pub mod names;
 pub mod nearest;
 pub mod networks;
+pub mod privileges;
 pub mod rate;
 pub mod retention;
 pub mod settings;
