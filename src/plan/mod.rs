@@ -2,8 +2,9 @@
 
 pub mod capacity;
 pub mod conflict;
-pub mod preparation;
+pub mod disk;
 pub mod health;
+pub mod preparation;
 pub mod replication;
 pub mod retention;
 pub mod rpo;
