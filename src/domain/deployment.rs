@@ -156,7 +156,12 @@ impl Deployment {
 
     /// The datastore's name on the hosts.
     pub fn datastore_name(&self) -> String {
-        let name: String = format!("nfs-{}", self.vm_name).chars().take(DATASTORE_NAME).collect();
+        Self::datastore_name_for(&self.vm_name)
+    }
+
+    /// The same for a virtual machine of this name.
+    pub fn datastore_name_for(vm_name: &str) -> String {
+        let name: String = format!("nfs-{vm_name}").chars().take(DATASTORE_NAME).collect();
         name.trim_end().to_owned()
     }
 }

@@ -45,6 +45,12 @@ impl RegisterDatastore {
     }
 }
 
+fn before(intent: &Value) -> Result<Vec<String>, Failure> {
+    Intent::deserialize(intent)
+        .map(|intent| intent.before)
+        .map_err(|error| Failure::permanent(format!("The recorded hosts could not be read: {error}.")))
+}
+
 fn wanted(cx: &StepContext, input: &Deployment) -> Result<NasMount, Failure> {
     let connected: Connected = cx.need("ssh_connect")?;
     Ok(nfs3(&connected.address.to_string(), &input.nfs_path(), &input.datastore_name()))
@@ -76,8 +82,9 @@ impl Step for RegisterDatastore {
         recorded(Intent { before })
     }
 
-    async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
+    async fn run(&self, cx: &StepContext, intent: &Value) -> Result<Value, Failure> {
         let input: Deployment = cx.input()?;
+        let before = before(intent)?;
         if input.datastore_hosts.is_empty() {
             return result(cx, &input, Vec::new());
         }
@@ -90,6 +97,12 @@ impl Step for RegisterDatastore {
                     continue;
                 }
                 let mounted = match mount(&client, &host.moref, &wanted).await {
+                    // By an earlier attempt of this very step.
+                    Ok(Mounted::AlreadyThere { datastore })
+                        if !before.iter().any(|id| id == host.moref.id()) =>
+                    {
+                        Mounted::Done { datastore }
+                    }
                     Ok(mounted) => mounted,
                     Err(failure) if failure.kind == FailureKind::Cancelled => return Err(failure),
                     Err(failure) => {
@@ -142,8 +155,7 @@ impl Step for RegisterDatastore {
         if input.datastore_hosts.is_empty() {
             return Ok(());
         }
-        let Intent { before } = Intent::deserialize(intent)
-            .map_err(|error| Failure::permanent(format!("The recorded hosts could not be read: {error}.")))?;
+        let before = before(intent)?;
         let (client, wanted) = (self.client(&input).await?, wanted(cx, &input)?);
         for host in input.datastore_hosts.iter().filter(|host| !before.iter().any(|id| id == host.moref.id()))
         {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::Ground;
 use super::clone::Cloned;
 use super::guest::GuestNow;
-use super::wait_tools::LOOK;
+use super::wait_tools::pause_after;
 use crate::domain::deployment::Deployment;
 use crate::domain::job::{Failure, Level};
 use crate::engine::{Step, StepContext, UndoKind};
@@ -63,7 +63,7 @@ impl WaitIp {
         cloned: &Cloned,
     ) -> Result<IpAddr, Failure> {
         let client = self.0.vcenters.client(input.vcenter_id).await?;
-        let mut waited = Duration::ZERO;
+        let (mut waited, mut looks) = (Duration::ZERO, 0);
         loop {
             let guest = GuestNow::read(&client, &cloned.vm_moref).await?;
             if let Some(address) = guest.usable(cloned.mac.as_deref()) {
@@ -83,8 +83,9 @@ impl WaitIp {
                 .advise(format!("Check the DHCP server on {place}, then retry; or use a static IP.")));
             }
             cx.progress(waited.as_secs_f64() / PATIENCE.as_secs_f64());
-            cx.pause(LOOK).await?;
-            waited += LOOK;
+            let pause = pause_after(looks);
+            cx.pause(pause).await?;
+            (waited, looks) = (waited + pause, looks + 1);
         }
     }
 }

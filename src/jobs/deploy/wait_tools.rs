@@ -23,8 +23,11 @@ use crate::vsphere::verbs::CustomizationOutcome;
 const PATIENCE: Duration = Duration::from_secs(300);
 /// How long the end of the customisation is waited for once the tools run. Not every server tells it.
 const CUSTOMISING: Duration = Duration::from_secs(120);
-/// How often it is looked.
-pub(super) const LOOK: Duration = Duration::from_secs(5);
+/// The pause after so many looks: short at first, because what takes seconds is the rule in a small place.
+pub(super) fn pause_after(looks: u32) -> Duration {
+    const LONGEST: Duration = Duration::from_secs(5);
+    Duration::from_millis(100).saturating_mul(1 << looks.min(6)).min(LONGEST)
+}
 
 pub(super) struct WaitTools(pub(super) Arc<Ground>);
 
@@ -52,7 +55,7 @@ impl Step for WaitTools {
     async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
         let (input, cloned): (Deployment, Cloned) = (cx.input()?, cx.need("clone")?);
         let client = self.0.vcenters.client(input.vcenter_id).await?;
-        let mut waited = Duration::ZERO;
+        let (mut waited, mut looks) = (Duration::ZERO, 0);
         loop {
             customised_well(cx, &client, &input, &cloned).await?;
             if GuestNow::read(&client, &cloned.vm_moref).await?.tools_run {
@@ -76,11 +79,12 @@ impl Step for WaitTools {
                          installed in the template."));
             }
             cx.progress(0.9 * waited.as_secs_f64() / PATIENCE.as_secs_f64());
-            cx.pause(LOOK).await?;
-            waited += LOOK;
+            let pause = pause_after(looks);
+            cx.pause(pause).await?;
+            (waited, looks) = (waited + pause, looks + 1);
         }
         cx.info("VMware Tools run.");
-        let mut waited = Duration::ZERO;
+        let (mut waited, mut looks) = (Duration::ZERO, 0);
         while !customised_well(cx, &client, &input, &cloned).await? {
             if waited >= CUSTOMISING {
                 cx.info(
@@ -88,8 +92,9 @@ impl Step for WaitTools {
                 );
                 break;
             }
-            cx.pause(LOOK).await?;
-            waited += LOOK;
+            let pause = pause_after(looks);
+            cx.pause(pause).await?;
+            (waited, looks) = (waited + pause, looks + 1);
         }
         recorded(Waited { tools: true })
     }
