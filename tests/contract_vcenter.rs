@@ -29,10 +29,14 @@ mod inventory;
 mod living;
 #[path = "contract_vcenter/machines.rs"]
 mod machines;
+#[path = "contract_vcenter/making.rs"]
+mod making;
 #[path = "contract_vcenter/served.rs"]
 mod served;
 #[path = "contract_vcenter/sessions.rs"]
 mod sessions;
+#[path = "contract_vcenter/single_host.rs"]
+mod single_host;
 #[path = "contract_vcenter/storage.rs"]
 mod storage;
 #[path = "support/vcenter/mod.rs"]
@@ -74,6 +78,9 @@ cases! {
         a_nic_moves_between_kinds_of_networks, snapshots_come_and_go,
         a_template_is_made_and_unmade, a_machine_is_unregistered_and_destroyed,
         a_task_is_picked_up_by_its_reference, options_are_set;
+    making: a_machine_is_made_around_a_disk_that_is_there_and_destroyed_without_it,
+        firmware_and_remarks_are_changed, a_guest_is_brought_to_rest_and_what_was_left_is_found,
+        an_export_on_two_hosts_is_one_datastore_until_both_let_it_go;
     storage: an_export_is_mounted_on_every_host_and_unmounted, a_datastore_is_browsed,
         folders_are_made_once;
     living: a_synchronisation_reads_everything_and_marks_what_left,

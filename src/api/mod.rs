@@ -23,6 +23,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json, Router, middleware};
 use utoipa::openapi::SecurityRequirement;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaFormat, SchemaType, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, Ref, RefOr, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
@@ -172,6 +173,13 @@ fn complete(api: &mut OpenApi) {
             ("DELETE", &mut item.delete),
         ] {
             let Some(operation) = operation else { continue };
+            for parameter in operation.parameters.iter_mut().flatten() {
+                if let RefOr::T(parameter) = parameter
+                    && parameter.name == "id"
+                {
+                    parameter.schema = Some(uuid_schema());
+                }
+            }
             operation.responses.responses.entry("default".to_owned()).or_insert(RefOr::T(error.clone()));
             if let Some(Need::Role(role) | Need::Confirmed(role)) = need(method, path) {
                 operation.security = Some(vec![SecurityRequirement::new("token", Vec::<String>::new())]);
@@ -181,6 +189,16 @@ fn complete(api: &mut OpenApi) {
             }
         }
     }
+}
+
+/// Every id in an address is one.
+fn uuid_schema() -> RefOr<Schema> {
+    let text = SchemaType::new(Type::String);
+    ObjectBuilder::new()
+        .schema_type(text)
+        .format(Some(SchemaFormat::Custom("uuid".to_owned())))
+        .build()
+        .into()
 }
 
 const ABOUT: &str = "\

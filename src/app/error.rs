@@ -111,7 +111,8 @@ impl AppError {
             Self::Conflict(_) | Self::Unproved { .. } => 409,
             Self::TooMany { .. } => 429,
             Self::Failed(failure) if failure.kind == FailureKind::Refused => 409,
-            Self::Failed(_) => 502,
+            // What failed is another system, and this one is well: RFC 4918, 11.4.
+            Self::Failed(_) => 424,
             Self::Store { .. } => 503,
         }
     }

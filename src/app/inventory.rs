@@ -11,8 +11,8 @@ use crate::domain::moref::{ManagedRef, VmRef};
 pub use crate::domain::hardware::{Disk, Hardware, Nic, PowerState};
 
 pub use crate::domain::inventory::{
-    Datastore, DiskPlace, Drift, Known, Network, NfsExport, Page, Place, PlaceKind, Vm, VmFilter, VmLine,
-    VmSort,
+    Datastore, DiskPlace, Drift, Known, Network, NfsExport, OnAppliance, Page, Place, PlaceKind, Vm,
+    VmFilter, VmLine, VmSort,
 };
 
 /// The most lines on one page.

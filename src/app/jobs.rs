@@ -117,6 +117,14 @@ impl App {
         Ok(self.store.job_counts().await?)
     }
 
+    /// How many jobs are at work. Every page shows it.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn working_jobs(&self) -> Result<u64, AppError> {
+        Ok(self.store.count_jobs_in(&[JobState::Running, JobState::Cancelling]).await?)
+    }
+
     /// The steps of a kind of job, in their order; none for a kind that this version does not know.
     pub fn phases(&self, kind: &str) -> Vec<Phase> {
         let phases = self.engine.phases(kind).into_iter();

@@ -9,8 +9,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::hardware::{Firmware, Hardware, PowerState};
-use super::ids::VcenterId;
+use super::ids::{TargetId, VcenterId};
 use super::moref::{DatastoreRef, EsxiRef, ManagedRef, VmRef};
+use super::names::DatasetName;
 
 /// The sorts of places in an inventory: what is neither datastore, network, nor virtual machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -348,6 +349,20 @@ pub struct DiskPlace {
     pub datastore_name: Option<String>,
     /// The export that the datastore mounts, if it is one.
     pub nfs: Option<NfsExport>,
+    /// The appliance that exports it, if it is one that we know.
+    pub appliance: Option<OnAppliance>,
+}
+
+/// Where an export comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OnAppliance {
+    /// The appliance: its address for NFS is the host that is mounted.
+    pub target: TargetId,
+    /// Its name.
+    pub name: String,
+    /// The dataset that is mounted at the exported path by default. None if the path does not lie below the appliance's
+    /// pool, or is no name of a dataset. A mountpoint set by hand is for the appliance to say.
+    pub dataset: Option<DatasetName>,
 }
 
 /// How a virtual machine's disks lie with regard to the one datastore that they should all be on.

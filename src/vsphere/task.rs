@@ -67,11 +67,13 @@ impl Client {
                     tracing::debug!(%task, %error, "lost sight of a task; looking for it again");
                     tokio::time::sleep(pause.min(LONGEST_PAUSE)).await;
                 }
-                outcome => return outcome,
+                Err(error) => return Err(error),
+                Ok(outcome) => return outcome,
             }
         }
     }
 
+    /// The outcome of the task; or why it is not known.
     async fn watch(
         &self,
         task: &TaskRef,
@@ -80,11 +82,11 @@ impl Client {
         asked_to_stop: &mut bool,
         losses: &mut u32,
         progress: &mut (impl FnMut(TaskProgress) + Send),
-    ) -> Result<Option<Node>, VsphereError> {
+    ) -> Result<Result<Option<Node>, VsphereError>, VsphereError> {
         let sets = [PropertySet { kind: "Task", paths: PATHS.to_vec() }];
         let scope = Scope::Objects(vec![task.into()]);
         let mut stream = match UpdateStream::open(self, &sets, &scope).await {
-            Err(error) if is_missing(&error, task) => return Err(self.task_lost(attempted)),
+            Err(error) if is_missing(&error, task) => return Ok(Err(self.task_lost(attempted))),
             other => other?,
         };
         let mut seen = Seen::default();
@@ -99,13 +101,13 @@ impl Client {
                 updates = stream.next(WAIT) => updates,
             };
             let updates = match updates {
-                Err(error) if is_missing(&error, task) => return Err(self.task_lost(attempted)),
+                Err(error) if is_missing(&error, task) => return Ok(Err(self.task_lost(attempted))),
                 other => other?,
             };
             *losses = 0;
             for object in updates.objects {
                 if object.change == super::property::Change::Left {
-                    return Err(self.task_lost(attempted));
+                    return Ok(Err(self.task_lost(attempted)));
                 }
                 for (path, value) in object.properties {
                     match path.as_str() {
@@ -121,11 +123,12 @@ impl Client {
                 "success" => {
                     progress(TaskProgress { running: true, percent: Some(100) });
                     stream.close().await;
-                    return Ok(seen.result);
+                    return Ok(Ok(seen.result));
                 }
                 "error" => {
                     stream.close().await;
-                    return Err(self.task_failed(attempted, seen.error.as_ref(), *asked_to_stop));
+                    // Also one that may pass, such as a host that does not answer: this task is over.
+                    return Ok(Err(self.task_failed(attempted, seen.error.as_ref(), *asked_to_stop)));
                 }
                 state => progress(TaskProgress { running: state == "running", percent: seen.percent }),
             }

@@ -91,7 +91,7 @@ fn title(status: u16) -> &'static str {
         413 => "Too large",
         422 => "Not accepted",
         429 => "Too many attempts",
-        502 => "Did not work",
+        424 => "Did not work",
         503 => "Not available now",
         400..500 => "Not understood",
         _ => "Something went wrong",

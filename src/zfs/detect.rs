@@ -132,7 +132,7 @@ pub(super) async fn look(runner: &dyn Runner, host: &str) -> Result<Tools, ZfsEr
 }
 
 /// Reads what [`SCRIPT`] printed. A login script may have printed lines of its own before.
-fn read(text: &str) -> Option<Tools> {
+pub(super) fn read(text: &str) -> Option<Tools> {
     let value = |key: &str| {
         let found = |line: &&str| line.split_once('=').is_some_and(|(name, _)| name == key);
         text.lines()

@@ -147,7 +147,7 @@ impl Listing {
 /// Local values of our properties: object → property → value.
 type Owners = HashMap<String, HashMap<String, String>>;
 
-fn read_owners(text: &str) -> Result<Owners, Unreadable> {
+pub(super) fn read_owners(text: &str) -> Result<Owners, Unreadable> {
     let mut owners = Owners::new();
     for line in text.lines() {
         let [name, property, value] = columns(line)?;
@@ -232,7 +232,7 @@ pub(super) fn clones(value: &str) -> Vec<DatasetName> {
     given(value).unwrap_or_default().split(',').filter_map(|name| name.parse().ok()).collect()
 }
 
-fn read(text: &str, owners: &Owners, wanted: &[DatasetName], depth: Depth) -> Result<Listing, Unreadable> {
+pub(super) fn read(text: &str, owners: &Owners, wanted: &[DatasetName], depth: Depth) -> Result<Listing, Unreadable> {
     let wanted: BTreeSet<&str> = wanted.iter().map(DatasetName::as_str).collect();
     let mut found: BTreeMap<DatasetName, Dataset> = BTreeMap::new();
     let mut listing = Listing::default();

@@ -11,6 +11,7 @@ pub mod classify;
 pub mod command;
 pub mod complaint;
 pub mod error;
+pub mod fuzz;
 pub mod property;
 pub mod verbs;
 

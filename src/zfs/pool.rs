@@ -76,7 +76,7 @@ impl Zfs {
     }
 }
 
-fn read(pool: &str, facts: &str, told: &str) -> Result<PoolStatus, Unreadable> {
+pub(super) fn read(pool: &str, facts: &str, told: &str) -> Result<PoolStatus, Unreadable> {
     let facts: HashMap<&str, &str> = facts.lines().filter_map(|line| line.split_once('\t')).collect();
     let word = |key: &str| {
         facts.get(key).copied().ok_or_else(|| Unreadable::new(format!("no value for {key}"), pool))

@@ -3,10 +3,10 @@
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use zerfaux::domain::moref::{DatacenterRef, DatastoreRef, EsxiRef, FolderRef, VmRef};
+use zerfaux::domain::moref::{DatacenterRef, DatastoreRef, EsxiRef, VmRef};
 use zerfaux::vsphere::verbs::{
     Addressing, CustomizationOutcome, DeviceChange, LinuxCustomization, NicAddress, NicConnection, NicSpec,
-    Reconfigure, RegisterVm, RelocateVm, StaticIpv4,
+    NasMount, NfsVersion, Reconfigure, RegisterVm, RelocateVm, StaticIpv4,
 };
 use zerfaux::vsphere::{Client, PropertySet, Reason, Scope, VsphereError};
 
@@ -101,7 +101,7 @@ pub async fn a_nic_is_added_to_a_distributed_port_group_and_removed(server: &Ser
     assert_eq!(hardware(&client, &vm).await.nics.len(), before);
 }
 
-fn customization(address: Option<Ipv4Addr>) -> LinuxCustomization {
+pub fn customization(address: Option<Ipv4Addr>) -> LinuxCustomization {
     let addressing = match address {
         None => Addressing::Dhcp,
         Some(address) => Addressing::Static(StaticIpv4 {
@@ -192,21 +192,25 @@ pub async fn what_happened_to_a_machine_is_in_the_events(server: &Server) {
 pub async fn storage_is_moved_to_another_datastore(server: &Server) {
     let client = server.client().await;
     let vm = one_that_is_off(&client).await;
-    let found = client.properties(&vm, VmRef::KIND, &["datastore", "runtime.host"]).await.unwrap();
-    let before = found.get("datastore").unwrap().children()[0].reference().unwrap();
-    let host = found.get("runtime.host").unwrap().reference().unwrap();
-    let there = client.properties(host, EsxiRef::KIND, &["datastore"]).await.unwrap();
-    let other = there.get("datastore").unwrap().children().iter().filter_map(|one| one.reference());
-    let Some(other) = other.into_iter().find(|one| *one != before) else { panic!("one datastore only") };
-    let to = RelocateVm { datastore: Some(DatastoreRef::new(&*other.id)), ..RelocateVm::default() };
+    let found = client.properties(&vm, VmRef::KIND, &["runtime.host"]).await.unwrap();
+    let host = EsxiRef::new(found.get("runtime.host").unwrap().reference().unwrap().id);
+    let mount = NasMount {
+        remote_host: "10.9.8.7".to_owned(),
+        remote_path: "/tank/zerfaux/live/three".to_owned(),
+        name: "moved-to".to_owned(),
+        version: NfsVersion::V3,
+        read_only: false,
+    };
+    let other = client.create_nas_datastore(&host, &mount).await.unwrap().unwrap();
+    let to = RelocateVm { datastore: Some(other.clone()), ..RelocateVm::default() };
     done(&client, &client.relocate_vm(&vm, &to).await.unwrap()).await.unwrap();
     let now = client.properties(&vm, VmRef::KIND, &["datastore"]).await.unwrap();
     let now: Vec<_> =
         now.get("datastore").unwrap().children().iter().filter_map(|one| one.reference()).collect();
-    assert_eq!(now, [other.clone()]);
+    assert_eq!(now, [(&other).into()]);
     if server.can.disk_paths {
         let disk = hardware(&client, &vm).await.disks[0].clone();
-        assert_eq!(disk.datastore.unwrap().id(), other.id);
+        assert_eq!(disk.datastore, Some(other));
     }
 }
 
@@ -370,65 +374,4 @@ async fn faults_from_a_file_hit_what_they_name() {
     let error = done(&client, &client.power_off(&vm).await.unwrap()).await.unwrap_err();
     assert!(matches!(error.reason(), Some(Reason::HostUnreachable)), "{error:?}");
     done(&client, &client.power_off(&vm).await.unwrap()).await.unwrap();
-}
-
-// ---- a single ESXi host, both simulators
-
-async fn one_host_is_read_and_refuses_what_it_cannot(server: &Server) {
-    let client = server.client().await;
-    assert_eq!(client.about().kind, zerfaux::domain::vcenter::ApiKind::HostAgent);
-    let inventory = {
-        let scope = Scope::everything(&client, &zerfaux::vsphere::inventory::KINDS).await.unwrap();
-        let sets = zerfaux::vsphere::inventory::property_sets();
-        let items = client.retrieve_with(&sets, &scope, || zerfaux::vsphere::inventory::read).await.unwrap();
-        zerfaux::vsphere::inventory::assemble(items)
-    };
-    assert!(!inventory.vms.is_empty() && !inventory.datastores.is_empty(), "{} VMs", inventory.vms.len());
-    let vm = inventory.vms[0].object.clone();
-    let clone = zerfaux::vsphere::verbs::CloneVm {
-        source: vm.clone(),
-        name: "never".to_owned(),
-        folder: FolderRef::new("folder-1"),
-        pool: zerfaux::domain::moref::PoolRef::new("pool-1"),
-        datastore: None,
-        host: None,
-        config: None,
-        customization: None,
-        power_on: false,
-    };
-    let refused = [
-        ("clone", client.clone_vm(&clone).await.unwrap_err()),
-        ("customise guests", client.customize(&vm, &customization(None)).await.unwrap_err()),
-        ("move virtual machines", client.relocate_vm(&vm, &RelocateVm::default()).await.unwrap_err()),
-        ("have templates", client.mark_as_template(&vm).await.unwrap_err()),
-        ("have folders", client.create_folder(&FolderRef::new("folder-1"), "x").await.unwrap_err()),
-    ];
-    for (what, error) in refused {
-        assert!(matches!(error, VsphereError::NeedsVcenter { .. }), "{error:?}");
-        let said = error.to_string();
-        assert!(said.contains("is a single ESXi host, which cannot") && said.contains(what), "{said}");
-        assert!(error.advice().contains("Add the vCenter"), "{}", error.advice());
-    }
-    let sent: Vec<_> = client.exchanges().iter().map(|one| one.method).collect();
-    for method in ["CloneVM_Task", "CustomizeVM_Task", "RelocateVM_Task", "MarkAsTemplate", "CreateFolder"] {
-        assert!(!sent.contains(&method), "{method} was sent: {sent:?}");
-    }
-    // What a host can do, it does.
-    if inventory.vms[0].power == zerfaux::domain::hardware::PowerState::On {
-        done(&client, &client.power_off(&vm).await.unwrap()).await.unwrap();
-    }
-    let change = Reconfigure { cpus: Some(2), ..Reconfigure::default() };
-    done(&client, &client.reconfigure(&vm, &change).await.unwrap()).await.unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs `zerfaux sim vcenter`: tests/run"]
-async fn our_own_single_host_is_read_and_refuses_what_it_cannot() {
-    one_host_is_read_and_refuses_what_it_cannot(&Server::our_own(&["--esxi", "--vms", "5"])).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs vcsim: tests/run"]
-async fn vcsims_single_host_is_read_and_refuses_what_it_cannot() {
-    one_host_is_read_and_refuses_what_it_cannot(&Server::vcsim(&["-esx"])).await;
 }

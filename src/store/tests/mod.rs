@@ -6,6 +6,7 @@ mod jobs;
 mod migrating;
 mod nouns;
 mod opening;
+mod released;
 mod restoring;
 
 use jiff::Timestamp;

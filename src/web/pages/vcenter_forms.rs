@@ -257,7 +257,7 @@ pub(crate) async fn accept(
                     mend: None,
                 }),
             };
-            draw(&cx, StatusCode::BAD_GATEWAY, old.as_ref(), filled)
+            draw(&cx, StatusCode::FAILED_DEPENDENCY, old.as_ref(), filled)
         }
         Err(error) => Err(error.into()),
     }

@@ -185,7 +185,7 @@ pub(crate) async fn test(State(site): State<Site>, cx: Cx, Path(id): Path<Vcente
                 advice: failure.advice.unwrap_or_else(|| "Try again.".to_owned()),
                 mend: None,
             };
-            draw_one(&site, &cx, StatusCode::BAD_GATEWAY, &view, Some(trouble))
+            draw_one(&site, &cx, StatusCode::FAILED_DEPENDENCY, &view, Some(trouble))
         }
         Err(error) => Err(error.into()),
     }
