@@ -6,6 +6,8 @@
 
 #[path = "support/deployed.rs"]
 mod deployed;
+#[path = "deploy/failures.rs"]
+mod failures;
 #[path = "support/laws/mod.rs"]
 mod laws;
 

@@ -85,22 +85,60 @@ fn on_servers<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static)
     std::thread::spawn(move || runtime().block_on(task).unwrap()).join().unwrap()
 }
 
+/// What turns up in the machine when the vCenter adds a disk to the clone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Plug {
+    /// That disk, blank.
+    #[default]
+    Blank,
+    /// That disk, with a file system on it.
+    Used,
+    /// Nothing.
+    Nothing,
+    /// Another blank disk of the same size.
+    Another,
+}
+
+/// How a site differs from one in which everything goes well.
+#[derive(Debug, Clone, Default)]
+pub struct Differs {
+    pub plug: Plug,
+    /// Programs that the machine does not have.
+    pub missing: Vec<String>,
+    /// Pools that the machine brings along.
+    pub pools: Vec<String>,
+    /// Its user has another key.
+    pub other_key: bool,
+    /// Faults of the vCenter.
+    pub rules: Vec<zerfaux::sim::vcenter::Rule>,
+}
+
 #[derive(Default)]
-pub struct DeployWorld(Mutex<HashMap<PathBuf, Arc<Sites>>>);
+pub struct DeployWorld {
+    sites: Mutex<HashMap<PathBuf, Arc<Sites>>>,
+    pub differs: Differs,
+}
 
 impl DeployWorld {
+    pub fn that_differs(differs: Differs) -> Self {
+        Self { differs, ..Self::default() }
+    }
+
     pub async fn start(&self, place: &Path) -> Arc<DeployScene> {
         let key = KeyPair::generate().unwrap();
+        let differs = self.differs.clone();
+        let authorized = if differs.other_key { KeyPair::generate().unwrap() } else { key.clone() };
         let appliance = Appliance::start(ApplianceOptions {
-            pools: Vec::new(),
-            authorized_keys: Some(key.public_key()),
+            pools: differs.pools.iter().map(|name| (name.clone(), 1 << 30)).collect(),
+            authorized_keys: Some(authorized.public_key()),
             hostname: VM.to_owned(),
+            missing: differs.missing.clone(),
             ..ApplianceOptions::default()
         });
         let appliance = Arc::new(appliance.unwrap());
         let exports = SiteExports::new([]);
         exports.add(&appliance, ["127.0.0.1"]);
-        let options = Options { vms: 2, pace: PACE, exports: Arc::new(exports), ..Options::default() };
+        let options = Options { vms: 2, pace: PACE, exports: Arc::new(exports), rules: differs.rules, ..Options::default() };
         let vcenter = on_servers(async move { Vcenter::start(options).await.unwrap() });
         let login = login(vcenter.address().port(), vcenter.thumbprint());
         let port = appliance.address().port();
@@ -120,7 +158,7 @@ impl DeployWorld {
             tokio::select! { () = ended.cancelled() => {}, () = watch => {} }
         });
         let sites = Arc::new(Sites { appliance, vcenter, stop });
-        self.0.lock().unwrap().insert(place.to_owned(), Arc::clone(&sites));
+        self.sites.lock().unwrap().insert(place.to_owned(), Arc::clone(&sites));
         let store = Store::open_in_memory().unwrap();
         seed(&store, &known).await;
         Arc::new(DeployScene { place: place.to_owned(), known, store, sites: Some(sites) })
@@ -142,7 +180,7 @@ fn login_of(known: &Value) -> Login {
 }
 
 /// What hardware does by itself: a disk that the vCenter adds to the clone turns up in the machine.
-async fn plug_in(login: Login, folder: FolderRef, appliance: Arc<Appliance>) {
+async fn plug_in(login: Login, folder: FolderRef, appliance: Arc<Appliance>, plug: Plug) {
     let client = Client::connect(login).await.unwrap();
     let mut plugged = Vec::new();
     loop {
@@ -155,7 +193,12 @@ async fn plug_in(login: Login, folder: FolderRef, appliance: Arc<Appliance>) {
                 if let Some(uuid) = disk.uuid.as_deref().and_then(guest_uuid)
                     && !plugged.contains(&uuid)
                 {
-                    appliance.add_disk(&uuid, disk.capacity_bytes);
+                    match plug {
+                        Plug::Blank => drop(appliance.add_disk(&uuid, disk.capacity_bytes)),
+                        Plug::Used => drop(appliance.add_used_disk(&uuid, disk.capacity_bytes, "ext4", "data")),
+                        Plug::Another => drop(appliance.add_disk(&"6".repeat(32), disk.capacity_bytes)),
+                        Plug::Nothing => {}
+                    }
                     plugged.push(uuid);
                 }
             }
@@ -304,7 +347,7 @@ impl World for DeployWorld {
         Arc::new(DeployScene { place: place.to_owned(), known, store, sites: None })
     }
     async fn remove(&self, place: &Path) {
-        self.0.lock().unwrap().remove(place);
+        self.sites.lock().unwrap().remove(place);
     }
 }
 
