@@ -4,6 +4,7 @@
 //! `tests/http/` compares both with the table of access.
 
 pub mod audit;
+pub mod deployments;
 pub mod idempotency;
 pub mod inventory;
 pub mod inventory_items;
@@ -100,6 +101,8 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(templates::list, templates::create))
         .routes(routes!(templates::script))
         .routes(routes!(templates::one, templates::change, templates::delete))
+        .routes(routes!(deployments::plan))
+        .routes(routes!(deployments::deploy))
         .routes(routes!(vcenters::list, vcenters::create))
         .routes(routes!(vcenters::one, vcenters::change, vcenters::delete))
         .routes(routes!(vcenters::test))

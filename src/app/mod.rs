@@ -7,6 +7,8 @@ pub mod access;
 pub mod audit;
 pub mod backups;
 pub mod checks;
+pub mod deployment_form;
+pub mod deployments;
 pub mod error;
 mod fields;
 pub mod follow;

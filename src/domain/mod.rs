@@ -8,6 +8,8 @@ pub mod argv;
 pub mod audit;
 pub mod causes;
 pub mod dataset;
+pub mod deployment;
+pub mod disk;
 pub mod endpoint;
 pub mod exit;
 pub mod hardware;
