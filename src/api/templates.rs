@@ -72,7 +72,7 @@ pub struct ZfsTemplate {
 }
 
 impl From<TemplateView> for ZfsTemplate {
-    fn from(TemplateView { template: one, deployments }: TemplateView) -> Self {
+    fn from(TemplateView { template: one, deployments, .. }: TemplateView) -> Self {
         Self {
             id: one.id.to_string(),
             name: one.name,

@@ -18,6 +18,7 @@ pub mod schedules;
 pub mod secrets;
 pub mod sessions;
 pub mod setup;
+pub mod ssh_key_rotation;
 pub mod ssh_keys;
 pub mod target_form;
 pub mod target_health;

@@ -17,6 +17,7 @@ pub(super) mod job_list;
 pub(super) mod replicate;
 pub(super) mod settings;
 pub(super) mod setup;
+pub(super) mod ssh_key_rotation;
 pub(super) mod ssh_keys;
 mod stream;
 pub(super) mod template_forms;
