@@ -25,6 +25,8 @@ mod pages;
 mod routes;
 #[path = "http/service.rs"]
 mod service;
+#[path = "http/settings.rs"]
+mod settings;
 #[path = "http/site.rs"]
 mod site;
 #[path = "support/small_disk.rs"]
@@ -36,3 +38,5 @@ mod targets;
 mod templates;
 #[path = "http/together.rs"]
 mod together;
+#[path = "http/vcenters.rs"]
+mod vcenters;

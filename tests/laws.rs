@@ -20,6 +20,7 @@ use samples::{Directory, broken, files, pages};
 /// Kinds of the product whose worlds need more than files: the kind, and the file in which its world is.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("health_check", "tests/laws_targets.rs"),
+    ("deploy_zfs_target", "tests/support/deployed.rs"),
     ("replicate", "tests/lab/cases/laws.rs"),
     ("vcenter_sync", "tests/laws_vcenter.rs"),
 ];

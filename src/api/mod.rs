@@ -4,6 +4,7 @@
 //! `tests/http/` compares both with the table of access.
 
 pub mod audit;
+pub mod deployments;
 pub mod idempotency;
 pub mod inventory;
 pub mod inventory_items;
@@ -13,6 +14,7 @@ pub mod paging;
 pub mod problem;
 pub mod replications;
 pub mod sessions;
+pub mod settings;
 pub mod ssh_key_rotation;
 pub mod ssh_keys;
 pub mod target_facts;
@@ -86,6 +88,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(jobs::cancel))
         .routes(routes!(jobs::retry))
         .routes(routes!(jobs::cleanup))
+        .routes(routes!(jobs::acknowledge))
         .routes(routes!(ssh_keys::list, ssh_keys::create))
         .routes(routes!(ssh_keys::one, ssh_keys::delete))
         .routes(routes!(ssh_key_rotation::one, ssh_key_rotation::begin, ssh_key_rotation::cancel))
@@ -102,6 +105,8 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(templates::list, templates::create))
         .routes(routes!(templates::script))
         .routes(routes!(templates::one, templates::change, templates::delete))
+        .routes(routes!(deployments::plan))
+        .routes(routes!(deployments::deploy))
         .routes(routes!(vcenters::list, vcenters::create))
         .routes(routes!(vcenters::one, vcenters::change, vcenters::delete))
         .routes(routes!(vcenters::test))
@@ -122,6 +127,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(sessions::whoami))
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::end))
+        .routes(routes!(settings::show, settings::change))
         .routes(routes!(audit::list))
         .routes(routes!(audit::verify));
     OpenApiRouter::new().nest(BASE, nouns).routes(routes!(description))

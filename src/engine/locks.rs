@@ -31,6 +31,11 @@ impl LockName {
         Self(format!("vm:{instance_uuid}"))
     }
 
+    /// A virtual machine that is to be made under this name.
+    pub fn new_vm(vcenter: &VcenterId, name: &str) -> Self {
+        Self(format!("new-vm:{vcenter}/{}", name.to_lowercase()))
+    }
+
     /// The datastores mounted on an ESXi host, by the host's key in the inventory.
     pub fn host_mounts(host: &str) -> Self {
         Self(format!("host-mounts:{host}"))

@@ -1,6 +1,9 @@
 //! One file (or folder) per kind of job: its steps, what each does, how it is undone.
 
+pub mod datastore_mounts;
+pub mod deploy;
 pub mod health_check;
+pub mod history;
 pub mod hosts;
 pub mod inventory_watch;
 pub mod replicate;
@@ -24,7 +27,7 @@ use crate::engine::Definition;
 
 /// The names of all kinds of jobs. `tests/laws.rs` holds every one of them to the laws.
 pub fn kinds() -> Vec<&'static str> {
-    vec![health_check::KIND, replicate::KIND, vcenter_sync::KIND]
+    vec![deploy::KIND, health_check::KIND, replicate::KIND, vcenter_sync::KIND]
 }
 
 /// The definitions of all kinds of jobs.
@@ -34,6 +37,7 @@ pub fn definitions(
     targets: &targets::Targets,
 ) -> Vec<Definition> {
     vec![
+        deploy::definition(Arc::clone(hosts), vcenters.clone()),
         health_check::definition(targets.clone()),
         replicate::definition(Arc::clone(hosts)),
         vcenter_sync::definition(vcenters.clone()),

@@ -61,6 +61,7 @@ pub fn router(site: Site, api: &OpenApi) -> (Router, Vec<(String, String)>) {
         .post("/jobs/{id}/cancel", job::cancel)
         .post("/jobs/{id}/retry", job::retry)
         .post("/jobs/{id}/cleanup", job::cleanup)
+        .post("/jobs/{id}/acknowledge", job::acknowledge)
         .get("/audit", audit::page)
         .post("/audit/verify", audit::verify)
         .get("/audit/export", audit::export)
@@ -129,6 +130,8 @@ pub fn router(site: Site, api: &OpenApi) -> (Router, Vec<(String, String)>) {
         .post("/ssh-keys/{id}/rotation/switch", ssh_key_rotation::switch)
         .post("/ssh-keys/{id}/rotation/cancel", ssh_key_rotation::cancel)
         .get("/settings", settings::page)
+        .post("/settings/sessions", settings::sessions)
+        .post("/settings/history", settings::history)
         .post("/settings/recovery-key", settings::recovery_key)
         .get("/about", about::page)
         .get("/api/docs", docs::page);

@@ -220,6 +220,11 @@ pub(crate) async fn cleanup(State(site): State<Site>, cx: Cx, Path(id): Path<Job
     ask(&site, &cx, id, JobVerb::Cleanup, "What the job did will be taken back.").await
 }
 
+pub(crate) async fn acknowledge(State(site): State<Site>, cx: Cx, Path(id): Path<JobId>) -> Answer {
+    site.app.acknowledge_job(cx.who()?, id).await?;
+    Ok(done(&site, "/replication", "It no longer stands on the dashboard; the job itself stays in the list."))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

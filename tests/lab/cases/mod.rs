@@ -14,6 +14,7 @@ mod replicate_kinds;
 mod replicate_local;
 mod replicate_rights;
 mod the_lab;
+mod together;
 mod unsuited;
 mod witness;
 mod zfs_room;
