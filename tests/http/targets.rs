@@ -230,7 +230,7 @@ async fn a_changed_host_key_stops_everything_until_it_is_accepted() {
     );
     assert!(second.commands().is_empty(), "nothing was run on it");
     assert_eq!(ground.ask("GET", &path, None).await.json()["health_status"], "unreachable");
-    ground.ask("GET", &format!("{path}/datasets"), None).await.expect(409);
+    ground.ask("GET", &format!("{path}/datasets"), None).await.expect(424);
 
     let mut admin = ground.site.signed_in("admin").await;
     let page = format!("/appliances/{id}");
