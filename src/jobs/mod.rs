@@ -7,6 +7,7 @@ pub mod history;
 pub mod hosts;
 pub mod inventory_watch;
 pub mod replicate;
+pub mod ssh_key_install;
 pub mod streams;
 pub mod target_browse;
 pub mod target_watch;
