@@ -33,7 +33,12 @@ fn every_part_that_is_shown_is_linked_in_with_that_version() {
         let columns: Vec<&str> = line.split('\t').collect();
         assert_eq!(columns.len(), 3, "name, version, licence: {line}");
         let part = (columns[0].to_owned(), columns[1].to_owned());
-        assert!(locked.contains(&part), "{} {} is not in Cargo.lock: renew src/web/parts.tsv", part.0, part.1);
+        assert!(
+            locked.contains(&part),
+            "{} {} is not in Cargo.lock: renew src/web/parts.tsv",
+            part.0,
+            part.1
+        );
         shown += 1;
     }
     assert!(shown > 100, "{shown} parts");
