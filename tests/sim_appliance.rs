@@ -264,6 +264,8 @@ async fn the_command_line_starts_one_says_where_and_takes_faults() {
         "first",
         "--pool",
         "second",
+        "--disk",
+        "DISK1:500G",
         "--fault",
         r#"{"command": "zfs version", "exit": 5, "count": 1}"#,
     ]);
@@ -282,12 +284,33 @@ async fn the_command_line_starts_one_says_where_and_takes_faults() {
     let pools =
         link.exec(&words(&["/usr/sbin/zpool", "list", "-H", "-o", "name"]), None, MINUTE).await.unwrap();
     assert_eq!(pools.stdout_text(), "first\nsecond\n");
+    let disks = link.exec(&words(&["lsblk", "-dnro", "SERIAL"]), None, MINUTE).await.unwrap();
+    assert!(disks.stdout_text().ends_with("DISK1\n"), "{}", disks.stdout_text());
     assert_eq!(process.interrupt(), Some(0));
 }
 
 #[test]
+fn every_fault_rule_is_used_by_a_test() {
+    let Value::Object(fields) = serde_json::to_value(FaultRule::default()).unwrap() else {
+        panic!("no object")
+    };
+    let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let tests = ["sim_appliance.rs", "sim_direct.rs", "sim_replicate.rs", "sim_tools.rs"];
+    let text: String =
+        tests.iter().map(|name| std::fs::read_to_string(directory.join(name)).unwrap()).collect();
+    for field in fields.keys().chain([&"latency".to_owned()]) {
+        assert!(text.contains(&format!("{field}: ")), "no test breaks anything by {field}");
+    }
+}
+
+#[test]
 fn a_wrong_fault_or_key_file_is_wrong_usage() {
-    for arguments in [["--fault", r#"{"comand": "zfs"}"#], ["--authorized-key", "/no/such/file"]] {
+    for arguments in [
+        ["--fault", r#"{"comand": "zfs"}"#],
+        ["--authorized-key", "/no/such/file"],
+        ["--disk", "DISK1"],
+        ["--disk", "DISK1:12"],
+    ] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_zerfaux"));
         let output = command.args(["sim", "appliance"]).args(arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");

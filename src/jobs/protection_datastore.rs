@@ -94,8 +94,7 @@ async fn seen(cx: &StepContext, zfs: &Zfs, name: &DatasetName) -> Result<Option<
     if !zfs.existing(std::slice::from_ref(name)).await?.contains(name) {
         return Ok(None);
     }
-    let property: PropertyName =
-        MADE_BY.parse().map_err(|error| Failure::permanent(format!("{error}")))?;
+    let property: PropertyName = MADE_BY.parse().map_err(|error| Failure::permanent(format!("{error}")))?;
     let ours = zfs.get_local(name, &property).await?.as_deref() == Some(cx.job().id.to_string().as_str());
     let found = zfs.datasets(std::slice::from_ref(name), false).await?;
     Ok(found.into_iter().find(|dataset| dataset.name == *name).map(|dataset| (dataset, ours)))
@@ -201,7 +200,8 @@ impl Step for Export {
         let input: DatastoreInput = cx.input()?;
         let zfs = self.0.targets.zfs(input.target_id).await?;
         if matches!(seen(cx, &zfs, &input.dataset).await?, Some((_, true))) {
-            let off = Property::new("sharenfs", "off").map_err(|error| Failure::permanent(error.to_string()))?;
+            let off =
+                Property::new("sharenfs", "off").map_err(|error| Failure::permanent(error.to_string()))?;
             zfs.set(&input.dataset, &[off]).await?;
         }
         Ok(())

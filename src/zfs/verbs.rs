@@ -33,6 +33,25 @@ pub fn list(names: &[DatasetName], depth: Depth) -> Command {
     Command::reads(Tool::Zfs, options, format!("list {}", a_few(names))).on(names)
 }
 
+/// The host's clock, in seconds.
+pub fn clock() -> Command {
+    Command::reads(Tool::Date, &["+%s"], "read the clock")
+}
+
+/// When the snapshots of each dataset of a tree last changed.
+pub fn signs(root: &DatasetName) -> Command {
+    const WANTED: &str = "name,guid,snapshots_changed";
+    let options = ["list", "-Hp", "-r", "-t", "filesystem,volume", "-o", WANTED];
+    Command::reads(Tool::Zfs, &options, format!("look whether {root} has changed")).on([root])
+}
+
+/// What changes about a dataset when something below it does.
+pub fn weight(root: &DatasetName) -> Command {
+    const WANTED: &str = "name,guid,used,usedbychildren,referenced,logicalused,written,receive_resume_token";
+    let options = ["list", "-Hp", "-d", "0", "-t", "filesystem,volume", "-o", WANTED];
+    Command::reads(Tool::Zfs, &options, format!("look whether {root} has changed")).on([root])
+}
+
 /// A table of these snapshots with [`COLUMNS`].
 pub fn list_snapshots(names: &[SnapshotName]) -> Command {
     let options = ["list", "-Hp", "-t", "snapshot", "-o", COLUMNS];
@@ -330,6 +349,27 @@ pub fn pools() -> Command {
 /// What `zpool` says of every imported pool.
 pub fn pools_status() -> Command {
     Command::reads(Tool::Zpool, &["status", "-p"], "read the status of the pools")
+}
+
+/// A short table of a dataset and everything below.
+pub fn browse(root: &DatasetName) -> Command {
+    const WANTED: &str = "name,type,used,referenced,available,mountpoint";
+    let options = ["list", "-Hp", "-r", "-t", "filesystem,volume", "-o", WANTED];
+    Command::reads(Tool::Zfs, &options, format!("list {root}")).on([root])
+}
+
+/// Where our two properties are set locally in a dataset and below, snapshots left out.
+pub fn browse_owners(root: &DatasetName) -> Command {
+    const WANTED: &str = "zerfaux:group,zerfaux:role";
+    let options =
+        ["get", "-Hp", "-r", "-s", "local", "-t", "filesystem,volume", "-o", "name,property,value", WANTED];
+    Command::reads(Tool::Zfs, &options, format!("read the owners of {root}")).on([root])
+}
+
+/// The snapshots of datasets, with when they were made and nothing else.
+pub fn snapshot_times(names: &[DatasetName]) -> Command {
+    let options = ["list", "-Hp", "-d", "1", "-t", "snapshot", "-o", "name,creation"];
+    Command::reads(Tool::Zfs, &options, format!("list the snapshots of {}", a_few(names))).on(names)
 }
 
 /// Who may do what on a dataset.

@@ -181,5 +181,8 @@ async fn data_on_the_new_appliance_keeps_a_cleanup_from_destroying_it() {
     assert_eq!(job.state, JobState::Waiting, "{job:?}");
     assert!(job.failure.unwrap().message.contains("not empty"));
     assert_eq!(appliance.files("tank/nfs")["precious"].as_deref(), Some(&b"data"[..]));
-    assert!(ended.scene.fingerprint().await.keys().any(|name| name.contains(VM)), "the machine is still there");
+    assert!(
+        ended.scene.fingerprint().await.keys().any(|name| name.contains(VM)),
+        "the machine is still there"
+    );
 }

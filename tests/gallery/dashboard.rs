@@ -51,7 +51,13 @@ fn group(name: &str, status: Status, vms: u64, rpo: &str, newest: i64, ready: &s
 }
 
 fn attention(status: Status, what: &str, why: &str, mend: &str) -> Attention {
-    Attention { status, what: link(what, "/groups/1"), why: why.into(), mend: link(mend, "/groups/1") }
+    Attention {
+        status,
+        what: link(what, "/groups/1"),
+        why: why.into(),
+        mend: link(mend, "/groups/1"),
+        seen: (mend == "Look").then(|| "/jobs/1/acknowledge".into()),
+    }
 }
 
 fn board() -> Board {

@@ -138,7 +138,13 @@ impl DeployWorld {
         let appliance = Arc::new(appliance.unwrap());
         let exports = SiteExports::new([]);
         exports.add(&appliance, ["127.0.0.1"]);
-        let options = Options { vms: 2, pace: PACE, exports: Arc::new(exports), rules: differs.rules, ..Options::default() };
+        let options = Options {
+            vms: 2,
+            pace: PACE,
+            exports: Arc::new(exports),
+            rules: differs.rules,
+            ..Options::default()
+        };
         let vcenter = on_servers(async move { Vcenter::start(options).await.unwrap() });
         let login = login(vcenter.address().port(), vcenter.thumbprint());
         let port = appliance.address().port();
@@ -195,7 +201,9 @@ async fn plug_in(login: Login, folder: FolderRef, appliance: Arc<Appliance>, plu
                 {
                     match plug {
                         Plug::Blank => drop(appliance.add_disk(&uuid, disk.capacity_bytes)),
-                        Plug::Used => drop(appliance.add_used_disk(&uuid, disk.capacity_bytes, "ext4", "data")),
+                        Plug::Used => {
+                            drop(appliance.add_used_disk(&uuid, disk.capacity_bytes, "ext4", "data"))
+                        }
                         Plug::Another => drop(appliance.add_disk(&"6".repeat(32), disk.capacity_bytes)),
                         Plug::Nothing => {}
                     }

@@ -317,6 +317,21 @@ impl Appliance {
     }
 }
 
+/// Reads `SERIAL:SIZE`, such as `6000c29…:500G`: a blank disk for [`ApplianceOptions::disks`].
+///
+/// # Errors
+/// A sentence, if it is none.
+pub fn read_disk(text: &str) -> Result<(String, u64), String> {
+    let (serial, size) = text.rsplit_once(':').ok_or("it has to be SERIAL:SIZE, such as DISK1:500G")?;
+    let sound = !serial.is_empty()
+        && serial.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    if !sound {
+        return Err("a serial number has letters, digits, - and _ only".to_owned());
+    }
+    let size = model::properties::bytes(size).filter(|size| *size >= 64 << 20);
+    Ok((serial.to_owned(), size.ok_or("the size has to be 64M or more, such as 500G")?))
+}
+
 /// How a pool of an appliance stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PoolHealth {
@@ -341,6 +356,8 @@ impl PoolHealth {
 impl Drop for Appliance {
     fn drop(&mut self) {
         self.break_connections();
+        // Nobody mounts from it any more, whoever still holds on to it.
+        self.machine.services().clear();
         if let Some(runtime) = self.runtime.take() {
             // Also from within another runtime, where waiting is not allowed.
             runtime.shutdown_background();

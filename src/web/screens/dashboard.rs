@@ -61,6 +61,8 @@ pub struct Attention {
     pub why: String,
     /// The button that mends it or leads there.
     pub mend: Link,
+    /// Where it is said that somebody has seen it, so that it goes away.
+    pub seen: Option<String>,
 }
 
 /// A protection group.

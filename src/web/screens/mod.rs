@@ -11,6 +11,7 @@ pub mod dashboard;
 pub mod error;
 pub mod inventory;
 pub mod jobs;
+pub mod replicate;
 pub mod settings;
 pub mod ssh_keys;
 pub mod templates;
