@@ -138,6 +138,7 @@ pub async fn look_around(person: &mut Person) {
         ("Replication", &[][..]),
         ("Jobs", &[]),
         ("Users", &["Add a user", "Create a token"]),
+        ("Templates", &[]),
         ("Settings", &[]),
         ("Audit", &[]),
         ("About", &[]),
