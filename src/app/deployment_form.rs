@@ -85,9 +85,9 @@ impl DeployWish {
         let vm_name = faults.note("vm_name", vm_name(given(&self.vm_name).unwrap_or(&usual)));
         let from_name = vm_name.as_deref().map(as_host_name).unwrap_or_default();
         let hostname = faults.note("hostname", host_name(given(&self.hostname).unwrap_or(&from_name)));
-        let domain = faults.note("domain", domain(given(&self.domain).unwrap_or("local")));
-        let dns_suffixes =
-            faults.note("dns_suffixes", words(&self.dns_suffixes).map(domain).collect::<Result<Vec<_>, _>>());
+        let domain = faults.note("domain", domain_name(given(&self.domain).unwrap_or("local")));
+        let dns_suffixes = faults
+            .note("dns_suffixes", words(&self.dns_suffixes).map(domain_name).collect::<Result<Vec<_>, _>>());
         let dns_servers = faults.note(
             "dns_servers",
             words(&self.dns_servers)
@@ -237,7 +237,7 @@ fn host_name(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-fn domain(text: &str) -> Result<String, String> {
+fn domain_name(text: &str) -> Result<String, String> {
     let sound =
         text.len() <= 253 && text.trim_end_matches('.').split('.').all(|label| host_name(label).is_ok());
     sound.then(|| text.to_owned()).ok_or_else(|| format!("{text:?} is no domain, such as example.local."))

@@ -123,10 +123,6 @@ impl VcenterCases {
         self.clock = clock;
     }
 
-    pub(super) fn sessions(&self) -> &Vcenters {
-        &self.vcenters
-    }
-
     pub(super) fn store(&self) -> &Store {
         &self.store
     }
