@@ -19,8 +19,9 @@ use samples::{Directory, broken, files, pages};
 
 /// Kinds of the product whose worlds need more than files: the kind, and the file in which its world is.
 const ELSEWHERE: &[(&str, &str)] = &[
-    ("health_check", "tests/laws_targets.rs"),
     ("deploy_zfs_target", "tests/support/deployed.rs"),
+    ("create_protection_datastore", "tests/support/protected.rs"),
+    ("health_check", "tests/laws_targets.rs"),
     ("replicate", "tests/lab/cases/laws.rs"),
     ("vcenter_sync", "tests/laws_vcenter.rs"),
 ];

@@ -1,4 +1,4 @@
-//! The laws for `deploy_zfs_target`, with a simulated vCenter and a simulated appliance: the machine that the vCenter
+//! The laws for `deploy_zfs_target` and `create_protection_datastore`, with a simulated vCenter and a simulated appliance: the machine that the vCenter
 //! clones has the address at which the appliance listens, the disk that it is given turns up there, and its export is what
 //! the vCenter's hosts mount.
 
@@ -10,18 +10,21 @@ mod deployed;
 mod failures;
 #[path = "support/laws/mod.rs"]
 mod laws;
+#[path = "support/protected.rs"]
+mod protected;
 
 use std::sync::Arc;
 
 use deployed::DeployWorld;
 use laws::{Sample, SelfChild, Story, World};
+use protected::ProtectedWorld;
 
 const KIND: &str = "deploy_zfs_target";
 
 /// Not a test: what a child of this program runs.
 #[test]
 fn child() {
-    laws::run_as_child(&[Arc::new(DeployWorld::default())]);
+    laws::run_as_child(&[Arc::new(DeployWorld::default()), Arc::new(ProtectedWorld::default())]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -63,4 +66,21 @@ async fn killed_around_each_event_it_makes_one_of_everything() {
 async fn killed_around_each_event_of_taking_back_it_leaves_nothing() {
     let child = SelfChild { entry: "child", story: Story::Unwinds };
     laws::kill_around_each_event(&DeployWorld::default(), &child, sample()).await.assert_kept("taken back");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_protection_datastore_keeps_the_laws_of_steps() {
+    let (world, place) = (ProtectedWorld::default(), tempfile::tempdir().unwrap());
+    let scene = world.build(place.path()).await;
+    assert_eq!(laws::defects(&scene.definition()), Vec::<String>::new());
+    laws::run_each_step_twice(&world).await.assert_kept("twice");
+    laws::fail_at_each_step(&world, Sample::ALL).await.assert_kept("failing");
+    laws::retry_after_each_failure(&world, Sample::ALL).await.assert_kept("retrying");
+    laws::undo_each_step_twice(&world, Sample::ALL).await.assert_kept("undoing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_around_each_event_it_makes_one_protection_datastore() {
+    let child = SelfChild { entry: "child", story: Story::Succeeds };
+    laws::kill_around_each_event(&ProtectedWorld::default(), &child, sample()).await.assert_kept("killed");
 }

@@ -4,6 +4,7 @@
 //! `tests/http/` compares both with the table of access.
 
 pub mod audit;
+pub mod datastores;
 pub mod deployments;
 pub mod idempotency;
 pub mod inventory;
@@ -105,6 +106,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(templates::list, templates::create))
         .routes(routes!(templates::script))
         .routes(routes!(templates::one, templates::change, templates::delete))
+        .routes(routes!(datastores::create))
         .routes(routes!(deployments::plan))
         .routes(routes!(deployments::deploy))
         .routes(routes!(vcenters::list, vcenters::create))

@@ -69,7 +69,9 @@ impl App {
                 text.parse::<VcenterId>().map_err(|_| "This is not the id of a vCenter.".to_owned()),
             ),
             (None, Some(own)) => Some(own),
-            (None, None) => faults.note("vcenter_id", Err("Choose the vCenter whose hosts mount it.".to_owned())),
+            (None, None) => {
+                faults.note("vcenter_id", Err("Choose the vCenter whose hosts mount it.".to_owned()))
+            }
         };
         let nfs_clients = match given(&wish.nfs_clients) {
             None => Some(target.nfs_networks.clone()),
@@ -81,8 +83,7 @@ impl App {
             Some(vcenter) => self.hosts_of(vcenter, &wish.host_morefs, &mut faults.0).await?,
             None => Vec::new(),
         };
-        let dataset =
-            name.as_deref().and_then(|name| faults.note("name", dataset(&target.zfs_pool, name)));
+        let dataset = name.as_deref().and_then(|name| faults.note("name", dataset(&target.zfs_pool, name)));
         let all = (|| {
             Some(DatastoreInput {
                 target_id: target.id,

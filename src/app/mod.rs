@@ -7,6 +7,7 @@ pub mod access;
 pub mod audit;
 pub mod backups;
 pub mod checks;
+pub mod datastores;
 pub mod deployment_form;
 pub mod deployments;
 pub mod error;

@@ -170,6 +170,7 @@ pub const RULES: &[Rule] = &[
     ("GET", "/api/replication/zfs-templates/{id}", READ),
     ("PATCH", "/api/replication/zfs-templates/{id}", MANAGE),
     ("DELETE", "/api/replication/zfs-templates/{id}", MANAGE),
+    ("POST", "/api/replication/targets/{id}/datastores", WORK),
     ("POST", "/api/replication/zfs-templates/{id}/deploy-plan", WORK),
     ("POST", "/api/replication/zfs-templates/{id}/deploy", WORK),
     ("GET", "/api/replication/vcenters", READ),

@@ -94,8 +94,7 @@ async fn seen(cx: &StepContext, zfs: &Zfs, name: &DatasetName) -> Result<Option<
     if !zfs.existing(std::slice::from_ref(name)).await?.contains(name) {
         return Ok(None);
     }
-    let property: PropertyName =
-        MADE_BY.parse().map_err(|error| Failure::permanent(format!("{error}")))?;
+    let property: PropertyName = MADE_BY.parse().map_err(|error| Failure::permanent(format!("{error}")))?;
     let ours = zfs.get_local(name, &property).await?.as_deref() == Some(cx.job().id.to_string().as_str());
     let found = zfs.datasets(std::slice::from_ref(name), false).await?;
     Ok(found.into_iter().find(|dataset| dataset.name == *name).map(|dataset| (dataset, ours)))
@@ -151,7 +150,9 @@ impl Step for MakeDataset {
         let input: DatastoreInput = cx.input()?;
         let zfs = self.0.targets.zfs(input.target_id).await?;
         let Some((dataset, true)) = seen(cx, &zfs, &input.dataset).await? else { return Ok(()) };
-        let files = if dataset.mounted { zfs.files_at(&input.path()).await? } else { Vec::new() };
+        // What is not mounted may hold something all the same.
+        zfs.mount(&input.dataset).await?;
+        let files = zfs.files_at(&input.path()).await?;
         if !files.is_empty() || !dataset.snapshots.is_empty() {
             return Err(Failure::refused(format!(
                 "{} is not empty, so it is not destroyed: {} files or directories, {} snapshots.",
@@ -185,7 +186,7 @@ impl Step for Export {
         let zfs = self.0.targets.zfs(input.target_id).await?;
         zfs.start_nfs_server().await?;
         zfs.set(&input.dataset, &[share_for(&input.nfs_clients)]).await?;
-        if let Some(fault) = export_fault(&zfs.surroundings().await?, &input.path(), &input.nfs_clients) {
+        if let Some(fault) = export_fault(&zfs.exports().await?, &input.path(), &input.nfs_clients) {
             return Err(Failure::transient(format!("The NFS share does not work: {fault}."))
                 .advise("Look at the NFS server's log on the appliance (journalctl -u nfs-server)."));
         }
@@ -201,7 +202,8 @@ impl Step for Export {
         let input: DatastoreInput = cx.input()?;
         let zfs = self.0.targets.zfs(input.target_id).await?;
         if matches!(seen(cx, &zfs, &input.dataset).await?, Some((_, true))) {
-            let off = Property::new("sharenfs", "off").map_err(|error| Failure::permanent(error.to_string()))?;
+            let off =
+                Property::new("sharenfs", "off").map_err(|error| Failure::permanent(error.to_string()))?;
             zfs.set(&input.dataset, &[off]).await?;
         }
         Ok(())

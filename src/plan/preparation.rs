@@ -77,10 +77,11 @@ mod tests {
     }
 
     #[test]
-    fn the_user_may_run_four_things_as_root() {
+    fn the_user_may_run_five_things_as_root() {
         let all = [
             "/usr/sbin/zfs",
             "/usr/sbin/zpool",
+            "/usr/sbin/exportfs -v",
             "/usr/bin/systemctl enable --now nfs-server.service",
             "/usr/bin/journalctl -q -n 20 --no-pager -u nfs-server.service",
         ];

@@ -124,6 +124,7 @@ if [ "$USER_NAME" != root ]; then
     cat >"$rules" <<RULES
 # What Zerfaux runs as root, and nothing else. Written by its preparation script.
 $USER_NAME ALL=(root) NOPASSWD: /usr/sbin/zfs, /usr/sbin/zpool
+$USER_NAME ALL=(root) NOPASSWD: /usr/sbin/exportfs -v
 $USER_NAME ALL=(root) NOPASSWD: /usr/bin/systemctl enable --now nfs-server.service
 $USER_NAME ALL=(root) NOPASSWD: /usr/bin/journalctl -q -n 20 --no-pager -u nfs-server.service
 RULES

@@ -180,9 +180,8 @@ fn vm_page(c: &Connection, filter: &VmFilter) -> rusqlite::Result<Page<VmLine>> 
     }
     if let Some(network) = &filter.network {
         add(
-            "EXISTS (SELECT 1 FROM inventory_nics n JOIN inventory_networks w ON w.vcenter = n.vcenter \
-                AND n.network IN (w.portgroup_key, w.id, w.name) \
-                WHERE n.vcenter = v.vcenter AND n.vm = v.id AND w.id = ?#)",
+            "(v.vcenter, v.id) IN (SELECT n.vcenter, n.vm FROM inventory_networks w CROSS JOIN inventory_nics n \
+                ON n.vcenter = w.vcenter AND n.network IN (w.portgroup_key, w.id, w.name) WHERE w.id = ?#)",
             network.clone().into(),
         );
     }

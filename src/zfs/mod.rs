@@ -59,7 +59,7 @@ pub use hold::Hold;
 pub use list::Listing;
 pub use pool::{PoolState, PoolStatus};
 pub use property::{HoldTag, Property, PropertyName, ResumeToken, WordError};
-pub use share::{PRIVILEGED, export_fault, share_for};
+pub use share::{Exported, PRIVILEGED, export_fault, share_for};
 pub use signs::Signs;
 pub use snapshot::{Destroyed, KeptBecause, Outcome};
 pub use surroundings::Surroundings;

@@ -6,15 +6,17 @@ use crate::domain::networks::Networks;
 use super::detect::Privilege;
 use super::error::{Attempt, ZfsError};
 use super::property::Property;
-use super::{Surroundings, Zfs, classify};
+use super::{Zfs, classify};
 
 /// Starting a service waits for those that it needs.
 const DEADLINE: std::time::Duration = std::time::Duration::from_secs(120);
 const START: [&str; 4] = ["systemctl", "enable", "--now", "nfs-server.service"];
 const LOG: [&str; 7] = ["journalctl", "-q", "-n", "20", "--no-pager", "-u", "nfs-server.service"];
 
+const EXPORTS: [&str; 2] = ["exportfs", "-v"];
+
 /// What the preparation script has to let the user run as root, beside `zfs` and `zpool`.
-pub const PRIVILEGED: [&[&str]; 2] = [&START, &LOG];
+pub const PRIVILEGED: [&[&str]; 3] = [&EXPORTS, &START, &LOG];
 
 /// The value of `sharenfs` that lets these networks mount, in the words of OpenZFS on Linux (libshare): each network with
 /// `@`, a colon between them. ESXi writes as root, and asks for stable writes itself; `async` would answer before the data
@@ -33,28 +35,59 @@ pub fn share_for(clients: &Networks) -> Property {
 }
 
 /// What is wrong with the export of a directory, if something is: it is not there, or not for all of these networks, or
-/// not as ESXi needs it.
-pub fn export_fault(seen: &Surroundings, path: &str, clients: &Networks) -> Option<String> {
-    let Some(exports) = &seen.exports else { return Some("the table of exports cannot be read".to_owned()) };
-    let own: Vec<&str> =
-        exports.iter().filter(|(export, _)| export == path).map(|(_, clients)| clients.as_str()).collect();
+/// not as ESXi needs it. `exports` is what [`Zfs::exports`] gave.
+pub fn export_fault(exports: &[Exported], path: &str, clients: &Networks) -> Option<String> {
+    let own: Vec<&Exported> = exports.iter().filter(|export| export.path == path).collect();
     if own.is_empty() {
         return Some(format!("{path} is not exported"));
     }
     for network in clients.iter() {
         let named = [network.to_string(), network.address().to_string()];
-        // `10.0.0.0/8(rw,sync,…)`; several on a line have a space between them.
-        let entry = own.iter().flat_map(|line| line.split_whitespace()).find_map(|entry| {
-            let (client, options) = entry.split_once('(')?;
-            named.iter().any(|name| name == client).then(|| options.trim_end_matches(')').to_owned())
-        });
-        let Some(options) = entry else { return Some(format!("{path} is not exported to {network}")) };
-        let has = |word: &str| options.split(',').any(|option| option == word);
+        let Some(export) = own.iter().find(|export| named.contains(&export.client)) else {
+            return Some(format!("{path} is not exported to {network}"));
+        };
+        let has = |word: &str| export.options.split(',').any(|option| option == word);
         if !has("rw") || !has("no_root_squash") || has("async") {
-            return Some(format!("{path} is exported to {network} with the wrong options: {options}"));
+            return Some(format!(
+                "{path} is exported to {network} with the wrong options: {}",
+                export.options
+            ));
         }
     }
     None
+}
+
+/// One line of exportfs(8): a directory and one of those who may mount it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exported {
+    /// The directory.
+    pub path: String,
+    /// Who may.
+    pub client: String,
+    /// How.
+    pub options: String,
+}
+
+/// Reads `exportfs -v`: a long path has its client on a line of its own.
+fn read(text: &str) -> Vec<Exported> {
+    let (mut exports, mut above) = (Vec::new(), None);
+    for line in text.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let (path, entry) = match words.as_slice() {
+            [path, entry] => (Some((*path).to_owned()), *entry),
+            [path] if path.starts_with('/') => {
+                above = Some((*path).to_owned());
+                continue;
+            }
+            [entry] => (above.take(), *entry),
+            _ => continue,
+        };
+        if let (Some(path), Some((client, options))) = (path, entry.split_once('(')) {
+            let options = options.trim_end_matches(')').to_owned();
+            exports.push(Exported { path, client: client.to_owned(), options });
+        }
+    }
+    exports
 }
 
 impl Zfs {
@@ -64,6 +97,14 @@ impl Zfs {
     /// If there is none, it does not start, or the user may not start it.
     pub async fn start_nfs_server(&self) -> Result<(), ZfsError> {
         self.privileged(&START, "start the NFS server").await.map(drop)
+    }
+
+    /// What is exported now, and to whom.
+    ///
+    /// # Errors
+    /// If the user may not ask, or there is no NFS server.
+    pub async fn exports(&self) -> Result<Vec<Exported>, ZfsError> {
+        self.privileged(&EXPORTS, "list what is exported").await.map(|text| read(&text))
     }
 
     /// The last lines of the NFS server's log; none if they cannot be read.
@@ -98,7 +139,7 @@ impl Zfs {
     /// # Errors
     /// If it cannot be read.
     pub async fn files_at(&self, path: &str) -> Result<Vec<String>, ZfsError> {
-        let listed = self.plain(&["ls", "-A", "--", path], &format!("look into {path}")).await?;
+        let listed = self.plain(&["ls", "-A", path], &format!("look into {path}")).await?;
         Ok(listed.lines().filter(|name| !name.is_empty()).map(str::to_owned).collect())
     }
 }
@@ -122,27 +163,23 @@ mod tests {
 
     #[test]
     fn an_export_counts_only_for_every_network_and_with_the_options_that_esxi_needs() {
-        let seen = |lines: &[(&str, &str)]| Surroundings {
-            exports: Some(lines.iter().map(|(p, c)| ((*p).to_owned(), (*c).to_owned())).collect()),
-            ..Surroundings::default()
-        };
-        let good = "10.0.0.0/8(rw,sync,wdelay,no_root_squash,no_subtree_check)";
-        let clients = networks("10.0.0.0/8");
-        assert_eq!(export_fault(&seen(&[("/tank/nfs", good)]), "/tank/nfs", &clients), None);
-        let two = networks("10.0.0.0/8 192.168.7.5");
-        let both = seen(&[("/tank/nfs", good), ("/tank/nfs", "192.168.7.5(rw,no_root_squash)")]);
-        assert_eq!(export_fault(&both, "/tank/nfs", &two), None);
-        for (lines, clients, says) in [
-            (seen(&[]), &clients, "is not exported"),
-            (seen(&[("/tank/nfs/below", good)]), &clients, "is not exported"),
-            (seen(&[("/tank/nfs", good)]), &two, "not exported to 192.168.7.5"),
-            (seen(&[("/tank/nfs", "10.0.0.0/8(ro,no_root_squash)")]), &clients, "wrong options"),
-            (seen(&[("/tank/nfs", "10.0.0.0/8(rw,root_squash)")]), &clients, "wrong options"),
-            (seen(&[("/tank/nfs", "10.0.0.0/8(rw,async,no_root_squash)")]), &clients, "wrong options"),
-            (Surroundings::default(), &clients, "cannot be read"),
+        let good = "/tank/nfs     \t10.0.0.0/8(sync,wdelay,hide,no_subtree_check,sec=sys,rw,secure,no_root_squash)\n\
+                    /tank/zerfaux/live/erp\n\t\t10.0.0.0/8(ro,no_root_squash)\n\
+                    /tank/nfs     \t192.168.7.5(async,rw,no_root_squash)\n";
+        let exports = read(good);
+        assert_eq!(exports.len(), 3, "{exports:?}");
+        assert_eq!(exports[1].path, "/tank/zerfaux/live/erp");
+        let fault = |path: &str, clients: &str| export_fault(&exports, path, &networks(clients));
+        assert_eq!(fault("/tank/nfs", "10.0.0.0/8"), None);
+        for (path, clients, says) in [
+            ("/tank", "10.0.0.0/8", "/tank is not exported"),
+            ("/tank/nfs", "10.0.0.0/8, 10.0.0.0/9", "not exported to 10.0.0.0/9"),
+            ("/tank/nfs", "192.168.7.5", "wrong options"),
+            ("/tank/zerfaux/live/erp", "10.0.0.0/8", "wrong options"),
         ] {
-            let fault = export_fault(&lines, "/tank/nfs", clients).unwrap();
+            let fault = fault(path, clients).unwrap();
             assert!(fault.contains(says), "{fault}");
         }
+        assert!(export_fault(&[], "/tank/nfs", &networks("10.0.0.0/8")).is_some());
     }
 }

@@ -144,7 +144,7 @@ async fn ssh_that_does_not_answer_is_tried_six_times() {
 async fn without_an_nfs_server_the_template_is_to_blame() {
     let missing = vec!["exportfs".to_owned()];
     let ended = deploy(Differs { missing, ..Differs::default() }, |_| ()).await;
-    ended.failed("nfs_setup", "NFS server", "nfs-kernel-server").attempts(1).await;
+    ended.failed("nfs_setup", "NFS server", "nfs-kernel-server").attempts(2).await;
     ended.cleans_up().await;
 }
 
@@ -153,16 +153,6 @@ async fn a_template_that_is_gone_is_named_before_anything_is_made() {
     let ended = deploy(Differs::default(), |input| input["template_moref"] = "vm-none".into()).await;
     ended.failed("clone", "is not in the vCenter", "Refresh the sync").attempts(1).await;
     assert_eq!(ended.scene.fingerprint().await, ended.before);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_machine_of_that_name_stays_what_it_is() {
-    let ended = deploy(Differs::default(), |input| input["vm_name"] = "mon01".into()).await;
-    // Whether the folder has one of that name depends on the company; either way nothing that was there changed.
-    if ended.job.state == JobState::Failed {
-        ended.failed("clone", "", "");
-        ended.cleans_up().await;
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -198,3 +198,74 @@ async fn in_a_browser_a_template_is_chosen_from_the_inventory() {
     );
     admin.post(&format!("{address}/delete"), &[("confirm", "Debian <12>")]).await.leads_to("/zfs-templates");
 }
+
+/// The fields that a plan's obstacles are about.
+fn obstacles(plan: &Value) -> Vec<&str> {
+    plan["obstacles"].as_array().unwrap().iter().map(|one| one["field"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_deployment_is_planned_and_starts_only_if_nothing_stands_in_its_way() {
+    let scene = Scene::new().await;
+    let template = scene.asks("POST", API, Some(scene.body().await)).await.expect(201);
+    let address = template.header("location").to_owned();
+    let plan = async |body: Value| {
+        scene.asks("POST", &format!("{address}/deploy-plan"), Some(body)).await.expect(200).json()
+    };
+    // Nothing was chosen: everything that is open is named at once.
+    let empty = plan(json!({})).await;
+    assert_eq!(empty["possible"], false);
+    for field in ["ssh_key_id", "datastore", "network_id"] {
+        assert!(obstacles(&empty).contains(&field), "{field}: {empty}");
+    }
+    let total: u64 =
+        empty["phases"].as_array().unwrap().iter().map(|one| one["seconds"].as_u64().unwrap()).sum();
+    assert!(total > 0 && empty["estimated_seconds"] == total, "{empty}");
+    assert_eq!(empty["phases"].as_array().unwrap().len(), 9);
+    let refused = scene.asks("POST", &format!("{address}/deploy"), Some(json!({}))).await.expect(422).json();
+    assert!(refused["errors"].as_array().unwrap().len() >= 3, "{refused}");
+    assert_eq!(
+        scene.asks("GET", "/api/replication/jobs?kind=deploy_zfs_target", None).await.json()["total"],
+        0
+    );
+    // With everything chosen.
+    let key = json!({ "name": "lab", "generate": "ed25519" });
+    let key = scene.asks("POST", "/api/replication/ssh-keys", Some(key)).await.expect(201).json();
+    let mut wish = json!({
+        "vm_name": "zfs-dr-1", "ssh_key_id": key["id"], "cluster": scene.first("clusters").await,
+        "network_id": scene.first("networks").await, "zfs_disk_gb": 10,
+        "ip_address": "10.99.1.50", "subnet_mask": "/24", "gateway": "10.99.1.1",
+    });
+    let stores = scene.asks("GET", &format!("{VCENTERS}/{}/datastores", scene.vcenter), None).await.json();
+    let mut good = None;
+    for store in stores["items"].as_array().unwrap() {
+        wish["datastore"] = store["moref"].clone();
+        let one = plan(wish.clone()).await;
+        if one["possible"] == true {
+            good = Some(one);
+            break;
+        }
+    }
+    let good = good.unwrap_or_else(|| panic!("no datastore will do: {stores}"));
+    assert_eq!(good["deployment"]["vm_name"], "zfs-dr-1");
+    assert!(
+        !good["deployment"]["datastore_hosts"].as_array().unwrap().is_empty(),
+        "all hosts of the cluster"
+    );
+    let mut wrong = wish.clone();
+    wrong["gateway"] = json!("10.99.2.1");
+    assert_eq!(obstacles(&plan(wrong).await), ["gateway"]);
+    let mut dhcp = wish.clone();
+    for field in ["ip_address", "subnet_mask", "gateway"] {
+        dhcp.as_object_mut().unwrap().remove(field);
+    }
+    let dhcp = plan(dhcp).await;
+    assert_eq!((&dhcp["possible"], &dhcp["warnings"][0]["field"]), (&json!(true), &json!("use_dhcp")));
+    let started = scene.asks("POST", &format!("{address}/deploy"), Some(wish)).await.expect(202);
+    let job = scene.asks("GET", started.header("location"), None).await.expect(200).json();
+    assert_eq!(job["kind"], "deploy_zfs_target");
+    // A template that a job uses stays.
+    scene.asks("DELETE", &address, None).await.expect(409);
+    let viewer = scene.site.token("viewer", Role::Viewer).await;
+    scene.site.program(&viewer, "POST", &format!("{address}/deploy"), Some(json!({}))).await.expect(403);
+}

@@ -34,16 +34,16 @@ use crate::laws::{Facts, Scene, World};
 pub const VM: &str = "zfs-dr-1";
 const DISK_GIB: u64 = 10;
 /// Everything in the life of a machine takes a thousandth of its usual time and less.
-const PACE: f64 = 0.0005;
-const CONNECTION: VcenterId = VcenterId::from_bytes([3; 16]);
+pub const PACE: f64 = 0.0005;
+pub const CONNECTION: VcenterId = VcenterId::from_bytes([3; 16]);
 const PASSWORD: SecretId = SecretId::from_bytes([4; 16]);
-const KEY: SshKeyId = SshKeyId::from_bytes([5; 16]);
+pub const KEY: SshKeyId = SshKeyId::from_bytes([5; 16]);
 const SEALED_KEY: SecretId = SecretId::from_bytes([6; 16]);
 const TEMPLATE: TemplateId = TemplateId::from_bytes([7; 16]);
 const USER: &str = "administrator@vsphere.local";
 
 /// What jobs see of the secrets.
-struct Sealed(String);
+pub struct Sealed(pub String);
 
 #[async_trait]
 impl SealedPasswords for Sealed {
@@ -63,7 +63,7 @@ impl SealedKeys for Sealed {
 pub struct Sites {
     pub appliance: Arc<Appliance>,
     pub vcenter: Vcenter,
-    stop: tokio_util::sync::CancellationToken,
+    pub stop: tokio_util::sync::CancellationToken,
 }
 
 impl Drop for Sites {
@@ -80,7 +80,7 @@ fn runtime() -> &'static tokio::runtime::Runtime {
     })
 }
 
-fn on_servers<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+pub fn on_servers<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
     let task = runtime().spawn(work);
     std::thread::spawn(move || runtime().block_on(task).unwrap()).join().unwrap()
 }
@@ -171,7 +171,7 @@ impl DeployWorld {
     }
 }
 
-fn login(port: u16, thumbprint: &str) -> Login {
+pub fn login(port: u16, thumbprint: &str) -> Login {
     Login {
         address: VcenterAddress::new("127.0.0.1", port).unwrap(),
         trust: Trust::Pinned(thumbprint.parse().unwrap()),
@@ -180,7 +180,7 @@ fn login(port: u16, thumbprint: &str) -> Login {
     }
 }
 
-fn login_of(known: &Value) -> Login {
+pub fn login_of(known: &Value) -> Login {
     let port = u16::try_from(known["port"].as_u64().unwrap()).unwrap();
     login(port, known["thumbprint"].as_str().unwrap())
 }
@@ -215,7 +215,7 @@ async fn plug_in(login: Login, folder: FolderRef, appliance: Arc<Appliance>, plu
     }
 }
 
-async fn by_name(client: &Client, kind: &'static str) -> Vec<(String, String)> {
+pub async fn by_name(client: &Client, kind: &'static str) -> Vec<(String, String)> {
     let sets = [PropertySet { kind, paths: vec!["name"] }];
     let scope = Scope::everything(client, &[kind]).await.unwrap();
     let found = client.retrieve(&sets, &scope).await.unwrap();
@@ -264,7 +264,7 @@ async fn wish(client: &Client, port: u16) -> Value {
     })
 }
 
-fn line() -> AuditEntry {
+pub fn line() -> AuditEntry {
     AuditEntry {
         at: Timestamp::UNIX_EPOCH,
         actor: "laws".to_owned(),
@@ -276,7 +276,7 @@ fn line() -> AuditEntry {
     }
 }
 
-async fn seed(store: &Store, known: &Value) {
+pub async fn seed(store: &Store, known: &Value) {
     if !store.vcenters().await.unwrap().is_empty() {
         return;
     }
@@ -415,7 +415,7 @@ impl Scene for DeployScene {
     }
 }
 
-async fn of_vcenter(client: &Client, facts: &mut Facts) {
+pub async fn of_vcenter(client: &Client, facts: &mut Facts) {
     for (number, (name, id)) in by_name(client, "VirtualMachine").await.into_iter().enumerate() {
         let paths = ["runtime.powerState", "config.hardware.device"];
         let found = client.properties(&VmRef::new(id), VmRef::KIND, &paths).await.unwrap();

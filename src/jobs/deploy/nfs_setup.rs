@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::Ground;
 use crate::domain::deployment::Deployment;
-use crate::domain::job::{Failure, Level};
+use crate::domain::job::{Failure, FailureKind, Level};
 use crate::engine::{Retry, Step, StepContext, UndoKind};
 use crate::jobs::failure::recorded;
 use crate::zfs::{Property, Zfs, export_fault, share_for};
@@ -36,19 +36,18 @@ impl Step for NfsSetup {
             (input.nfs_dataset().map_err(|error| Failure::permanent(error.to_string()))?, input.nfs_path());
         // The service first: sharing tells it, and what is shared before it runs waits for its next start.
         if let Err(error) = zfs.start_nfs_server().await {
-            let failure = Failure::from(error);
+            let failure = Failure { kind: FailureKind::Transient, ..Failure::from(error) };
             return Err(with_log(&zfs, failure).await);
         }
         let point =
             Property::new("mountpoint", &path).map_err(|error| Failure::permanent(error.to_string()))?;
         zfs.create_filesystem(&dataset, &[point, share_for(&input.nfs_network)]).await?;
         zfs.mount(&dataset).await?;
-        let seen = zfs.surroundings().await?;
-        if let Some(fault) = export_fault(&seen, &path, &input.nfs_network) {
+        if let Some(fault) = export_fault(&zfs.exports().await?, &path, &input.nfs_network) {
             let failure = Failure::transient(format!("The NFS share does not work: {fault}."));
             return Err(with_log(&zfs, failure).await);
         }
-        if seen.nfs_running == Some(false) {
+        if zfs.surroundings().await?.nfs_running == Some(false) {
             return Err(with_log(&zfs, Failure::transient("The NFS server does not run.")).await);
         }
         cx.console(Level::Success, format!("{path} is exported to {}.", input.nfs_network));

@@ -16,7 +16,7 @@ use crate::domain::names::DatasetName;
 use crate::engine::{Retry, Step, StepContext, UndoKind};
 use crate::jobs::failure::recorded;
 use crate::plan::disk::{NoDisk, Wanted, choose};
-use crate::zfs::{Complaint, PoolState, Zfs};
+use crate::zfs::{PoolState, Zfs};
 
 pub(super) struct ZfsCreate(pub(super) Arc<Ground>);
 
@@ -147,12 +147,10 @@ async fn foreign(zfs: &Zfs, input: &Deployment) -> Result<Vec<String>, Failure> 
         foreign.extend(dataset.snapshots.iter().map(|one| format!("{}@{}", dataset.name, one.tag)));
     }
     if seen.iter().any(|dataset| dataset.name == nfs) {
-        match zfs.files_at(&input.nfs_path()).await {
-            Ok(files) => foreign.extend(files.into_iter().take(5).map(|file| format!("{nfs}: {file}"))),
-            // Never mounted, so nothing was ever put there.
-            Err(error) if error.complaint() == Some(&Complaint::Unrecognised) => {}
-            Err(error) => return Err(error.into()),
-        }
+        // What is not mounted may hold something all the same.
+        zfs.mount(&nfs).await?;
+        let files = zfs.files_at(&input.nfs_path()).await?;
+        foreign.extend(files.into_iter().take(5).map(|file| format!("{nfs}: {file}")));
     }
     Ok(foreign)
 }

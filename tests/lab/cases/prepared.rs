@@ -57,7 +57,11 @@ fn a_prepared_host_lets_its_user_do_what_zerfaux_does_and_nothing_more() {
     assert!(first.contains("made the user zxprepared") && first.contains("done."), "{first}");
     let again = host.root("sh /root/prepare.sh; rm /root/prepare.sh");
     assert!(!again.contains("wrote") && !again.contains("made") && !again.contains("added"), "{again}");
-    assert_eq!(host.root("cat /etc/machine-id /etc/ssh/ssh_host_*.pub | sha256sum"), before, "its identity stays");
+    assert_eq!(
+        host.root("cat /etc/machine-id /etc/ssh/ssh_host_*.pub | sha256sum"),
+        before,
+        "its identity stays"
+    );
     host.root("visudo -c -q && sshd -t");
     // What it may.
     for allowed in [
