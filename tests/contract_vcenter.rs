@@ -13,6 +13,11 @@
 //! - several virtual machines of one UUID: it has no `FindAllByUuid`, and the client asks `FindByUuid` instead
 //! - rights of a limited user: every privilege is granted
 //! - registering a virtual machine with its hardware: the file is not read
+//! - questions (`runtime.question`, AnswerVM): it never asks
+//! - events of customisations, and their failure
+//! - progress and cancelling of a move of storage; what a snapshot had of the hardware when it is reverted to
+//! - how many NFS datastores a host may mount: its hosts have no such setting
+//! - recentTask of the tasks that run, by which a task of unknown reference is found: none ever runs
 
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
@@ -24,12 +29,20 @@ mod inventory;
 mod living;
 #[path = "contract_vcenter/machines.rs"]
 mod machines;
+#[path = "contract_vcenter/making.rs"]
+mod making;
+#[path = "contract_vcenter/served.rs"]
+mod served;
 #[path = "contract_vcenter/sessions.rs"]
 mod sessions;
+#[path = "contract_vcenter/single_host.rs"]
+mod single_host;
 #[path = "contract_vcenter/storage.rs"]
 mod storage;
 #[path = "support/vcenter/mod.rs"]
 mod vcenter;
+#[path = "contract_vcenter/verbs.rs"]
+mod verbs;
 
 /// The same cases for each server.
 macro_rules! cases {
@@ -65,9 +78,18 @@ cases! {
         a_nic_moves_between_kinds_of_networks, snapshots_come_and_go,
         a_template_is_made_and_unmade, a_machine_is_unregistered_and_destroyed,
         a_task_is_picked_up_by_its_reference, options_are_set;
+    making: a_machine_is_made_around_a_disk_that_is_there_and_destroyed_without_it,
+        firmware_and_remarks_are_changed, a_guest_is_brought_to_rest_and_what_was_left_is_found,
+        an_export_on_two_hosts_is_one_datastore_until_both_let_it_go;
     storage: an_export_is_mounted_on_every_host_and_unmounted, a_datastore_is_browsed,
         folders_are_made_once;
     living: a_synchronisation_reads_everything_and_marks_what_left,
         a_change_by_somebody_else_is_in_the_database_within_two_seconds, a_lost_stream_is_made_good,
         where_disks_lie_is_one_question_and_drift_is_its_answer;
+    served: the_service_follows_what_it_knows_until_it_stops;
+    verbs: a_machine_is_renamed_and_moved_to_another_folder, a_machine_is_reverted_to_a_snapshot,
+        a_nic_is_added_to_a_distributed_port_group_and_removed, a_guest_is_customised_with_a_fixed_address,
+        a_guest_is_asked_to_shut_down, what_happened_to_a_machine_is_in_the_events,
+        storage_is_moved_to_another_datastore, files_are_copied_and_moved_but_never_over_others,
+        what_our_user_may_is_asked_by_name;
 }

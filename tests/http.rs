@@ -1,11 +1,20 @@
 //! The server as a browser and a program meet it: the whole router, in this process, over a database in a temporary
 //! directory and a clock that stands still.
-#![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, unreachable_pub)]
 
 #[path = "http/access.rs"]
 mod access;
 #[path = "http/api.rs"]
 mod api;
+#[path = "support/appliances.rs"]
+#[allow(dead_code)]
+mod appliances;
+#[path = "http/canaries.rs"]
+mod canaries;
+#[path = "http/disk.rs"]
+mod disk;
+#[path = "http/elsewhere.rs"]
+mod elsewhere;
 #[path = "http/forms.rs"]
 mod forms;
 #[path = "http/jobs.rs"]
@@ -16,5 +25,18 @@ mod pages;
 mod routes;
 #[path = "http/service.rs"]
 mod service;
+#[path = "http/settings.rs"]
+mod settings;
 #[path = "http/site.rs"]
 mod site;
+#[path = "support/small_disk.rs"]
+#[allow(dead_code)]
+mod small_disk;
+#[path = "http/targets.rs"]
+mod targets;
+#[path = "http/templates.rs"]
+mod templates;
+#[path = "http/together.rs"]
+mod together;
+#[path = "http/vcenters.rs"]
+mod vcenters;

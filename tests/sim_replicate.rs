@@ -88,6 +88,53 @@ fn first_then_increments_then_nothing_new() {
     assert!(nothing.stdout.contains("nothing new to send, verified"), "{}", nothing.stdout);
 }
 
+/// A tree of five datasets that has been replicated, each with something new since.
+fn tree_with_news() -> Two {
+    let two = two_with_data();
+    two.source.root(
+        "zfs create src/a/one; zfs create src/a/one/deep; zfs create src/a/two; zfs create src/a/three",
+    );
+    run(two.replicate(("a", "b"), &["--recursive"])).expect(0);
+    for (seed, dataset) in ["", "/one", "/one/deep", "/two", "/three"].iter().enumerate() {
+        two.source.fill(&format!("src/a{dataset}"), "new", 50_000, 10 + seed as u64);
+    }
+    two
+}
+
+fn assert_tree_arrived(two: &Two) {
+    for dataset in ["", "/one", "/one/deep", "/two", "/three"] {
+        assert_same(two, &format!("a{dataset}"), &format!("b{dataset}"));
+        let (here, there) =
+            (two.source.tags(&format!("src/a{dataset}")), two.target.tags(&format!("dst/b{dataset}")));
+        assert_eq!(here, there);
+    }
+}
+
+/// A tree's news cost a few commands, however many datasets it has.
+#[test]
+fn what_is_new_in_a_tree_goes_together() {
+    let two = tree_with_news();
+    let ended = run(two.replicate(("a", "b"), &["--recursive", "--json"])).expect(0);
+    assert_eq!(ended.result()["streams"], 5, "{}", ended.stdout);
+    assert!(ended.stdout.contains("5 of 5 arrived together"), "{}", ended.stdout);
+    assert_tree_arrived(&two);
+}
+
+#[test]
+fn what_broke_off_in_a_batch_goes_one_by_one() {
+    let two = tree_with_news();
+    two.target.add_fault(FaultRule {
+        command: "zfs receive*dst/b/one/deep".to_owned(),
+        cut_stdin: Some(20_000),
+        count: Some(1),
+        ..FaultRule::default()
+    });
+    let ended = run(two.replicate(("a", "b"), &["--recursive", "--json"])).expect(0);
+    assert_eq!(two.target.faults_struck(), 1);
+    assert!(ended.stdout.contains("goes one by one"), "{}", ended.stdout);
+    assert_tree_arrived(&two);
+}
+
 #[test]
 fn a_stream_that_is_cut_is_resumed_where_it_broke() {
     for (command, from_sender) in [("zfs send -", true), ("zfs receive", false)] {

@@ -1,7 +1,10 @@
 //! The database and the secrets under kill -9, a full disk, a read-only disk, and a second process.
 //!
 //! Child processes are this very test binary, started again with `ZERFAUX_TEST_CHILD` naming what to be.
-#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, unreachable_pub)]
+
+#[path = "support/small_disk.rs"]
+mod small_disk;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -12,6 +15,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
+use small_disk::SmallDisk;
 use zerfaux::app::secrets::{RotationStep, SecretError, Secrets};
 use zerfaux::domain::ids::JobId;
 use zerfaux::domain::job::{EventRecord, Job, JobState, StepEvent};
@@ -197,91 +201,9 @@ async fn many_jobs_at_once_share_commits() {
     assert!(statistics.commits < statistics.writes, "{statistics:?}");
 }
 
-/// TARGETS P11. Run with `--release --ignored --nocapture`; the figure depends on the disk.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "a measurement"]
-async fn measure_group_commit() {
-    async fn events_per_second(jobs: usize, each: i64) -> f64 {
-        // Not the temporary directory, which may be in memory, where a flush costs nothing.
-        let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        let store = Store::open(directory.path()).unwrap();
-        let all: Vec<Job> = (0..jobs).map(|_| job()).collect();
-        for job in &all {
-            store.insert_job(job).await.unwrap();
-        }
-        let begun = Instant::now();
-        let mut writers = tokio::task::JoinSet::new();
-        for job in all {
-            let store = store.clone();
-            writers.spawn(async move {
-                for seq in 1..=each {
-                    store.record_event(&event(job.id, seq), &change(seq)).await.unwrap();
-                }
-            });
-        }
-        writers.join_all().await;
-        jobs as f64 * each as f64 / begun.elapsed().as_secs_f64()
-    }
-    let alone = events_per_second(1, 1000).await;
-    let together = events_per_second(64, 200).await;
-    println!(
-        "one commit per event: {alone:.0}/s; 64 jobs at once: {together:.0}/s; ratio {:.1}",
-        together / alone
-    );
-}
-
-/// A small file system of its own, unmounted when dropped. `None`, said loudly, where this test may not mount; a
-/// failure if `ZERFAUX_NEED_ROOT_TESTS` is set, as `tests/run` does when it runs as root.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    fn mount() -> Option<Self> {
-        let directory = tempfile::tempdir().unwrap();
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=4m,mode=0755", "tmpfs"])
-            .arg(directory.path())
-            .stderr(Stdio::null())
-            .status()
-            .is_ok_and(|status| status.success());
-        if !mounted {
-            let needed = std::env::var_os("ZERFAUX_NEED_ROOT_TESTS").is_some_and(|value| !value.is_empty());
-            assert!(!needed, "this machine does not let even root mount a tmpfs, which this test needs");
-            eprintln!("SKIPPED: this test needs the right to mount a tmpfs (root)");
-        }
-        mounted.then_some(Self(directory))
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn remount(&self, option: &str) {
-        let status = Command::new("mount")
-            .args(["-o", &format!("remount,{option}")])
-            .arg(self.path())
-            .status()
-            .unwrap();
-        assert!(status.success());
-    }
-
-    /// Uses up all the space there is.
-    fn fill(&self) -> PathBuf {
-        let filler = self.path().join("filler");
-        let mut file = fs::File::create(&filler).unwrap();
-        while std::io::Write::write(&mut file, &[0; 4096]).is_ok_and(|written| written > 0) {}
-        filler
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _status = Command::new("umount").arg("-l").arg(self.path()).status();
-    }
-}
-
 #[tokio::test]
 async fn on_a_full_disk_writes_fail_with_advice_reads_go_on_and_nothing_is_damaged() {
-    let Some(disk) = SmallDisk::mount() else { return };
+    let Some(disk) = SmallDisk::mount(4) else { return };
     let data = disk.path().join("data");
     let store = Store::open(&data).unwrap();
     let job = job();
@@ -318,7 +240,7 @@ async fn on_a_full_disk_writes_fail_with_advice_reads_go_on_and_nothing_is_damag
 
 #[tokio::test]
 async fn opening_on_a_full_disk_either_works_or_says_why_and_works_once_there_is_space() {
-    let Some(disk) = SmallDisk::mount() else { return };
+    let Some(disk) = SmallDisk::mount(4) else { return };
     let data = disk.path().join("data");
     let filler = disk.fill();
     let error = Store::open(&data).unwrap_err();
@@ -336,7 +258,7 @@ async fn opening_on_a_full_disk_either_works_or_says_why_and_works_once_there_is
 
 #[tokio::test]
 async fn a_read_only_data_directory_is_an_error_with_advice_and_changes_nothing() {
-    let Some(disk) = SmallDisk::mount() else { return };
+    let Some(disk) = SmallDisk::mount(4) else { return };
     let data = disk.path().join("data");
     let store = Store::open(&data).unwrap();
     store.put_setting("a", Some(&json!(1))).await.unwrap();

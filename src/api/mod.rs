@@ -4,20 +4,32 @@
 //! `tests/http/` compares both with the table of access.
 
 pub mod audit;
+pub mod datastores;
+pub mod deployments;
 pub mod idempotency;
+pub mod inventory;
+pub mod inventory_items;
 pub mod jobs;
 pub mod jobs_watch;
 pub mod paging;
 pub mod problem;
+pub mod replications;
 pub mod sessions;
+pub mod settings;
+pub mod ssh_key_rotation;
 pub mod ssh_keys;
+pub mod target_facts;
+pub mod targets;
+pub mod templates;
 pub mod tokens;
 pub mod users;
+pub mod vcenters;
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json, Router, middleware};
 use utoipa::openapi::SecurityRequirement;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaFormat, SchemaType, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, Ref, RefOr, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
@@ -69,15 +81,47 @@ pub fn document() -> OpenApi {
 fn routes() -> OpenApiRouter<App> {
     let nouns = OpenApiRouter::new()
         .routes(routes!(jobs::list))
-        .routes(routes!(jobs::list_replications))
+        .routes(routes!(jobs::list_replications, replications::start))
+        .routes(routes!(replications::preview))
         .routes(routes!(jobs::one))
         .routes(routes!(jobs::console))
         .routes(routes!(jobs_watch::events))
         .routes(routes!(jobs::cancel))
         .routes(routes!(jobs::retry))
         .routes(routes!(jobs::cleanup))
+        .routes(routes!(jobs::acknowledge))
         .routes(routes!(ssh_keys::list, ssh_keys::create))
         .routes(routes!(ssh_keys::one, ssh_keys::delete))
+        .routes(routes!(ssh_key_rotation::one, ssh_key_rotation::begin, ssh_key_rotation::cancel))
+        .routes(routes!(ssh_key_rotation::install))
+        .routes(routes!(ssh_key_rotation::switch))
+        .routes(routes!(targets::list, targets::create))
+        .routes(routes!(targets::one, targets::replace, targets::change, targets::delete))
+        .routes(routes!(target_facts::test))
+        .routes(routes!(target_facts::check))
+        .routes(routes!(target_facts::health))
+        .routes(routes!(target_facts::accept_host_key))
+        .routes(routes!(target_facts::datasets))
+        .routes(routes!(target_facts::snapshots))
+        .routes(routes!(templates::list, templates::create))
+        .routes(routes!(templates::script))
+        .routes(routes!(templates::one, templates::change, templates::delete))
+        .routes(routes!(datastores::create))
+        .routes(routes!(deployments::plan))
+        .routes(routes!(deployments::deploy))
+        .routes(routes!(vcenters::list, vcenters::create))
+        .routes(routes!(vcenters::one, vcenters::change, vcenters::delete))
+        .routes(routes!(vcenters::test))
+        .routes(routes!(vcenters::sync))
+        .routes(routes!(inventory::vms))
+        .routes(routes!(inventory::vm))
+        .routes(routes!(inventory::templates))
+        .routes(routes!(inventory::datastores))
+        .routes(routes!(inventory::networks))
+        .routes(routes!(inventory::hosts))
+        .routes(routes!(inventory::clusters))
+        .routes(routes!(inventory::folders))
+        .routes(routes!(inventory::resource_pools))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::one, users::change))
         .routes(routes!(tokens::list, tokens::create))
@@ -85,6 +129,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(sessions::whoami))
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::end))
+        .routes(routes!(settings::show, settings::change))
         .routes(routes!(audit::list))
         .routes(routes!(audit::verify));
     OpenApiRouter::new().nest(BASE, nouns).routes(routes!(description))
@@ -149,6 +194,13 @@ fn complete(api: &mut OpenApi) {
             ("DELETE", &mut item.delete),
         ] {
             let Some(operation) = operation else { continue };
+            for parameter in operation.parameters.iter_mut().flatten() {
+                if let RefOr::T(parameter) = parameter
+                    && parameter.name == "id"
+                {
+                    parameter.schema = Some(uuid_schema());
+                }
+            }
             operation.responses.responses.entry("default".to_owned()).or_insert(RefOr::T(error.clone()));
             if let Some(Need::Role(role) | Need::Confirmed(role)) = need(method, path) {
                 operation.security = Some(vec![SecurityRequirement::new("token", Vec::<String>::new())]);
@@ -158,6 +210,16 @@ fn complete(api: &mut OpenApi) {
             }
         }
     }
+}
+
+/// Every id in an address is one.
+fn uuid_schema() -> RefOr<Schema> {
+    let text = SchemaType::new(Type::String);
+    ObjectBuilder::new()
+        .schema_type(text)
+        .format(Some(SchemaFormat::Custom("uuid".to_owned())))
+        .build()
+        .into()
 }
 
 const ABOUT: &str = "\

@@ -1,5 +1,6 @@
 //! Problem documents (RFC 9457): what went wrong, for programs.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
@@ -28,6 +29,10 @@ pub struct Problem {
     /// What is wrong with which field.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<ProblemField>,
+    /// What is to be compared before one goes on, such as `fingerprint`.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    pub facts: BTreeMap<String, String>,
     /// The id of the request, which is in the log as well.
     pub request_id: String,
 }

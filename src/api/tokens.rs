@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::paging::{List, Paging};
+use super::users::RoleName;
 use super::{Answer, BASE, created};
 use crate::app::{App, Principal};
 use crate::domain::access::Token as DomainToken;
@@ -21,6 +22,7 @@ pub struct Token {
     /// What it is for.
     pub name: String,
     /// `admin`, `operator` or `viewer`.
+    #[schema(value_type = RoleName)]
     pub role: String,
     /// Its first characters, by which one recognises it.
     pub prefix: String,
@@ -64,6 +66,7 @@ pub struct NewToken {
     #[schema(min_length = 1, max_length = 64)]
     pub name: String,
     /// `admin`, `operator` or `viewer`.
+    #[schema(value_type = RoleName)]
     pub role: String,
     /// For how many days it is good; until it is revoked unless given.
     #[schema(minimum = 1, maximum = 3650)]

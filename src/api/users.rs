@@ -14,6 +14,18 @@ use crate::app::{App, Principal};
 use crate::domain::access::User as DomainUser;
 use crate::domain::ids::UserId;
 
+/// What somebody may do: `admin` everything, `operator` start and stop jobs, `viewer` read.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RoleName {
+    /// Everything.
+    Admin,
+    /// Read everything, start and stop jobs.
+    Operator,
+    /// Read everything.
+    Viewer,
+}
+
 /// Somebody who may sign in.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct User {
@@ -22,6 +34,7 @@ pub struct User {
     /// What they sign in with.
     pub name: String,
     /// `admin`, `operator` or `viewer`.
+    #[schema(value_type = RoleName)]
     pub role: String,
     /// Whether they are kept out.
     pub disabled: bool,
@@ -58,6 +71,7 @@ pub struct NewUser {
     #[schema(min_length = 1, max_length = 64)]
     pub name: String,
     /// `admin`, `operator` or `viewer`.
+    #[schema(value_type = RoleName)]
     pub role: String,
     /// At least eight characters.
     #[schema(value_type = String, min_length = 8)]
@@ -69,6 +83,7 @@ pub struct NewUser {
 #[serde(deny_unknown_fields)]
 pub struct UserPatch {
     /// `admin`, `operator` or `viewer`.
+    #[schema(value_type = Option<RoleName>)]
     pub role: Option<String>,
     /// Whether they are kept out.
     pub disabled: Option<bool>,

@@ -85,7 +85,9 @@ impl App {
         let who = principal(&session, user, address);
         let entry = self.entry(&who, "session.begin", user.name.as_str(), Outcome::Done, Value::Null);
         self.store.insert_session(&session, secret.hash(), forgiven, entry).await?;
-        self.store.forget_sessions(now - limits::IDLE, now - limits::ABSOLUTE).await?;
+        let settings = self.settings();
+        let (idle, absolute) = (settings.session_idle(), settings.session_absolute());
+        self.store.forget_sessions(now - idle, now - absolute).await?;
         Ok(SignedIn { secret, who })
     }
 
@@ -98,11 +100,11 @@ impl App {
         let Some((session, user)) = self.store.session_by_hash(&secret.hash()).await? else {
             return Ok(None);
         };
-        if user.disabled || !limits::is_good(&session, now) {
+        if user.disabled || !limits::is_good(&session, now, self.settings()) {
             return Ok(None);
         }
         if now.duration_since(session.last_seen_at) >= limits::TOUCH {
-            self.store.touch_session(session.id, now).await?;
+            note("a session", self.store.touch_session(session.id, now).await);
         }
         Ok(Some(principal(&session, &user, address)))
     }
@@ -116,7 +118,7 @@ impl App {
         let found = self.store.token_by_hash(&secret.hash()).await?;
         let Some(token) = found.filter(|token| token.is_good(now)) else { return Ok(None) };
         if token.last_used_at.is_none_or(|last| now.duration_since(last) >= limits::TOUCH) {
-            self.store.touch_token(token.id, now).await?;
+            note("a token", self.store.touch_token(token.id, now).await);
         }
         Ok(Some(Principal {
             name: token.name.to_string(),
@@ -187,6 +189,13 @@ impl App {
             details,
         };
         Ok(self.store.append_audit(entry).await?)
+    }
+}
+
+/// When somebody was here last is worth noting, not worth keeping them out: on a full disk pages are still read.
+fn note(what: &str, noted: Result<(), crate::store::StoreError>) {
+    if let Err(error) = noted {
+        tracing::warn!("the last use of {what} could not be noted: {error}");
     }
 }
 

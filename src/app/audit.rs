@@ -1,5 +1,6 @@
 //! The audit log: look, export, prove.
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{App, AppError, Principal};
@@ -44,14 +45,26 @@ impl App {
         outcome: Outcome,
         details: Value,
     ) -> AuditEntry {
-        AuditEntry {
-            at: self.clock.now(),
-            actor: who.actor(),
-            source: who.source.clone(),
-            action: action.to_owned(),
-            object: object.into(),
-            outcome,
-            details,
-        }
+        entry(self.clock.now(), who, action, object, outcome, details)
+    }
+}
+
+/// A line about what `who` did to `object` at `at`.
+pub(super) fn entry(
+    at: Timestamp,
+    who: &Principal,
+    action: &str,
+    object: impl Into<String>,
+    outcome: Outcome,
+    details: Value,
+) -> AuditEntry {
+    AuditEntry {
+        at,
+        actor: who.actor(),
+        source: who.source.clone(),
+        action: action.to_owned(),
+        object: object.into(),
+        outcome,
+        details,
     }
 }

@@ -22,6 +22,18 @@ pub enum AppError {
         /// What is wrong with which field.
         fields: Vec<FieldError>,
     },
+    /// Nothing is kept or sent before a person has compared what the other side showed.
+    #[error("{message}")]
+    Unproved {
+        /// A name for programs: `host-key-unknown`.
+        code: &'static str,
+        /// What was shown by whom.
+        message: String,
+        /// How to compare, and how to go on.
+        advice: String,
+        /// What is to be compared, for programs: name and value.
+        facts: Vec<(&'static str, String)>,
+    },
     /// The one who asked may not.
     #[error("{0}")]
     Denied(String),
@@ -80,6 +92,7 @@ impl AppError {
         match self {
             Self::Failed(failure) => failure.advice.as_deref(),
             Self::Store { advice, .. } => Some(advice),
+            Self::Unproved { advice, .. } => Some(advice),
             Self::NotSignedIn => Some("Check both, then try again."),
             Self::TooMany { .. } => Some("Wait until then. Nobody is locked out for good."),
             Self::SignInNeeded => Some("Sign in, or send a token: `Authorization: Bearer TOKEN`."),
@@ -95,10 +108,11 @@ impl AppError {
             Self::NotSignedIn | Self::SignInNeeded => 401,
             Self::Denied(_) | Self::ConfirmationNeeded => 403,
             Self::NotFound(_) => 404,
-            Self::Conflict(_) => 409,
+            Self::Conflict(_) | Self::Unproved { .. } => 409,
             Self::TooMany { .. } => 429,
             Self::Failed(failure) if failure.kind == FailureKind::Refused => 409,
-            Self::Failed(_) => 502,
+            // What failed is another system, and this one is well: RFC 4918, 11.4.
+            Self::Failed(_) => 424,
             Self::Store { .. } => 503,
         }
     }
@@ -113,6 +127,7 @@ impl AppError {
             Self::ConfirmationNeeded => "confirmation-needed",
             Self::NotFound(_) => "not-found",
             Self::Conflict(_) => "conflict",
+            Self::Unproved { code, .. } => code,
             Self::TooMany { .. } => "too-many-attempts",
             Self::Failed(_) => "failed",
             Self::Store { .. } => "unavailable",

@@ -9,6 +9,7 @@ use crate::domain::job::{ConsoleLine, Job, JobState};
 use crate::store::JobFilter;
 
 pub use crate::engine::{JobUpdate, Watcher};
+pub use crate::store::JobOrder;
 
 /// Which jobs to show, newest first.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +26,8 @@ pub struct JobQuery {
     pub skip: usize,
     /// At most so many.
     pub limit: usize,
+    /// In which order. With `after` only the newest first makes sense.
+    pub order: JobOrder,
 }
 
 /// Some of the jobs that match, and how many match in all.
@@ -89,7 +92,7 @@ impl App {
             limit: Some(query.limit.saturating_add(1)),
             after: query.after,
         };
-        let (mut items, total) = self.store.job_page(&filter, query.words, query.skip).await?;
+        let (mut items, total) = self.store.job_page(&filter, query.words, query.skip, query.order).await?;
         let more = items.len() > query.limit;
         items.truncate(query.limit);
         let next = items.last().filter(|_| more).map(|job| job.id);
@@ -115,6 +118,14 @@ impl App {
     /// If the database does not answer.
     pub async fn job_counts(&self) -> Result<Vec<(JobState, u64)>, AppError> {
         Ok(self.store.job_counts().await?)
+    }
+
+    /// How many jobs are at work. Every page shows it.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn working_jobs(&self) -> Result<u64, AppError> {
+        Ok(self.store.count_jobs_in(&[JobState::Running, JobState::Cancelling]).await?)
     }
 
     /// The steps of a kind of job, in their order; none for a kind that this version does not know.

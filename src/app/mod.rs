@@ -7,32 +7,52 @@ pub mod access;
 pub mod audit;
 pub mod backups;
 pub mod checks;
+pub mod datastores;
+pub mod deployment_drafts;
+pub mod deployment_form;
+pub mod deployments;
 pub mod error;
+mod fields;
 pub mod follow;
 pub mod inventory;
+pub mod job_notices;
 pub mod jobs;
 pub mod replications;
 pub mod requests;
+pub mod rights;
 pub mod schedules;
 pub mod secrets;
 pub mod sessions;
+pub mod settings;
 pub mod setup;
+pub mod ssh_key_rotation;
 pub mod ssh_keys;
+pub mod target_form;
+pub mod target_health;
+pub mod targets;
+pub mod template_form;
+pub mod templates;
 pub mod tokens;
 pub mod users;
+pub mod vcenter_contacts;
+pub mod vcenter_drafts;
+pub mod vcenter_streams;
 pub mod vcenters;
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, RwLock};
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::password::Passwords;
+use crate::engine::reconcile::Reconcilers;
 use crate::engine::{Clock, Engine, SystemClock};
 use crate::jobs::hosts::Hosts;
 use crate::store::Store;
 
 pub use crate::auth::Principal;
+pub use crate::engine::reconcile::Status;
 pub use error::{AppError, FieldError, Pending};
 
 use secrets::Secrets;
@@ -47,13 +67,17 @@ pub struct App {
     passwords: Passwords,
     clock: Arc<dyn Clock>,
     vcenters: Option<vcenters::VcenterCases>,
+    reconcilers: Arc<Reconcilers>,
+    settings: Arc<RwLock<crate::domain::settings::Settings>>,
 }
 
 impl App {
     /// Puts the parts together; `boot` makes them.
     pub fn new(store: Store, engine: Engine, hosts: Arc<Hosts>) -> Self {
-        let (passwords, clock) = (Passwords::default(), Arc::new(SystemClock::new()));
-        Self { store, engine, hosts, secrets: None, passwords, clock, vcenters: None }
+        let (passwords, clock): (_, Arc<dyn Clock>) = (Passwords::default(), Arc::new(SystemClock::new()));
+        let reconcilers = Arc::new(Reconcilers::new(clock.clone(), Vec::new()));
+        let settings = Arc::default();
+        Self { store, engine, hosts, secrets: None, passwords, clock, vcenters: None, reconcilers, settings }
     }
 
     /// The same with secrets, where there is a key file.
@@ -66,6 +90,9 @@ impl App {
     /// The same with another clock for sessions and the throttle.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        if let Some(vcenters) = &mut self.vcenters {
+            vcenters.set_clock(Arc::clone(&clock));
+        }
         self.clock = clock;
         self
     }
@@ -75,9 +102,26 @@ impl App {
         self.clock.now()
     }
 
-    /// Runs jobs and what is scheduled until `shutdown` fires.
+    /// The same with reconcilers, which run while jobs are served.
+    #[must_use]
+    pub fn with_reconcilers(mut self, reconcilers: Arc<Reconcilers>) -> Self {
+        self.reconcilers = reconcilers;
+        self
+    }
+
+    /// How the reconcilers are doing, by name.
+    pub fn reconcilers(&self) -> BTreeMap<&'static str, Status> {
+        self.reconcilers.statuses()
+    }
+
+    /// Runs jobs, what is scheduled, and the reconcilers until `shutdown` fires. Nothing of theirs touches the
+    /// database afterwards.
     pub async fn serve_jobs(&self, shutdown: CancellationToken) {
-        self.engine.serve(shutdown).await;
+        let stop = shutdown.clone();
+        tokio::join!(self.engine.serve(shutdown), self.reconcilers.serve(stop));
+        if let Some(vcenters) = &self.vcenters {
+            vcenters.log_out().await;
+        }
     }
 
     /// Finishes what is being written, and lets the data directory go.

@@ -70,7 +70,8 @@ pub fn equal(a: &str, b: &str) -> bool {
     a.as_bytes().ct_eq(b.as_bytes()).into()
 }
 
-fn digest(parts: &[&str]) -> String {
+/// SHA-256 of parts that cannot run into each other.
+pub(super) fn digest(parts: &[&str]) -> String {
     let mut sha = Sha256::new();
     for part in parts {
         sha.update((part.len() as u64).to_be_bytes());

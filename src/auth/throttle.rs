@@ -6,6 +6,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::secret::digest;
 use crate::store::Attempts;
 
 /// Attempts on one account before the first wait.
@@ -19,9 +20,10 @@ const LONGEST: SignedDuration = SignedDuration::from_mins(15);
 /// After so long without an attempt the count begins anew.
 const FORGOTTEN: SignedDuration = SignedDuration::from_hours(1);
 
-/// Where attempts on this account are counted.
+/// Where attempts on this account are counted. Not under its name: what is typed as one may be a password in the wrong
+/// field, and that must not be written down.
 pub fn account(name: &str) -> String {
-    format!("account:{name}")
+    format!("account:{}", digest(&["zerfaux account", name]))
 }
 
 /// Where attempts from this address are counted.

@@ -1,16 +1,19 @@
 //! `zerfaux sim vcenter`
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::exit::{Exit, Trouble};
 use super::output;
 use super::sim::wait_for_the_end;
-use crate::sim::vcenter::{Options, Rule, User, Vcenter as Simulated};
+use crate::sim::vcenter::{Options, Rule, UnderWay, User, Vcenter as Simulated};
 
-/// A simulated vCenter, until it is interrupted. Everything is in memory and is gone afterwards.
+/// A simulated vCenter, until it is interrupted. Everything is in memory and is gone afterwards. SIGHUP restarts it:
+/// sessions end and tasks are forgotten, the inventory stays.
 #[derive(Debug, Args)]
 pub(super) struct Vcenter {
     /// Where to listen; port 0 for any free one
@@ -28,6 +31,9 @@ pub(super) struct Vcenter {
     /// Name of the site, which stands in the names of its datacenter, hosts and datastores
     #[arg(long, value_name = "NAME", default_value = "alpha", value_parser = site)]
     site: String,
+    /// Be a single ESXi host instead: no clones, customisation, moves, templates or folders
+    #[arg(long)]
+    esxi: bool,
     /// The same seed makes the same inventory
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -57,6 +63,17 @@ fn pace(text: &str) -> Result<f64, String> {
     }
 }
 
+/// Restarts it at every SIGHUP: sessions end, tasks are forgotten, the inventory stays.
+fn restarts(vcenter: &Simulated) -> std::io::Result<impl Future<Output = Infallible>> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move {
+        loop {
+            hangup.recv().await;
+            vcenter.restart(UnderWay::ComesToNothing);
+        }
+    })
+}
+
 impl Vcenter {
     pub(super) async fn run(self) -> Result<Exit, Trouble> {
         let rules = match &self.faults {
@@ -73,6 +90,7 @@ impl Vcenter {
             vms: self.vms as usize,
             site: self.site,
             seed: self.seed,
+            esxi: self.esxi,
             pace: self.pace,
             rules,
             ..Options::default()
@@ -83,7 +101,11 @@ impl Vcenter {
             vcenter.url(),
             vcenter.thumbprint()
         ));
-        wait_for_the_end().await;
+        let restarts = restarts(&vcenter).map_err(|error| Trouble::failed(&error))?;
+        tokio::select! {
+            () = wait_for_the_end() => {}
+            never = restarts => match never {},
+        }
         Ok(Exit::Done)
     }
 }

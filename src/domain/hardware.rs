@@ -131,6 +131,18 @@ pub enum NicNetwork {
     Other,
 }
 
+impl NicNetwork {
+    /// By what it is found among a vCenter's networks: the port group's key, else the network's id, else its name.
+    pub fn key(&self) -> Option<&str> {
+        match self {
+            Self::Standard { network: Some(network), .. } => Some(&network.id),
+            Self::Standard { name, network: None } => Some(name),
+            Self::Distributed { portgroup, .. } => Some(portgroup),
+            Self::Other => None,
+        }
+    }
+}
+
 /// A network card.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Nic {

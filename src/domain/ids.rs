@@ -87,6 +87,22 @@ uuid_id!(
     /// A connection to a vCenter or to a single ESXi host.
     VcenterId
 );
+uuid_id!(
+    /// A connection that is being made, while a person compares its certificate.
+    VcenterDraftId
+);
+uuid_id!(
+    /// An appliance: a host with OpenZFS that is reached over SSH. The API calls it a target.
+    TargetId
+);
+uuid_id!(
+    /// A template from which appliances are deployed.
+    TemplateId
+);
+uuid_id!(
+    /// What somebody has filled in of the wizard for a new appliance.
+    DeploymentDraftId
+);
 
 impl GroupId {
     /// Eight hexadecimal digits for names that people read: the id's last four bytes, because the

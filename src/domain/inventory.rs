@@ -9,8 +9,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::hardware::{Firmware, Hardware, PowerState};
-use super::ids::VcenterId;
+use super::ids::{TargetId, VcenterId};
 use super::moref::{DatastoreRef, EsxiRef, ManagedRef, VmRef};
+use super::names::DatasetName;
 
 /// The sorts of places in an inventory: what is neither datastore, network, nor virtual machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -282,10 +283,14 @@ pub struct VmFilter {
     pub template: Option<bool>,
     /// With a disk on this datastore.
     pub datastore: Option<DatastoreRef>,
+    /// With a card on the network with this id.
+    pub network: Option<String>,
     /// On this host, or in this cluster.
     pub place: Option<ManagedRef>,
     /// Also those that are gone.
     pub with_gone: bool,
+    /// None but those that are gone.
+    pub only_gone: bool,
     /// By what.
     pub sort: VmSort,
     /// The largest first.
@@ -304,8 +309,10 @@ impl Default for VmFilter {
             power: None,
             template: None,
             datastore: None,
+            network: None,
             place: None,
             with_gone: false,
+            only_gone: false,
             sort: VmSort::Name,
             descending: false,
             offset: 0,
@@ -342,6 +349,20 @@ pub struct DiskPlace {
     pub datastore_name: Option<String>,
     /// The export that the datastore mounts, if it is one.
     pub nfs: Option<NfsExport>,
+    /// The appliance that exports it, if it is one that we know.
+    pub appliance: Option<OnAppliance>,
+}
+
+/// Where an export comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OnAppliance {
+    /// The appliance: its address for NFS is the host that is mounted.
+    pub target: TargetId,
+    /// Its name.
+    pub name: String,
+    /// The dataset that is mounted at the exported path by default. None if the path does not lie below the appliance's
+    /// pool, or is no name of a dataset. A mountpoint set by hand is for the appliance to say.
+    pub dataset: Option<DatasetName>,
 }
 
 /// How a virtual machine's disks lie with regard to the one datastore that they should all be on.

@@ -5,8 +5,8 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::ids::{SecretId, VcenterId};
-use super::thumbprint::Thumbprint;
+use super::ids::{SecretId, VcenterDraftId, VcenterId};
+use super::thumbprint::{ServerCertificate, Thumbprint};
 
 /// The port of vSphere's API unless said otherwise.
 pub const DEFAULT_PORT: u16 = 443;
@@ -108,6 +108,108 @@ pub struct Vcenter {
     pub last_error: Option<String>,
     /// When the connection was made.
     pub created_at: Timestamp,
+}
+
+/// What is known of a connection's certificates.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Certificates {
+    /// The accepted one; none where that was not looked at yet.
+    pub accepted: Option<ServerCertificate>,
+    /// The one that was refused last; none after a contact that worked.
+    pub refused: Option<ServerCertificate>,
+}
+
+/// How many objects a vCenter has that are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct InventoryCounts {
+    /// Virtual machines, without templates.
+    pub vms: u64,
+    /// Templates.
+    pub templates: u64,
+    /// Hosts.
+    pub hosts: u64,
+    /// Datastores.
+    pub datastores: u64,
+    /// Networks.
+    pub networks: u64,
+}
+
+/// A connection that somebody is making or changing, kept while they compare the certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VcenterDraft {
+    /// Its id.
+    pub id: VcenterDraftId,
+    /// Who began it: nobody else may go on with it.
+    pub owner: String,
+    /// The connection that is changed; none: a new one.
+    pub vcenter: Option<VcenterId>,
+    /// What people will call it.
+    pub name: String,
+    /// Where it answers.
+    pub address: VcenterAddress,
+    /// Who logs in.
+    pub username: String,
+    /// Where the password is sealed.
+    pub password: SecretId,
+    /// What is to be compared.
+    pub certificate: ServerCertificate,
+    /// When it was begun.
+    pub created_at: Timestamp,
+}
+
+/// How following a vCenter's changes stands, in this process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StreamStatus {
+    /// Which connection.
+    pub vcenter: VcenterId,
+    /// How its stream of changes stands.
+    pub state: StreamState,
+    /// When a change was last written into the inventory; none since the process began.
+    pub last_change: Option<Timestamp>,
+}
+
+/// How a stream of changes stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum StreamState {
+    /// Logging in, and asking for the stream.
+    Connecting {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// The stream stands; everything is being read once.
+    Reading {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// What changes there is in the inventory at once.
+    Following {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// It was lost, or could not be had: what is known may be out of date.
+    Lost {
+        /// When.
+        since: Timestamp,
+        /// Why, in the words that an operator reads.
+        because: String,
+        /// What to do about it.
+        advice: Option<String>,
+        /// When it is tried again by itself.
+        next_try: Timestamp,
+    },
+}
+
+impl StreamState {
+    /// The word by which it is known: `connecting`, `reading`, `following` or `lost`.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Connecting { .. } => "connecting",
+            Self::Reading { .. } => "reading",
+            Self::Following { .. } => "following",
+            Self::Lost { .. } => "lost",
+        }
+    }
 }
 
 #[cfg(test)]

@@ -33,6 +33,9 @@ pub trait Reconciler: Send + Sync {
     /// Looks, and changes what differs. Returns one sentence on what it did. Killed at any moment, it must
     /// find its way by running again.
     async fn run(&self) -> Result<String, Failure>;
+
+    /// Ends what it has set going, before the process lets go of the database. It does not run any more then.
+    async fn stop(&self) {}
 }
 
 /// How a reconciler is doing.
@@ -82,7 +85,7 @@ impl Reconcilers {
         self.entries.iter().map(|(&name, entry)| (name, lock(&entry.status).clone())).collect()
     }
 
-    /// Runs them all, each once at the beginning, until `shutdown` fires.
+    /// Runs them all, each once at the beginning, until `shutdown` fires. Nothing of theirs runs afterwards.
     pub async fn serve(&self, shutdown: CancellationToken) {
         let mut tasks = JoinSet::new();
         for entry in self.entries.values() {
@@ -91,6 +94,9 @@ impl Reconcilers {
         }
         shutdown.cancelled().await;
         tasks.shutdown().await;
+        for entry in self.entries.values() {
+            entry.reconciler.stop().await;
+        }
     }
 }
 
@@ -142,6 +148,7 @@ mod tests {
     struct Flaky {
         runs: AtomicU64,
         ran: mpsc::UnboundedSender<u64>,
+        stopped: Arc<AtomicU64>,
     }
 
     #[async_trait]
@@ -161,6 +168,9 @@ mod tests {
                 _ => Ok("nothing differed".to_owned()),
             }
         }
+        async fn stop(&self) {
+            self.stopped.fetch_add(1, Ordering::SeqCst);
+        }
     }
 
     async fn until(condition: impl Fn() -> bool) {
@@ -173,7 +183,8 @@ mod tests {
     async fn a_reconciler_is_woken_by_signal_and_timer_and_outlives_failures_and_panics() {
         let (ran, mut runs) = mpsc::unbounded_channel();
         let clock = Arc::new(ManualClock::at(Timestamp::UNIX_EPOCH));
-        let flaky = Arc::new(Flaky { runs: AtomicU64::new(0), ran });
+        let stopped = Arc::new(AtomicU64::new(0));
+        let flaky = Arc::new(Flaky { runs: AtomicU64::new(0), ran, stopped: Arc::clone(&stopped) });
         let reconcilers = Arc::new(Reconcilers::new(clock.clone(), vec![flaky]));
         let (shutdown, served) = (CancellationToken::new(), reconcilers.clone());
         let token = shutdown.clone();
@@ -194,7 +205,9 @@ mod tests {
         until(|| status().runs == 3).await;
         assert_eq!((status().last_error, status().last_result.as_deref()), (None, Some("nothing differed")));
 
+        assert_eq!(stopped.load(Ordering::SeqCst), 0);
         shutdown.cancel();
         task.await.unwrap();
+        assert_eq!(stopped.load(Ordering::SeqCst), 1);
     }
 }

@@ -50,6 +50,13 @@ pub enum HostError {
     },
 }
 
+impl HostError {
+    /// Whether the connection broke under the command: it may have run or not.
+    pub fn is_lost(&self) -> bool {
+        matches!(self, Self::Remote(ExecError::Lost { .. }))
+    }
+}
+
 impl From<ExecError> for HostError {
     /// Without a connection, the connection is what there is to talk about.
     fn from(error: ExecError) -> Self {

@@ -5,6 +5,7 @@
 
 mod direct;
 mod error;
+mod lanes;
 mod local;
 mod meter;
 mod outcome;
@@ -22,14 +23,23 @@ pub use meter::Meter;
 pub use outcome::{RelayError, Relayed, Side, SideOutcome};
 pub use relay::{RelayRequest, relay};
 
+use lanes::Lanes;
+
 use crate::domain::argv::Argv;
 pub use crate::domain::exit::Output;
 use crate::ssh::Link;
 
-/// Where commands run. Clones share the connection.
-#[derive(Debug, Clone)]
+/// Where commands run. Clones share the connection, and what stays open between streams.
+#[derive(Clone)]
 pub struct Host {
     place: Place,
+    lanes: Arc<Lanes>,
+}
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Host").field("place", &self.place).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -41,13 +51,13 @@ enum Place {
 impl Host {
     /// This machine.
     pub fn local() -> Self {
-        Self { place: Place::Local }
+        Self { place: Place::Local, lanes: Arc::default() }
     }
 
     /// The machine at the other end of `link`.
     pub fn remote(link: Link) -> Self {
         let label = link.endpoint().to_string().into();
-        Self { place: Place::Remote { link, label } }
+        Self { place: Place::Remote { link, label }, lanes: Arc::default() }
     }
 
     /// How messages call it: `this host` or `user@host:port`.

@@ -14,6 +14,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::lanes::{Standing, Work};
 use super::outcome::{RelayError, Relayed, Side, SideOutcome};
 use super::pump::{Carried, carry, follow};
 use super::side::End;
@@ -46,9 +47,8 @@ pub struct RelayRequest {
     pub cancel: CancellationToken,
 }
 
-/// Carries one stream on a thread of its own, both connections included: that costs two thirds of the processor
-/// time of a shared runtime, where the two sessions keep waking each other across threads. When the future is
-/// dropped, the relay is cancelled.
+/// Carries one stream on a thread of its own (`lanes.rs`), both connections included. When the future is dropped, the
+/// relay is cancelled.
 ///
 /// # Errors
 /// If the stream did not come through whole, or not surely so.
@@ -56,35 +56,24 @@ pub async fn relay(mut request: RelayRequest) -> Result<Relayed, RelayError> {
     request.cancel = request.cancel.child_token();
     let _cancelled_when_dropped = request.cancel.clone().drop_guard();
     let (answer, outcome) = oneshot::channel();
-    let thread = std::thread::Builder::new().name("relay".to_owned());
-    let work = move || {
-        let _ = answer.send(on_this_thread(request));
-    };
-    thread.spawn(work).map_err(|source| RelayError::Thread { source })?;
+    let lanes = Arc::clone(&request.source.lanes);
+    lanes.carry(Work { request, answer }).map_err(|source| RelayError::Thread { source })?;
     outcome.await.unwrap_or_else(|_| {
         Err(RelayError::Thread { source: io::Error::other("the thread of the relay ended early") })
     })
 }
 
-fn on_this_thread(request: RelayRequest) -> Result<Relayed, RelayError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|source| RelayError::Thread { source })?;
-    let outcome = runtime.block_on(run(request));
-    // Whatever hangs in a dead connection is not waited for.
-    runtime.shutdown_background();
-    outcome
-}
-
-async fn run(request: RelayRequest) -> Result<Relayed, RelayError> {
+/// Carries one stream on what stands, or over new connections, which then stand for the next one if all went well.
+pub(super) async fn run(request: RelayRequest, standing: &mut Standing) -> Result<Relayed, RelayError> {
     let begun = Instant::now();
     let RelayRequest { source, send, destination, receive, meter, limit, cancel } = request;
     let before = meter.bytes();
+    // Taken out meanwhile: what does not end well leaves nothing behind.
+    let mut open = std::mem::take(standing);
     let starting = async {
         tokio::join!(
-            End::start(&source, &send, Purpose::Source),
-            End::start(&destination, &receive, Purpose::Sink)
+            End::start(&source, &send, Purpose::Source, &mut open.source),
+            End::start(&destination, &receive, Purpose::Sink, &mut open.destination)
         )
     };
     let started = tokio::select! {
@@ -103,7 +92,10 @@ async fn run(request: RelayRequest) -> Result<Relayed, RelayError> {
         (
             SideOutcome::Exited { exit: Exit::Code(0), stderr: source_stderr },
             SideOutcome::Exited { exit: Exit::Code(0), stderr: destination_stderr },
-        ) => Ok(Relayed { bytes, elapsed: begun.elapsed(), source_stderr, destination_stderr }),
+        ) => {
+            *standing = open;
+            Ok(Relayed { bytes, elapsed: begun.elapsed(), source_stderr, destination_stderr })
+        }
         (sender, receiver) => Err(RelayError::Failed { sender, receiver, bytes }),
     }
 }
@@ -180,8 +172,12 @@ impl Stream {
                 }
             }
         }
-        // Also after success: the commands have ended, and so the connections are merely closed.
-        tokio::join!(self.source.abort(), self.destination.abort());
+        let good = carried == Some(Carried::Whole) && received == Some(Ok(Exit::Code(0)));
+        if good {
+            tokio::join!(self.source.finish(), self.destination.finish());
+        } else {
+            tokio::join!(self.source.abort(), self.destination.abort());
+        }
         Ended {
             source: source_outcome(carried, source_log.into_text()),
             destination: destination_outcome(received, destination_log.into_text()),

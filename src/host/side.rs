@@ -14,7 +14,10 @@ use super::local::Group;
 use super::throttle::PIECE;
 use super::{Host, Place};
 use crate::domain::argv::Argv;
-use crate::ssh::{DataReader, DataWriter, Purpose, StreamEvent, StreamGone};
+use crate::ssh::{DataConnection, DataReader, DataWriter, Link, Purpose, StreamEvent, StreamGone};
+
+/// How long a connection that stood has for starting a command, before a new one is opened.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(20);
 
 /// A started command.
 pub(super) struct End {
@@ -36,8 +39,13 @@ pub(super) enum Writer {
 }
 
 impl End {
-    /// Starts `argv` on `host`; elsewhere on a fresh connection.
-    pub(super) async fn start(host: &Host, argv: &Argv, purpose: Purpose) -> Result<Self, HostError> {
+    /// Starts `argv` on `host`; elsewhere on the connection that stands, or on a fresh one, which stands then.
+    pub(super) async fn start(
+        host: &Host,
+        argv: &Argv,
+        purpose: Purpose,
+        standing: &mut Option<DataConnection>,
+    ) -> Result<Self, HostError> {
         match &host.place {
             Place::Local => {
                 let stdin = if purpose == Purpose::Sink { Stdio::piped() } else { Stdio::null() };
@@ -46,8 +54,7 @@ impl End {
                 Ok(Self { reader: Reader::Local(Box::new(LocalReader::new(group))), writer })
             }
             Place::Remote { link, .. } => {
-                let connection = link.open_data(purpose).await.map_err(HostError::Connect)?;
-                let (reader, writer) = connection.start(argv).await?;
+                let (reader, writer) = start_there(link, argv, purpose, standing).await?;
                 let mut end = Self { reader: Reader::Remote(reader), writer: Writer::Remote(writer) };
                 if purpose == Purpose::Source {
                     // It has nothing to read; if this does not get through, its reader will say so.
@@ -55,6 +62,14 @@ impl End {
                 }
                 Ok(end)
             }
+        }
+    }
+
+    /// The command has ended well; its connection is left to the next one.
+    pub(super) async fn finish(self) {
+        match (self.reader, self.writer) {
+            (Reader::Remote(_), Writer::Remote(writer)) => writer.finish().await,
+            (reader, writer) => Self { reader, writer }.abort().await,
         }
     }
 
@@ -71,6 +86,26 @@ impl End {
             (Reader::Remote(_), Writer::Local(_)) => {}
         }
     }
+}
+
+/// A connection that stood may have died without a word. Then the command may have been started in vain there; it has
+/// neither got nor given a byte, and ends when its server notices.
+async fn start_there(
+    link: &Link,
+    argv: &Argv,
+    purpose: Purpose,
+    standing: &mut Option<DataConnection>,
+) -> Result<(DataReader, DataWriter), HostError> {
+    if let Some(mut connection) = standing.take().filter(|connection| !connection.is_closed())
+        && let Ok(Ok(started)) = timeout(SIGN_OF_LIFE, connection.start(argv)).await
+    {
+        *standing = Some(connection);
+        return Ok(started);
+    }
+    let mut connection = link.open_data(purpose).await.map_err(HostError::Connect)?;
+    let started = connection.start(argv).await?;
+    *standing = Some(connection);
+    Ok(started)
 }
 
 impl Reader {

@@ -13,6 +13,12 @@ pub(super) const PIECE: usize = 32 * 1024;
 /// within 10 % of the limit (TARGETS P5) although timers and schedulers wake late.
 const CREDIT: Duration = Duration::from_millis(50);
 
+/// What a longer pause took is made up slowly, this part of what passes, so that ten seconds stay within 2 % of the limit
+/// on either side: too little because of the pause, or too much because of what is made up for it.
+const SLOWLY: u32 = 80;
+/// At most this much is made up slowly.
+const DEBT: Duration = Duration::from_millis(200);
+
 /// One piece is at most this much time at the set rate: a slow stream goes in small pieces.
 const GRAIN: Duration = Duration::from_millis(20);
 
@@ -25,7 +31,7 @@ pub(super) struct Throttle {
 
 impl Throttle {
     pub(super) fn new(limit: watch::Receiver<Option<NonZeroU64>>) -> Self {
-        Self { limit, bucket: Bucket { paid: Instant::now() } }
+        Self { limit, bucket: Bucket::new(Instant::now()) }
     }
 
     /// Waits until something may pass and says how many of `wanted` bytes do. A limit that is changed counts at
@@ -46,31 +52,45 @@ impl Throttle {
 }
 
 /// A token bucket, kept as the time at which everything that passed is paid for: over any span of time `t` no more
-/// than `rate * (t + CREDIT + GRAIN)` passes.
+/// than `rate * (t + CREDIT + GRAIN + min(t / SLOWLY, DEBT))` passes.
 #[derive(Debug)]
 struct Bucket {
     paid: Instant,
+    /// Time that was lost in pauses and is still to be made up slowly.
+    lost: Duration,
 }
 
 impl Bucket {
+    fn new(now: Instant) -> Self {
+        Self { paid: now, lost: Duration::ZERO }
+    }
+
     /// How many of `wanted` bytes may pass now, or when some may.
     fn take(&mut self, now: Instant, rate: Option<NonZeroU64>, wanted: usize) -> Result<usize, Instant> {
         let Some(rate) = rate else {
-            self.paid = now;
+            *self = Self::new(now);
             return Ok(wanted.min(PIECE));
         };
-        self.paid = self.paid.max(now.checked_sub(CREDIT).unwrap_or(now));
+        let earliest = now.checked_sub(CREDIT).unwrap_or(now);
+        if self.paid < earliest {
+            // Whoever slept through it was not held back by the limit; the stream may well have had nothing to send.
+            self.lost = (self.lost + (earliest - self.paid)).min(DEBT);
+            self.paid = earliest;
+        }
         if self.paid > now {
             return Err(self.paid);
         }
         let bytes = wanted.min(PIECE).min(grain(rate));
-        self.paid += cost(bytes, rate);
+        let cost = cost(bytes, rate);
+        let relief = (cost / SLOWLY).min(self.lost);
+        self.lost -= relief;
+        self.paid += cost - relief;
         Ok(bytes)
     }
 
     /// What passed at the old rate is not charged at the new one.
     fn forgive(&mut self, now: Instant) {
-        self.paid = now;
+        *self = Self::new(now);
     }
 }
 
@@ -134,7 +154,7 @@ mod tests {
             for bytes in [20_000, 300_000, 10_000_000, 80_000_000] {
                 let begin = Instant::now();
                 // A long pause before must not turn into a burst.
-                let mut bucket = Bucket { paid: begin };
+                let mut bucket = Bucket::new(begin);
                 let passed = push(
                     &mut bucket,
                     begin + Duration::from_secs(60),
@@ -153,9 +173,31 @@ mod tests {
     }
 
     #[test]
+    fn a_machine_that_stops_a_quarter_of_a_second_now_and_then_still_keeps_ten_seconds() {
+        let (bytes, begin) = (10_000_000, Instant::now());
+        let mut bucket = Bucket::new(begin);
+        let end = begin + Duration::from_secs(30);
+        let (mut now, mut passed, mut next_stop) = (begin, Vec::new(), begin + Duration::from_secs(3));
+        while now < end {
+            if now >= next_stop {
+                now += Duration::from_millis(250);
+                next_stop = now + Duration::from_secs(10);
+            }
+            match bucket.take(now, rate(bytes), 1 << 20) {
+                Ok(bytes) => passed.push(((now - begin).as_micros() as u64, bytes as u64)),
+                Err(until) => now = until,
+            }
+        }
+        let (least, most) = extremes(&passed, 10, 30);
+        assert_close(least, 10 * bytes, 2);
+        assert_close(most, 10 * bytes, 2);
+        assert_close(extremes(&passed, 1, 30).1, bytes, 10);
+    }
+
+    #[test]
     fn a_new_rate_is_kept_from_the_first_second_on() {
         let begin = Instant::now();
-        let mut bucket = Bucket { paid: begin };
+        let mut bucket = Bucket::new(begin);
         for bytes in [80_000_000, 50_000, 3_000_000] {
             bucket.forgive(begin);
             let passed = push(&mut bucket, begin, bytes, 2, Duration::ZERO);
@@ -167,7 +209,7 @@ mod tests {
     #[test]
     fn without_a_limit_whole_packets_pass_at_once() {
         let now = Instant::now();
-        let mut bucket = Bucket { paid: now };
+        let mut bucket = Bucket::new(now);
         for _ in 0..1000 {
             assert_eq!(bucket.take(now, None, 1 << 30), Ok(PIECE));
         }

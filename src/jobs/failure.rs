@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::domain::causes::with_causes;
 use crate::domain::job::Failure;
 use crate::host::{HostError, RelayError};
+use crate::ssh::ConnectError;
 use crate::store::StoreError;
 use crate::vsphere::VsphereError;
 use crate::zfs::{Complaint, ZfsError};
@@ -45,6 +46,18 @@ impl From<ZfsError> for Failure {
 impl From<HostError> for Failure {
     fn from(error: HostError) -> Self {
         passing_or_not(error.is_transient(), with_causes(&error)).advise(error.advice())
+    }
+}
+
+impl From<ConnectError> for Failure {
+    fn from(error: ConnectError) -> Self {
+        let message = with_causes(&error);
+        let failure = match error {
+            // Going on would hand data to somebody else.
+            ConnectError::HostKeyChanged { .. } => Failure::refused(message),
+            _ => passing_or_not(error.is_transient(), message),
+        };
+        failure.advise(error.advice())
     }
 }
 

@@ -15,7 +15,9 @@ use crate::domain::job::Failure;
 use crate::domain::location::{HostKeysRef, HostRef, IdentityRef};
 use crate::domain::transport::Dial;
 use crate::host::{HopError, Host, Means, Route, look};
-use crate::ssh::{ConnectOptions, HostKeys, Identity, KeyPair, KnownHosts, Link, PinnedFingerprint};
+use crate::ssh::{
+    ConnectError, ConnectOptions, HostKeys, Identity, KeyPair, KnownHosts, Link, PinnedFingerprint,
+};
 use crate::zfs::Zfs;
 
 /// Where private keys are kept sealed.
@@ -43,11 +45,18 @@ struct Found {
     over: (u64, u64),
 }
 
+/// A host and what was found on it.
+#[derive(Clone, Default)]
+struct Known {
+    host: Arc<OnceCell<Host>>,
+    zfs: Arc<OnceCell<Zfs>>,
+}
+
 /// Finds keys, opens connections, keeps them.
 pub struct Hosts {
     /// Where keys are sealed; none on a plain command line.
     vault: Option<Arc<dyn SealedKeys>>,
-    known: Mutex<HashMap<HostRef, Arc<OnceCell<Zfs>>>>,
+    known: Mutex<HashMap<HostRef, Known>>,
     /// What is known of the ways between them.
     ways: Mutex<HashMap<Way, Found>>,
     /// Passphrase of the key files, asked for by the command line before anything is started.
@@ -66,19 +75,72 @@ impl Hosts {
     /// If the key cannot be read, the host not be reached, or there is no OpenZFS on it. The next call
     /// tries anew.
     pub async fn zfs(&self, host: &HostRef) -> Result<Zfs, Failure> {
-        let cell = Arc::clone(self.known.lock().await.entry(host.clone()).or_default());
-        let zfs = cell
-            .get_or_try_init(|| async {
-                let host = match host {
-                    HostRef::Local => Host::local(),
-                    HostRef::Ssh { endpoint, identities, host_keys } => {
-                        Host::remote(self.link(endpoint, identities, host_keys).await?)
-                    }
-                };
-                Zfs::detect(host).await.map_err(Failure::from)
+        let known = self.known(host).await;
+        let found = async { Zfs::detect(self.reach(&known, host).await?).await.map_err(Failure::from) };
+        Ok(known.zfs.get_or_try_init(|| found).await?.clone())
+    }
+
+    /// The host, whether there is OpenZFS on it or not. It is connected to by the first command.
+    ///
+    /// # Errors
+    /// If the key cannot be read.
+    pub async fn host(&self, host: &HostRef) -> Result<Host, Failure> {
+        let known = self.known(host).await;
+        self.reach(&known, host).await
+    }
+
+    /// As [`Self::zfs`], but looked at anew over the same connection: OpenZFS may have been updated, rights given or
+    /// taken away.
+    ///
+    /// # Errors
+    /// As [`Self::zfs`].
+    pub async fn zfs_anew(&self, host: &HostRef) -> Result<Zfs, Failure> {
+        let reached = self.host(host).await?;
+        let zfs = Zfs::detect(reached.clone()).await.map_err(Failure::from)?;
+        let known =
+            Known { host: Arc::new(OnceCell::from(reached)), zfs: Arc::new(OnceCell::from(zfs.clone())) };
+        self.known.lock().await.insert(host.clone(), known);
+        Ok(zfs)
+    }
+
+    /// Lets go of the connection to a host that is reached in another way now, or not at all. What runs over it ends
+    /// first.
+    pub async fn forget(&self, host: &HostRef) {
+        self.known.lock().await.remove(host);
+        self.ways.lock().await.retain(|(from, into, _), _| from != host && into != host);
+    }
+
+    async fn known(&self, host: &HostRef) -> Known {
+        self.known.lock().await.entry(host.clone()).or_default().clone()
+    }
+
+    async fn reach(&self, known: &Known, host: &HostRef) -> Result<Host, Failure> {
+        let made = async {
+            Ok::<_, Failure>(match host {
+                HostRef::Local => Host::local(),
+                HostRef::Ssh { endpoint, identities, host_keys } => {
+                    Host::remote(self.link(endpoint, identities, host_keys).await?)
+                }
             })
-            .await?;
-        Ok(zfs.clone())
+        };
+        Ok(known.host.get_or_try_init(|| made).await?.clone())
+    }
+
+    /// Opens a connection of its own, past those that are kept, and closes it again: whether one gets in.
+    ///
+    /// # Errors
+    /// If the key cannot be read. What came of the connection is the answer.
+    pub async fn try_login(
+        &self,
+        endpoint: &Endpoint,
+        identity: &IdentityRef,
+        host_key: &str,
+    ) -> Result<Result<(), ConnectError>, Failure> {
+        let pinned = HostKeysRef::Pinned(host_key.to_owned());
+        let link = self.link(endpoint, std::slice::from_ref(identity), &pinned).await?;
+        let came = link.connect().await;
+        link.close().await;
+        Ok(came)
     }
 
     /// What the source of `route` has for streaming straight to its target. It is looked at once while both control

@@ -1,25 +1,27 @@
 //! The living inventory: a stream of changes held open to each vCenter.
 //!
 //! A reconciler: it makes sure that every connection in the database has a task that follows it, and that no
-//! other has. A task that loses its stream ends, and the next run starts it again; its first updates are
-//! everything as it stands, so what was missed meanwhile is made good by that.
+//! other has. A task that loses its stream opens another one after a pause; its first updates are everything as
+//! it stands, so what was missed meanwhile is made good by that. How each stands is told by [`Streams`].
+//!
+//! [`Streams`]: super::streams::Streams
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use jiff::Timestamp;
-use tokio::sync::{Mutex, broadcast};
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::{Mutex, Notify};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::failure::not_kept;
 use super::vcenters::Vcenters;
 use crate::domain::ids::VcenterId;
-use crate::domain::job::Failure;
+use crate::domain::job::{Failure, FailureKind};
 use crate::domain::moref::ManagedRef;
-use crate::domain::vcenter::Vcenter;
+use crate::domain::vcenter::{StreamState, Vcenter};
 use crate::engine::reconcile::Reconciler;
 use crate::vsphere::inventory::{Item, KINDS, assemble, property_sets, read, read_entered};
 use crate::vsphere::{Change, Client, ObjectUpdate, Reason, Scope, UpdateStream, VsphereError};
@@ -30,35 +32,32 @@ pub const NAME: &str = "inventory_watch";
 const EVERY: Duration = Duration::from_secs(10);
 /// How long one call waits for changes. It also keeps the session alive.
 const WAIT: Duration = Duration::from_secs(30);
+/// The pause after a first loss; it doubles with each one that follows soon.
+const PAUSE: Duration = Duration::from_secs(2);
 /// The longest pause before a vCenter that does not answer is tried again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(120);
+/// The pause where trying again hardly helps. A wrong password tried more often would have vCenter lock the user: by
+/// default after five times within three minutes.
+const HOPELESS_PAUSE: Duration = Duration::from_secs(300);
+/// A stream that was held so long was no failure.
+const HELD: Duration = Duration::from_secs(60);
 
 /// Follows all vCenters.
 pub struct InventoryWatch {
     vcenters: Vcenters,
     followers: Mutex<HashMap<VcenterId, Follower>>,
-    changes: broadcast::Sender<VcenterId>,
 }
 
 struct Follower {
     /// The connection as it was when this began.
     of: Vcenter,
     task: AbortOnDropHandle<()>,
-    /// How often in a row it ended without having held a stream.
-    failures: u32,
-    began: Instant,
-    held: Arc<AtomicBool>,
 }
 
 impl InventoryWatch {
     /// Follows those in the database, with the sessions of `vcenters`.
     pub fn new(vcenters: Vcenters) -> Self {
-        Self { vcenters, followers: Mutex::default(), changes: broadcast::channel(256).0 }
-    }
-
-    /// Told whenever something of a vCenter has changed in the database.
-    pub fn changes(&self) -> broadcast::Receiver<VcenterId> {
-        self.changes.subscribe()
+        Self { vcenters, followers: Mutex::default() }
     }
 }
 
@@ -80,35 +79,41 @@ impl Reconciler for InventoryWatch {
     async fn run(&self) -> Result<String, Failure> {
         let wanted = self.vcenters.store().vcenters().await.map_err(not_kept)?;
         let mut followers = self.followers.lock().await;
+        let mut unwanted = Vec::new();
         followers.retain(|id, follower| {
-            wanted.iter().any(|one| one.id == *id && settings(one) == settings(&follower.of))
-        });
-        for vcenter in wanted {
-            let mut failures = 0;
-            if let Some(follower) = followers.get(&vcenter.id) {
-                let pause = (Duration::from_secs(5) * 2u32.saturating_pow(follower.failures.min(8)))
-                    .min(LONGEST_PAUSE);
-                let resting = follower.failures > 0 && follower.began.elapsed() < pause;
-                if !follower.task.is_finished() || resting {
-                    continue;
-                }
-                failures = if follower.held.load(Ordering::Acquire) { 0 } else { follower.failures + 1 };
+            let as_it_was = wanted.iter().any(|one| one.id == *id && settings(one) == settings(&follower.of));
+            if !as_it_was {
+                unwanted.push(*id);
             }
-            let held = Arc::<std::sync::atomic::AtomicBool>::default();
-            let follow = Follow {
-                vcenters: self.vcenters.clone(),
-                vcenter: vcenter.id,
-                changes: self.changes.clone(),
-                held: Arc::clone(&held),
-            };
-            let name = vcenter.name.clone();
-            let task = tokio::spawn(async move { follow.until_lost(&name).await });
-            let task = AbortOnDropHandle::new(task);
-            followers
-                .insert(vcenter.id, Follower { of: vcenter, task, failures, began: Instant::now(), held });
+            // One that ended by itself has panicked.
+            as_it_was && !follower.task.is_finished()
+        });
+        for id in unwanted {
+            self.vcenters.streams().forget(id);
         }
-        let held = followers.values().filter(|one| !one.task.is_finished()).count();
+        for vcenter in wanted {
+            followers.entry(vcenter.id).or_insert_with(|| {
+                let follow = Follow { vcenters: self.vcenters.clone(), vcenter: vcenter.id };
+                let name = vcenter.name.clone();
+                let task = AbortOnDropHandle::new(tokio::spawn(async move { follow.always(&name).await }));
+                Follower { of: vcenter, task }
+            });
+        }
+        let followed = self.vcenters.streams().statuses();
+        let held = followed.iter().filter(|one| matches!(one.state, StreamState::Following { .. })).count();
         Ok(format!("{held} of {} vCenters are followed.", followers.len()))
+    }
+
+    async fn stop(&self) {
+        let followers = std::mem::take(&mut *self.followers.lock().await);
+        for follower in followers.values() {
+            follower.task.abort();
+        }
+        for (id, follower) in followers {
+            // Cancelled, or panicked earlier: either way it no longer runs.
+            let _ended = follower.task.await;
+            self.vcenters.streams().forget(id);
+        }
     }
 }
 
@@ -116,26 +121,52 @@ impl Reconciler for InventoryWatch {
 struct Follow {
     vcenters: Vcenters,
     vcenter: VcenterId,
-    changes: broadcast::Sender<VcenterId>,
-    held: Arc<AtomicBool>,
 }
 
 impl Follow {
-    async fn until_lost(&self, name: &str) {
-        let Err(failure) = self.follow().await else { return };
-        tracing::warn!(vcenter = name, %failure, "the stream of changes was lost");
-        if let Err(error) = self.vcenters.store().vcenter_failed(self.vcenter, &failure.message).await {
-            tracing::error!(vcenter = name, %error, "why it was lost could not be noted");
+    async fn always(&self, name: &str) {
+        let mut failures = 0;
+        loop {
+            let began = Instant::now();
+            let mut held = false;
+            let Err(failure) = self.follow(&mut held).await;
+            failures = if held && began.elapsed() >= HELD { 1 } else { failures + 1 };
+            let hopeless = !held && failure.kind != FailureKind::Transient;
+            let pause = if hopeless { HOPELESS_PAUSE } else { pause_after(failures) };
+            tracing::warn!(vcenter = name, %failure, "the stream of changes was lost");
+            if let Err(error) = self.vcenters.store().vcenter_failed(self.vcenter, &failure.message).await {
+                tracing::error!(vcenter = name, %error, "why it was lost could not be noted");
+            }
+            let since = Timestamp::now();
+            let retry = self.stands(StreamState::Lost {
+                since,
+                because: failure.message,
+                advice: failure.advice,
+                next_try: since
+                    .saturating_add(SignedDuration::try_from(pause).unwrap_or_default())
+                    .unwrap_or(since),
+            });
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = retry.notified() => {}
+            }
         }
     }
 
+    fn stands(&self, state: StreamState) -> Arc<Notify> {
+        self.vcenters.streams().stands(self.vcenter, state)
+    }
+
     /// Ends only by a failure.
-    async fn follow(&self) -> Result<(), Failure> {
+    async fn follow(&self, held: &mut bool) -> Result<Infallible, Failure> {
+        self.stands(StreamState::Connecting { since: Timestamp::now() });
         let client = self.vcenters.client(self.vcenter).await?;
         let scope = Scope::everything(&client, &KINDS).await?;
         let mut stream = UpdateStream::open(&client, &property_sets(), &scope).await?;
+        self.stands(StreamState::Reading { since: Timestamp::now() });
         self.first_round(&client, &mut stream).await?;
-        self.held.store(true, Ordering::Release);
+        *held = true;
+        self.stands(StreamState::Following { since: Timestamp::now() });
         loop {
             let updates = stream.next(WAIT).await?;
             if !updates.objects.is_empty() {
@@ -189,9 +220,12 @@ impl Follow {
     }
 
     fn tell(&self) {
-        // Nobody listening is fine.
-        let _ = self.changes.send(self.vcenter);
+        self.vcenters.streams().changed(self.vcenter, Timestamp::now());
     }
+}
+
+fn pause_after(failures: u32) -> Duration {
+    (PAUSE * 2u32.saturating_pow(failures.saturating_sub(1).min(10))).min(LONGEST_PAUSE)
 }
 
 /// Reads these objects. One that has gone meanwhile makes the server refuse them all, so then each by itself.

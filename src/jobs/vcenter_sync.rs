@@ -130,6 +130,7 @@ impl Step for Read {
         };
         cx.progress(0.6);
         self.0.store().put_inventory(vcenter, inventory, began).await.map_err(not_kept)?;
+        self.0.streams().changed(vcenter, cx.now());
         cx.info(format!(
             "Read {} virtual machines, {} datastores, {} networks, {} hosts, clusters, pools and folders.",
             counts.vms, counts.datastores, counts.networks, counts.places
@@ -163,6 +164,7 @@ impl Step for Settle {
         let gone = store.mark_unseen_gone(vcenter, began, began).await.map_err(not_kept)?;
         if gone > 0 {
             cx.info(format!("{gone} objects are no longer there."));
+            self.0.streams().changed(vcenter, cx.now());
         }
         let about = self.0.client(vcenter).await?.about().clone();
         store.vcenter_answered(vcenter, &about, Some(began)).await.map_err(not_kept)?;

@@ -3,17 +3,22 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
 use tokio::sync::{Mutex, OnceCell};
 
+use super::streams::Streams;
 use crate::domain::ids::{SecretId, VcenterId};
 use crate::domain::job::Failure;
 use crate::domain::thumbprint::{ServerCertificate, Thumbprint};
 use crate::domain::vcenter::{About, Trust, Vcenter, VcenterAddress};
 use crate::store::Store;
 use crate::vsphere::{CertificateProblem, Client, Login, VsphereError, fetch_certificate};
+
+/// How long the end of the process waits for servers to end our sessions.
+const PARTING: Duration = Duration::from_secs(3);
 
 /// Where passwords are kept sealed.
 #[async_trait]
@@ -31,6 +36,7 @@ pub struct Vcenters {
     store: Store,
     passwords: Option<Arc<dyn SealedPasswords>>,
     sessions: Arc<Mutex<HashMap<VcenterId, Session>>>,
+    streams: Streams,
 }
 
 /// The session and what it was made from: a connection that was changed gets another one.
@@ -42,11 +48,16 @@ struct Session {
 impl Vcenters {
     /// The connections in this store, with their passwords in the vault, if there is one.
     pub fn new(store: Store, passwords: Option<Arc<dyn SealedPasswords>>) -> Self {
-        Self { store, passwords, sessions: Arc::default() }
+        Self { store, passwords, sessions: Arc::default(), streams: Streams::default() }
     }
 
     pub(super) fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// How following their changes stands.
+    pub fn streams(&self) -> &Streams {
+        &self.streams
     }
 
     /// A client that is logged in, shared with everybody who asks for the same connection.
@@ -79,10 +90,43 @@ impl Vcenters {
         let client = cell
             .get_or_try_init(|| async {
                 let password = self.password(row.password).await?;
-                Client::connect(login(&row, password)).await.map_err(Failure::from)
+                match Client::connect(login(&row, password)).await {
+                    Ok(client) => Ok(client),
+                    Err(error) => {
+                        self.note_refused(id, &error).await;
+                        Err(Failure::from(error))
+                    }
+                }
             })
             .await?;
         Ok(client.clone())
+    }
+
+    /// Keeps the certificate that was not accepted, so that a person can look at it without another contact.
+    async fn note_refused(&self, id: VcenterId, error: &VsphereError) {
+        let VsphereError::Certificate { problem, .. } = error else { return };
+        let (CertificateProblem::Unknown { found, .. } | CertificateProblem::Changed { found, .. }) =
+            problem.as_ref()
+        else {
+            return;
+        };
+        if let Err(error) = self.store.vcenter_refused(id, found).await {
+            tracing::error!(%error, "the certificate that was refused could not be noted");
+        }
+    }
+
+    /// Which of these privileges our user lacks on the root of the inventory.
+    ///
+    /// # Errors
+    /// As for [`client`](Self::client), or if the server refuses.
+    pub async fn missing_privileges(
+        &self,
+        id: VcenterId,
+        privileges: &[&str],
+    ) -> Result<Vec<String>, Failure> {
+        let client = self.client(id).await?;
+        let missing = client.missing_privileges(&client.content().root_folder, privileges).await?;
+        Ok(missing.into_iter().map(|one| one.privilege).collect())
     }
 
     /// Forgets the session of a connection whose password was changed, or which was deleted.
@@ -92,6 +136,18 @@ impl Vcenters {
             // It ends by itself if the server does not hear.
             tokio::spawn(async move { client.log_out().await });
         }
+    }
+
+    /// Ends all sessions, as far as the servers answer within a few seconds.
+    pub async fn log_out(&self) {
+        let sessions = std::mem::take(&mut *self.sessions.lock().await);
+        let clients = sessions.into_values().filter_map(|session| session.client.get().cloned());
+        let ends = clients.map(|client| async move {
+            if let Err(error) = client.log_out().await {
+                tracing::debug!(%error, "a session ends by itself");
+            }
+        });
+        let _late = tokio::time::timeout(PARTING, futures_util::future::join_all(ends)).await;
     }
 
     async fn password(&self, id: SecretId) -> Result<SecretString, Failure> {

@@ -1,9 +1,16 @@
 //! Pure planning: facts and a wish in, steps or a typed conflict out. No I/O, no clock, no randomness.
 
+pub mod capacity;
 pub mod conflict;
+pub mod deploy;
+pub mod disk;
+pub mod health;
+pub mod preparation;
 pub mod replication;
 pub mod retention;
 pub mod rpo;
 
+mod deploy_estimate;
+mod deploy_places;
 mod partial;
 mod streams;

@@ -74,6 +74,7 @@ fn document(told: &Told, id: &RequestId) -> Problem {
         detail: told.what.clone(),
         advice: told.advice.clone(),
         errors: told.fields.iter().map(field).collect(),
+        facts: told.facts.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
         request_id: id.0.clone(),
     }
 }

@@ -7,8 +7,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::extract::connect_info::Connected;
-use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -38,12 +36,6 @@ enum Io {
 /// Where a request comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Peer(pub(super) SocketAddr);
-
-impl Connected<IncomingStream<'_, Accepting>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, Accepting>) -> Self {
-        Self(*stream.remote_addr())
-    }
-}
 
 /// Hands out connections whose handshake is done.
 #[derive(Debug)]
@@ -94,11 +86,9 @@ async fn accept(socket: TcpListener, tls: Option<TlsAcceptor>, done: mpsc::Sende
     }
 }
 
-impl Listener for Accepting {
-    type Io = Connection;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Connection, SocketAddr) {
+impl Accepting {
+    /// The next one.
+    pub(super) async fn next(&mut self) -> (Connection, SocketAddr) {
         match self.ready.recv().await {
             Some(ready) => ready,
             // The task that accepts ends only with this receiver.
@@ -106,7 +96,8 @@ impl Listener for Accepting {
         }
     }
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
+    /// Where it listens.
+    pub(super) fn local_addr(&self) -> io::Result<SocketAddr> {
         Ok(self.local)
     }
 }

@@ -16,6 +16,7 @@ mod monitor;
 mod record;
 mod routes;
 mod run;
+mod serving;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

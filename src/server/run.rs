@@ -1,19 +1,17 @@
 //! From options to a server that answers, and to its end.
 
-use std::future::IntoFuture as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::serve::Listener as _;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::certificate::{Certificate, CertificateError};
-use super::listener::{Accepting, Peer};
-use super::{Options, Routes};
+use super::listener::Accepting;
+use super::{Options, Routes, serving};
 use crate::app::App;
 
 /// How long requests under way may take at the end.
@@ -111,10 +109,7 @@ impl Bound {
             let (app, stop) = (app.clone(), closing.clone());
             async move { app.serve_jobs(stop).await }
         });
-        let service = router.into_make_service_with_connect_info::<Peer>();
-        let graceful =
-            axum::serve(listener, service).with_graceful_shutdown(closing.clone().cancelled_owned());
-        let server = tokio::spawn(graceful.into_future());
+        let server = tokio::spawn(serving::serve(listener, router, closing.clone()));
         let abort = server.abort_handle();
         shutdown.cancelled().await;
         tracing::info!("stopping: requests under way are finished, jobs go on at the next start");

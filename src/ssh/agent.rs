@@ -36,7 +36,7 @@ const SESSION_BIND: &[u8] = b"session-bind@openssh.com";
 /// The longest request that is read; one log-in with the largest RSA keys takes less than 6 KiB.
 pub(super) const MAX_FRAME: usize = 16 * 1024;
 
-/// Connections to the agent that are served in all: a log-in needs one.
+/// Connections to the agent that are served for one command: a log-in needs one.
 const CHANNELS: u32 = 4;
 
 /// One log-in on one server, and nothing else.
@@ -78,17 +78,29 @@ pub(super) enum Answer {
 }
 
 impl ForwardedAgent {
-    /// Lets `signer` log `user` in on the server with the key `host_key`, with at most `signatures` signatures. It
-    /// refuses everything until [`Self::open_for`].
-    pub(super) fn new(signer: Signer, user: &str, host_key: PublicKey, signatures: u32) -> Self {
+    /// Lets `signer` log `user` in on the server with the key `host_key`. It refuses everything until
+    /// [`Self::open_for`].
+    pub(super) fn new(signer: Signer, user: &str, host_key: PublicKey) -> Self {
         let host_blob = host_key.to_bytes().unwrap_or_default();
-        let allowance = Mutex::new(Allowance { signatures, channels: CHANNELS, until: None });
+        let allowance = Mutex::new(Allowance { signatures: 0, channels: 0, until: None });
         Self { signer, user: user.to_owned(), host_key, host_blob, allowance }
     }
 
-    /// From now on and for so long, requests are answered.
-    pub(super) fn open_for(&self, time: Duration) {
-        self.allowance().until = Some(Instant::now() + time);
+    /// From now on and for so long, requests are answered, with at most so many signatures. What was left of an
+    /// earlier allowance is forfeit.
+    pub(super) fn open_for(&self, signatures: u32, time: Duration) {
+        let until = Some(Instant::now() + time);
+        *self.allowance() = Allowance { signatures, channels: CHANNELS, until };
+    }
+
+    /// From now on everything is refused, until [`Self::open_for`].
+    pub(super) fn shut(&self) {
+        *self.allowance() = Allowance { signatures: 0, channels: 0, until: None };
+    }
+
+    /// Whether it logs in on the server with that key.
+    pub(super) fn is_for(&self, host_key: &PublicKey) -> bool {
+        self.host_key.key_data() == host_key.key_data()
     }
 
     /// When it ends, if it has begun.

@@ -106,6 +106,16 @@ impl fmt::Debug for HostKey {
     }
 }
 
+/// Knows none: a first look at what a server shows, to be compared by a person. Nothing but the key exchange is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoneKnown;
+
+impl HostKeys for NoneKnown {
+    fn check(&self, _endpoint: &Endpoint, presented: &HostKey) -> HostKeyCheck {
+        HostKeyCheck::Unknown { presented: presented.clone() }
+    }
+}
+
 /// Accepts exactly the key with this fingerprint: the one that a person confirmed at enrolment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PinnedFingerprint {

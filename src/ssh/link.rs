@@ -1,12 +1,13 @@
 //! The way to one endpoint: a control connection that is opened when needed, and data connections.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex as Latch, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use russh::Channel;
+use futures_util::FutureExt;
 use russh::client::Msg;
+use russh::{Channel, ChannelMsg};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{sleep, timeout};
 
@@ -42,11 +43,65 @@ struct Inner {
     running: AtomicUsize,
     /// By how much it shrank on this connection; the next one may allow more.
     withdrawn: AtomicUsize,
+    /// Sessions opened beforehand on the control connection: a command that takes one costs one round trip, not two.
+    spares: Latch<Vec<Spare>>,
+}
+
+/// So many sessions are kept open beforehand; with those of the commands at once no more than OpenSSH allows.
+const SPARES: usize = 2;
+
+/// A session that nobody has used yet.
+struct Spare {
+    /// None while it is being opened.
+    channel: Option<Channel<Msg>>,
+    connection: Arc<Connection>,
 }
 
 impl Inner {
     fn running(&self) -> usize {
         self.running.load(Ordering::SeqCst)
+    }
+
+    fn spares(&self) -> std::sync::MutexGuard<'_, Vec<Spare>> {
+        self.spares.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A session of `connection` that was opened beforehand, if the server has not closed it since.
+    fn spare(&self, connection: &Arc<Connection>) -> Option<Channel<Msg>> {
+        let mut spares = self.spares();
+        spares.retain(|spare| Arc::ptr_eq(&spare.connection, connection));
+        while let Some(at) = spares.iter().position(|spare| spare.channel.is_some()) {
+            let mut channel = spares.swap_remove(at).channel?;
+            match channel.wait().now_or_never() {
+                None | Some(Some(ChannelMsg::WindowAdjusted { .. })) if !connection.is_closed() => {
+                    return Some(channel);
+                }
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// Opens sessions beforehand, beside whatever runs. Where the server allows none besides, there are none.
+    fn restock(self: &Arc<Self>, connection: &Arc<Connection>) {
+        let mut spares = self.spares();
+        spares.retain(|spare| Arc::ptr_eq(&spare.connection, connection));
+        while spares.len() < SPARES && self.sessions.available_permits() > spares.len() {
+            spares.push(Spare { channel: None, connection: Arc::clone(connection) });
+            let (inner, connection) = (Arc::downgrade(self), Arc::clone(connection));
+            tokio::spawn(async move {
+                let opened = timeout(Duration::from_secs(20), connection.handle.channel_open_session()).await;
+                let Some(inner) = inner.upgrade() else { return };
+                let mut spares = inner.spares();
+                let mine =
+                    |spare: &Spare| spare.channel.is_none() && Arc::ptr_eq(&spare.connection, &connection);
+                let Some(at) = spares.iter().position(mine) else { return };
+                match opened {
+                    Ok(Ok(channel)) => spares[at].channel = Some(channel),
+                    _ => drop(spares.swap_remove(at)),
+                }
+            });
+        }
     }
 }
 
@@ -81,7 +136,9 @@ impl Link {
         let sessions = Arc::new(Semaphore::new(options.commands_at_once.max(1)));
         let (control, opened, controls) = (Mutex::new(None), AtomicU64::new(0), AtomicU64::new(0));
         let (running, withdrawn) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let inner = Inner { endpoint, options, control, opened, controls, sessions, running, withdrawn };
+        let spares = Latch::default();
+        let inner =
+            Inner { endpoint, options, control, opened, controls, sessions, running, withdrawn, spares };
         Self { inner: Arc::new(inner) }
     }
 
@@ -106,6 +163,7 @@ impl Link {
     /// Closes the control connection; the next command opens a new one.
     pub async fn close(&self) {
         let connection = self.inner.control.lock().await.take();
+        self.inner.spares().clear();
         if let Some(connection) = connection {
             connection.disconnect().await;
         }
@@ -117,27 +175,23 @@ impl Link {
     /// If there is no connection.
     pub async fn open_data(&self, purpose: Purpose) -> Result<DataConnection, ConnectError> {
         let connection = Arc::new(self.open(purpose).await?);
-        Ok(DataConnection { endpoint: self.inner.endpoint.clone(), connection })
+        Ok(DataConnection::new(&self.inner.endpoint, connection))
     }
 
-    /// Opens a fresh connection for a command that logs in at `target` by itself, as this process does there: it can
-    /// ask an agent that signs that one log-in, at most `signatures` times.
+    /// Opens a fresh connection for commands that log in at `target` by themselves, as this process does there: they
+    /// can ask an agent that signs that one log-in.
     ///
     /// # Errors
     /// If there is no connection here or there.
-    pub async fn open_forwarding(
-        &self,
-        target: &Link,
-        signatures: u32,
-    ) -> Result<DataConnection, ConnectError> {
+    pub async fn open_forwarding(&self, target: &Link) -> Result<DataConnection, ConnectError> {
         let there = target.control().await?;
         let user = &target.inner.endpoint.user;
         let pinned = there.host_key().ok_or_else(|| target.no_host_key())?;
-        let agent = Arc::new(ForwardedAgent::new(there.login.clone(), user, pinned.into_russh(), signatures));
+        let agent = Arc::new(ForwardedAgent::new(there.login.clone(), user, pinned.into_russh()));
         let connection = connect(&self.inner.endpoint, &self.inner.options, Purpose::Direct, Some(&agent));
         let connection = Arc::new(connection.await?);
         self.inner.opened.fetch_add(1, Ordering::Relaxed);
-        Ok(DataConnection { endpoint: self.inner.endpoint.clone(), connection })
+        Ok(DataConnection::new(&self.inner.endpoint, connection))
     }
 
     /// The host key that the control connection was opened with; it was judged then.
@@ -153,6 +207,11 @@ impl Link {
         ConnectError::Protocol { endpoint, stage, why: "the server gave none".into() }
     }
 
+    /// Whether both are the same way to the same endpoint.
+    pub fn is_same(&self, other: &Link) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
     /// Which control connection stands, counted from 1; another one, and what was learnt over the last may be wrong.
     pub fn control_number(&self) -> u64 {
         self.inner.controls.load(Ordering::Relaxed)
@@ -161,7 +220,7 @@ impl Link {
     /// Runs `command` with `input` on its standard input and waits for its end.
     ///
     /// A command that could not be started because the cached connection is dead is tried once more on a new one;
-    /// one that was sent never is. `deadline` counts from the start of the command, not from waiting for its turn.
+    /// one that was sent never is: whoever knows that it may be repeated has to do so. `deadline` counts from the start of the command, not from waiting for its turn.
     /// When the future is dropped, the command is told to end.
     ///
     /// # Errors
@@ -194,8 +253,13 @@ impl Link {
         order: &Order,
         abandoned: impl Future<Output = ()>,
     ) -> Result<Output, ExecError> {
-        let (channel, connection, _running) = self.open_channel(&order.command).await?;
-        exec::run(channel, order, &connection, abandoned).await
+        let (channel, connection, running) = self.open_channel(&order.command).await?;
+        self.inner.restock(&connection);
+        let outcome = exec::run(channel, order, &connection, abandoned).await;
+        drop(running);
+        // Where the server allows no session besides the one that ran, now it does.
+        self.inner.restock(&connection);
+        outcome
     }
 
     /// A new channel on the control connection, with the right to use it.
@@ -215,6 +279,9 @@ impl Link {
                 command: command.to_string(),
                 source: Box::new(source),
             })?;
+            if let Some(channel) = self.inner.spare(&connection) {
+                return Ok((channel, connection, Running::new(&self.inner, permit)));
+            }
             // A connection that died without a word answers nothing until its keep-alives run out.
             let patience = self.inner.options.connect_timeout;
             match timeout(patience, connection.handle.channel_open_session()).await {

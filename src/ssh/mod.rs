@@ -27,7 +27,7 @@ mod wire;
 
 pub use bounded::HeadTail;
 pub use error::{ConnectError, ExecError};
-pub use hostkeys::{HostKey, HostKeyCheck, HostKeys, PinnedFingerprint};
+pub use hostkeys::{HostKey, HostKeyCheck, HostKeys, NoneKnown, PinnedFingerprint};
 pub use keys::{Identity, KeyError, KeyPair, default_identities};
 pub use known_hosts::KnownHosts;
 pub use link::Link;

@@ -1,4 +1,4 @@
-//! One command on its own connection, whose standard output or input is a long stream of bytes.
+//! One command at a time on a connection of its own, whose standard output or input is a long stream of bytes.
 //!
 //! Data goes through as [`Bytes`] in pieces of one packet, never through `AsyncRead`: the reader that russh
 //! offers turns a broken connection into a clean end of file, and a truncated stream would look complete.
@@ -7,20 +7,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use russh::client::Msg;
-use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
+use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
+use tokio::time::timeout;
 
 use super::error::ExecError;
 use super::exec::{exit_signal, open_failure, start};
+use super::hostkeys::HostKey;
 use super::session::Connection;
 use crate::domain::argv::Argv;
 use crate::domain::endpoint::Endpoint;
 use crate::domain::exit::Exit;
 
-/// A fresh, authenticated connection for one stream.
+/// An authenticated connection for streams, one after the other. After one that did not end well it has to be dropped.
 pub struct DataConnection {
-    pub(super) endpoint: Endpoint,
-    pub(super) connection: Arc<Connection>,
+    endpoint: Endpoint,
+    connection: Arc<Connection>,
+    /// A session opened beforehand for the next stream, which then starts within one round trip.
+    spare: Option<Channel<Msg>>,
+    /// Whether the agent was asked for on that session.
+    forwards: bool,
+    /// Whether it has carried a stream before.
+    used: bool,
 }
 
 /// What comes from the command of a stream, in order.
@@ -60,18 +69,82 @@ pub struct DataWriter {
 }
 
 impl DataConnection {
-    /// Starts `command`; its connection serves nothing else.
+    pub(super) fn new(endpoint: &Endpoint, connection: Arc<Connection>) -> Self {
+        Self { endpoint: endpoint.clone(), connection, spare: None, forwards: false, used: false }
+    }
+
+    /// Whether the connection is known to have ended.
+    pub fn is_closed(&self) -> bool {
+        self.connection.is_closed()
+    }
+
+    /// Whether it has carried a stream before, and may have died since without anybody knowing.
+    pub fn is_used(&self) -> bool {
+        self.used
+    }
+
+    /// Opens the session of the next stream beforehand. Without, that stream opens its own.
+    pub async fn prepare(&mut self) {
+        if self.spare.is_some() {
+            return;
+        }
+        let patience = Duration::from_secs(20);
+        let Ok(Ok(mut channel)) = timeout(patience, self.connection.handle.channel_open_session()).await
+        else {
+            return;
+        };
+        self.forwards = self.connection.agent.is_some();
+        if self.forwards {
+            let asked = async {
+                channel.agent_forward(true).await.ok()?;
+                loop {
+                    match channel.wait().await? {
+                        ChannelMsg::Success => return Some(()),
+                        ChannelMsg::WindowAdjusted { .. } => {}
+                        _ => return None,
+                    }
+                }
+            };
+            if !matches!(timeout(patience, asked).await, Ok(Some(()))) {
+                let _ = channel.close().await;
+                return;
+            }
+        }
+        self.spare = Some(channel);
+    }
+
+    /// The session opened beforehand, if the server has not closed it since.
+    fn take_spare(&mut self) -> Option<Channel<Msg>> {
+        let mut channel = self.spare.take()?;
+        match channel.wait().now_or_never() {
+            None | Some(Some(ChannelMsg::WindowAdjusted { .. })) if !self.is_closed() => Some(channel),
+            _ => None,
+        }
+    }
+
+    async fn session(&mut self, command: &Argv) -> Result<Channel<Msg>, ExecError> {
+        let opened = self.connection.handle.channel_open_session().await;
+        opened.map_err(|error| open_failure(&self.endpoint, command, &self.connection, &error))
+    }
+
+    /// Starts `command`; until it has ended, the connection serves nothing else.
     ///
     /// # Errors
     /// If the server does not start it, or the connection breaks meanwhile.
-    pub async fn start(self, command: &Argv) -> Result<(DataReader, DataWriter), ExecError> {
-        let opened = self.connection.handle.channel_open_session().await;
-        let channel =
-            opened.map_err(|error| open_failure(&self.endpoint, command, &self.connection, &error))?;
+    pub async fn start(&mut self, command: &Argv) -> Result<(DataReader, DataWriter), ExecError> {
+        let channel = match self.take_spare() {
+            Some(channel) => channel,
+            None => self.session(command).await?,
+        };
         let (mut read, write) = channel.split();
         start(&mut read, &write, &self.endpoint, command, &self.connection).await?;
+        Ok(self.halves(read, write))
+    }
+
+    fn halves(&mut self, read: ChannelReadHalf, write: ChannelWriteHalf<Msg>) -> (DataReader, DataWriter) {
+        self.used = true;
         let reader = DataReader { read, connection: Arc::clone(&self.connection), ended: false };
-        Ok((reader, DataWriter { write, connection: self.connection }))
+        (reader, DataWriter { write, connection: Arc::clone(&self.connection) })
     }
 }
 
@@ -90,43 +163,59 @@ pub enum ForwardError {
 }
 
 impl DataConnection {
-    /// Starts `command`, which can reach the agent of [`super::Link::open_forwarding`] for so long. Its input is left
-    /// open.
+    /// Starts `command`, which can reach the agent of [`super::Link::open_forwarding`] for so long and may have it sign
+    /// so often. Its input is left open.
     ///
     /// # Errors
     /// If the server does not forward the agent, does not start the command, or the connection breaks meanwhile.
     pub async fn start_forwarding(
-        self,
+        &mut self,
         command: &Argv,
-        time: Duration,
+        (signatures, time): (u32, Duration),
     ) -> Result<(DataReader, DataWriter), ForwardError> {
-        let opened = self.connection.handle.channel_open_session().await;
-        let channel =
-            opened.map_err(|error| open_failure(&self.endpoint, command, &self.connection, &error))?;
-        let (mut read, write) = channel.split();
-        let lost = || ExecError::Lost {
-            endpoint: self.endpoint.clone(),
-            command: command.to_string(),
-            why: self.connection.fate.why(),
+        let (endpoint, text) = (self.endpoint.clone(), command.to_string());
+        let lost = move |connection: &Connection| ExecError::Lost {
+            endpoint: endpoint.clone(),
+            command: text.clone(),
+            why: connection.fate.why(),
         };
-        write.agent_forward(true).await.map_err(|_| lost())?;
-        loop {
-            match read.wait().await {
-                Some(ChannelMsg::Success) => break,
-                Some(ChannelMsg::Failure) => {
-                    self.connection.disconnect().await;
-                    return Err(ForwardError::Refused { endpoint: self.endpoint });
+        let forwards = self.forwards;
+        let channel = match self.take_spare().filter(|_| forwards) {
+            Some(channel) => channel,
+            None => {
+                let mut channel = self.session(command).await?;
+                channel.agent_forward(true).await.map_err(|_| lost(&self.connection))?;
+                loop {
+                    match channel.wait().await {
+                        Some(ChannelMsg::Success) => break channel,
+                        Some(ChannelMsg::Failure) => {
+                            self.connection.disconnect().await;
+                            return Err(ForwardError::Refused { endpoint: self.endpoint.clone() });
+                        }
+                        Some(ChannelMsg::WindowAdjusted { .. }) => {}
+                        Some(_) | None => return Err(lost(&self.connection).into()),
+                    }
                 }
-                Some(ChannelMsg::WindowAdjusted { .. }) => {}
-                Some(_) | None => return Err(lost().into()),
             }
-        }
+        };
+        let (mut read, write) = channel.split();
         if let Some(agent) = &self.connection.agent {
-            agent.open_for(time);
+            agent.open_for(signatures, time);
         }
         start(&mut read, &write, &self.endpoint, command, &self.connection).await?;
-        let reader = DataReader { read, connection: Arc::clone(&self.connection), ended: false };
-        Ok((reader, DataWriter { write, connection: self.connection }))
+        Ok(self.halves(read, write))
+    }
+
+    /// Whether the agent on it logs in on the server with that key.
+    pub fn leads_to(&self, host_key: &HostKey) -> bool {
+        self.connection.agent.as_ref().is_some_and(|agent| agent.is_for(&host_key.clone().into_russh()))
+    }
+
+    /// Nothing is signed any more until the next command is started.
+    pub fn shut_agent(&self) {
+        if let Some(agent) = &self.connection.agent {
+            agent.shut();
+        }
     }
 }
 
@@ -174,11 +263,17 @@ impl DataWriter {
         self.write.eof().await.map_err(|_| StreamGone)
     }
 
+    /// The command has ended well: lets go of its session and leaves the connection to the next one.
+    pub async fn finish(self) {
+        // russh does not close a channel that is dropped.
+        let _ = timeout(Duration::from_secs(1), self.write.close()).await;
+    }
+
     /// Gives up: asks the server to end the command by a signal and drops the connection. The command gets no end
     /// of file in due form, but when its server notices the drop its input ends all the same.
     pub async fn abort(self) {
         let signal = self.write.signal(Sig::TERM);
-        let _ = tokio::time::timeout(Duration::from_secs(1), signal).await;
+        let _ = timeout(Duration::from_secs(1), signal).await;
         self.connection.disconnect().await;
     }
 }

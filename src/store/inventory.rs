@@ -211,7 +211,21 @@ fn put_vm(c: &Connection, vcenter: VcenterId, vm: &Vm, seen: Timestamp) -> Resul
     }
     c.prepare_cached("DELETE FROM inventory_disks WHERE vcenter = ?1 AND vm = ?2")?
         .execute((vcenter.to_string(), vm.object.id()))?;
-    vm.hardware.disks.iter().try_for_each(|disk| put_disk(c, vcenter, vm, disk))
+    vm.hardware.disks.iter().try_for_each(|disk| put_disk(c, vcenter, vm, disk))?;
+    put_nics(c, vcenter, vm)
+}
+
+fn put_nics(c: &Connection, vcenter: VcenterId, vm: &Vm) -> Result<(), Problem> {
+    c.prepare_cached("DELETE FROM inventory_nics WHERE vcenter = ?1 AND vm = ?2")?
+        .execute((vcenter.to_string(), vm.object.id()))?;
+    for nic in &vm.hardware.nics {
+        let Some(network) = nic.network.key() else { continue };
+        c.prepare_cached(
+            "INSERT OR REPLACE INTO inventory_nics (vcenter, vm, key, network) VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute((vcenter.to_string(), vm.object.id(), nic.key, network))?;
+    }
+    Ok(())
 }
 
 fn put_disk(c: &Connection, vcenter: VcenterId, vm: &Vm, disk: &Disk) -> Result<(), Problem> {

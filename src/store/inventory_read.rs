@@ -5,11 +5,12 @@ use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
 use super::Store;
 use super::error::StoreError;
-use super::values::{from_json, maybe_time, parsed, unreadable};
+use super::values::{from_json, maybe_parsed, maybe_time, parsed, unreadable};
 use crate::domain::hardware::PowerState;
 use crate::domain::ids::VcenterId;
 use crate::domain::inventory::{
-    Datastore, DiskPlace, Known, Network, NfsExport, Page, Place, PlaceKind, Vm, VmFilter, VmLine, VmSort,
+    Datastore, DiskPlace, Known, Network, NfsExport, OnAppliance, Page, Place, PlaceKind, Vm, VmFilter,
+    VmLine, VmSort,
 };
 use crate::domain::moref::{DatastoreRef, ManagedRef, VmRef};
 
@@ -107,8 +108,8 @@ impl Store {
         .await
     }
 
-    /// Where the disks of virtual machines lie: virtual machine, disk, datastore, export. Of one virtual machine,
-    /// or of all that have a disk on this export.
+    /// Where the disks of virtual machines lie: virtual machine, disk, datastore, export, appliance and dataset. Of one
+    /// virtual machine, or of all that have a disk on this export.
     ///
     /// # Errors
     /// If the database cannot be read.
@@ -121,10 +122,16 @@ impl Store {
         self.read("look where disks lie", move |c| {
             let mut statement = c.prepare_cached(
                 "SELECT d.vm, d.key, d.label, d.file, d.capacity_bytes, d.datastore, s.name AS datastore_name, \
-                        s.nfs_host, s.nfs_path \
+                        s.nfs_host, s.nfs_path, t.id AS target, t.name AS target_name, t.zfs_pool AS target_pool \
                  FROM inventory_disks d \
                  JOIN inventory_vms v ON v.vcenter = d.vcenter AND v.id = d.vm AND v.gone_at IS NULL \
                  LEFT JOIN inventory_datastores s ON s.vcenter = d.vcenter AND s.id = d.datastore \
+                 LEFT JOIN targets t ON t.id = coalesce( \
+                     (SELECT x.id FROM targets x WHERE coalesce(x.nfs_address, x.hostname) = s.nfs_host COLLATE NOCASE \
+                          AND instr(s.nfs_path || '/', '/' || x.zfs_pool || '/') = 1 \
+                      ORDER BY x.is_active DESC, x.name LIMIT 1), \
+                     (SELECT x.id FROM targets x WHERE coalesce(x.nfs_address, x.hostname) = s.nfs_host COLLATE NOCASE \
+                      ORDER BY x.is_active DESC, x.name LIMIT 1)) \
                  WHERE d.vcenter = ?1 AND (?2 IS NULL OR d.vm = ?2) \
                    AND (?3 IS NULL OR d.vm IN ( \
                        SELECT x.vm FROM inventory_datastores e \
@@ -174,8 +181,17 @@ fn vm_page(c: &Connection, filter: &VmFilter) -> rusqlite::Result<Page<VmLine>> 
     if let Some(place) = &filter.place {
         add("(v.host_id = ?# OR h.parent_id = ?#)", place.id.clone().into());
     }
-    if !filter.with_gone {
-        add("v.gone_at IS NULL AND ?#", 1i64.into());
+    if let Some(network) = &filter.network {
+        add(
+            "(v.vcenter, v.id) IN (SELECT n.vcenter, n.vm FROM inventory_networks w CROSS JOIN inventory_nics n \
+                ON n.vcenter = w.vcenter AND n.network IN (w.portgroup_key, w.id, w.name) WHERE w.id = ?#)",
+            network.clone().into(),
+        );
+    }
+    if filter.only_gone {
+        clauses.push("v.gone_at IS NOT NULL".to_owned());
+    } else if !filter.with_gone {
+        clauses.push("v.gone_at IS NULL".to_owned());
     }
     let from = format!(
         "FROM inventory_vms v \
@@ -196,15 +212,20 @@ fn vm_page(c: &Connection, filter: &VmFilter) -> rusqlite::Result<Page<VmLine>> 
         VmSort::GuestIp => "v.guest_ip",
     };
     let direction = if filter.descending { "DESC" } else { "ASC" };
+    let order = format!("{column} {direction}, v.name COLLATE NOCASE {direction}, v.vcenter, v.id");
+    // First which rows, from an index alone; then what is shown of those few.
     let sql = format!(
-        "SELECT v.*, h.name AS host_name, \
+        "WITH page AS (SELECT v.vcenter, v.id {from} ORDER BY {order} LIMIT {} OFFSET {}) \
+         SELECT v.vcenter, v.id, v.name, v.template, v.power, v.guest, v.guest_ip, v.cpus, v.memory_bytes, \
+            v.disk_bytes, v.has_snapshot, v.gone_at, h.name AS host_name, \
             (SELECT p.name FROM inventory_places p WHERE p.vcenter = v.vcenter AND p.kind = h.parent_kind \
                 AND p.id = h.parent_id AND p.sort = 'cluster') AS cluster_name, \
             (SELECT json_group_array(name) FROM (SELECT DISTINCT s.name FROM inventory_disks d \
                 JOIN inventory_datastores s ON s.vcenter = d.vcenter AND s.id = d.datastore \
                 WHERE d.vcenter = v.vcenter AND d.vm = v.id ORDER BY s.name)) AS datastore_names \
-         {from} ORDER BY {column} {direction}, v.name COLLATE NOCASE {direction}, v.vcenter, v.id \
-         LIMIT {} OFFSET {}",
+         FROM page CROSS JOIN inventory_vms v ON v.vcenter = page.vcenter AND v.id = page.id \
+         LEFT JOIN inventory_places h ON h.vcenter = v.vcenter AND h.kind = 'HostSystem' AND h.id = v.host_id \
+         ORDER BY {order}",
         filter.limit, filter.offset
     );
     let mut statement = c.prepare_cached(&sql)?;
@@ -310,5 +331,20 @@ fn disk_place_of(row: &Row<'_>) -> rusqlite::Result<DiskPlace> {
         datastore: row.get::<_, Option<String>>("datastore")?.map(DatastoreRef::new),
         datastore_name: row.get("datastore_name")?,
         nfs: export_of(row)?,
+        appliance: on_appliance(row)?,
     })
+}
+
+fn on_appliance(row: &Row<'_>) -> rusqlite::Result<Option<OnAppliance>> {
+    let (Some(target), Some(path)) =
+        (maybe_parsed(row, "target")?, row.get::<_, Option<String>>("nfs_path")?)
+    else {
+        return Ok(None);
+    };
+    let pool: String = row.get("target_pool")?;
+    let dataset = path.trim_end_matches('/').strip_prefix('/').filter(|name| {
+        name.strip_prefix(&*pool).is_some_and(|below| below.is_empty() || below.starts_with('/'))
+    });
+    let name = row.get("target_name")?;
+    Ok(Some(OnAppliance { target, name, dataset: dataset.and_then(|name| name.parse().ok()) }))
 }

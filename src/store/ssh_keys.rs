@@ -69,7 +69,8 @@ impl Store {
     /// Deletes a key and its secret.
     ///
     /// # Errors
-    /// [`Refusal::NotFound`]; [`Refusal::Needed`] while a job that has not ended names it.
+    /// [`Refusal::NotFound`]; [`Refusal::Needed`] while an appliance or a template uses it, or a job that has not ended
+    /// names it.
     pub async fn delete_ssh_key(&self, key: &SshKey, audit: AuditEntry) -> Result<(), StoreError> {
         let key = key.clone();
         self.write(format!("delete the SSH key {:?}", key.name), move |c| {
@@ -83,10 +84,30 @@ impl Store {
             if let Some(job) = used {
                 return Err(Refusal::Needed(format!("in use by job {job}, which has not ended")).into());
             }
+            let user: Option<String> = c
+                .prepare_cached("SELECT name FROM targets WHERE ssh_key = ?1 ORDER BY name LIMIT 1")?
+                .query_row([key.id.to_string()], |row| row.get(0))
+                .optional()?;
+            if let Some(appliance) = user {
+                return Err(Refusal::Needed(format!("the key of the appliance {appliance:?}")).into());
+            }
+            let template: Option<String> = c
+                .prepare_cached("SELECT name FROM templates WHERE ssh_key = ?1 ORDER BY name LIMIT 1")?
+                .query_row([key.id.to_string()], |row| row.get(0))
+                .optional()?;
+            if let Some(template) = template {
+                return Err(Refusal::Needed(format!("the key of the template {template:?}")).into());
+            }
+            let next: Option<String> = c
+                .prepare_cached("SELECT secret_id FROM ssh_key_successors WHERE key = ?1")?
+                .query_row([key.id.to_string()], |row| row.get(0))
+                .optional()?;
             if c.prepare_cached("DELETE FROM ssh_keys WHERE id = ?1")?.execute([key.id.to_string()])? == 0 {
                 return Err(Refusal::NotFound(format!("SSH key {:?}", key.name)).into());
             }
-            c.prepare_cached("DELETE FROM secrets WHERE id = ?1")?.execute([key.secret.to_string()])?;
+            for secret in next.into_iter().chain([key.secret.to_string()]) {
+                c.prepare_cached("DELETE FROM secrets WHERE id = ?1")?.execute([secret])?;
+            }
             append(c, &audit)?;
             Ok(())
         })

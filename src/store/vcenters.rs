@@ -5,10 +5,13 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::Store;
+use super::audit::append;
 use super::error::{Problem, Refusal, StoreError};
+use super::references;
 use super::values::{json, maybe_json, maybe_parsed, maybe_time, nanos, parsed, time, unreadable};
+use crate::domain::audit::AuditEntry;
 use crate::domain::ids::VcenterId;
-use crate::domain::thumbprint::Thumbprint;
+use crate::domain::thumbprint::{ServerCertificate, Thumbprint};
 use crate::domain::vcenter::{About, Trust, Vcenter, VcenterAddress};
 
 impl Store {
@@ -21,6 +24,68 @@ impl Store {
     pub async fn put_vcenter(&self, vcenter: &Vcenter) -> Result<(), StoreError> {
         let vcenter = vcenter.clone();
         self.write(format!("keep the vCenter connection {:?}", vcenter.name), move |c| put(c, &vcenter)).await
+    }
+
+    /// The same with what the server said about itself, its certificate, and the line of the audit log. A password
+    /// that is in use no longer is deleted.
+    ///
+    /// # Errors
+    /// As [`put_vcenter`](Self::put_vcenter).
+    pub async fn save_vcenter(
+        &self,
+        vcenter: &Vcenter,
+        certificate: Option<&ServerCertificate>,
+        audit: AuditEntry,
+    ) -> Result<(), StoreError> {
+        let (vcenter, certificate) = (vcenter.clone(), certificate.cloned());
+        self.write(format!("keep the vCenter connection {:?}", vcenter.name), move |c| {
+            let id = vcenter.id.to_string();
+            let before: Option<String> = c
+                .prepare_cached("SELECT password FROM vcenters WHERE id = ?1")?
+                .query_row([&id], |row| row.get(0))
+                .optional()?;
+            put(c, &vcenter)?;
+            let about = vcenter.about.as_ref().map(json).transpose()?;
+            c.prepare_cached("UPDATE vcenters SET about = ?2, last_error = NULL WHERE id = ?1")?
+                .execute((&id, about))?;
+            super::vcenter_certificates::accept(c, &id, certificate.as_ref())?;
+            if let Some(before) = before.filter(|before| *before != vcenter.password.to_string()) {
+                c.prepare_cached("DELETE FROM secrets WHERE id = ?1")?.execute([before])?;
+            }
+            append(c, &audit)?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Deletes a connection with its inventory, its password and the drafts that would change it.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`]; [`Refusal::Needed`] while a job that has not ended, or anything else, refers to it.
+    pub async fn remove_vcenter(&self, vcenter: &Vcenter, audit: AuditEntry) -> Result<(), StoreError> {
+        let (id, name) = (vcenter.id.to_string(), vcenter.name.clone());
+        self.write(format!("delete the vCenter connection {name:?}"), move |c| {
+            if let Some(by) = references::to(c, "vcenters", &id)? {
+                return Err(Refusal::Needed(format!("in use by {by}")).into());
+            }
+            let drafts: Vec<String> = c
+                .prepare_cached("DELETE FROM vcenter_drafts WHERE vcenter = ?1 RETURNING password")?
+                .query_map([&id], |row| row.get(0))?
+                .collect::<rusqlite::Result<_>>()?;
+            let password: Option<String> = c
+                .prepare_cached("DELETE FROM vcenters WHERE id = ?1 RETURNING password")?
+                .query_row([&id], |row| row.get(0))
+                .optional()?;
+            let Some(password) = password else {
+                return Err(Refusal::NotFound(format!("vCenter connection {name:?}")).into());
+            };
+            for secret in drafts.iter().chain([&password]) {
+                c.prepare_cached("DELETE FROM secrets WHERE id = ?1")?.execute([secret])?;
+            }
+            append(c, &audit)?;
+            Ok(())
+        })
+        .await
     }
 
     /// The connection with this id, if there is one.
@@ -64,6 +129,7 @@ impl Store {
                 "UPDATE vcenters SET about = ?2, synced_at = coalesce(?3, synced_at), last_error = NULL WHERE id = ?1",
             )?
             .execute((id.to_string(), json(&about)?, synced_at.map(nanos)))?;
+            super::vcenter_certificates::refuse(c, &id.to_string(), None)?;
             Ok(())
         })
         .await
@@ -89,6 +155,13 @@ impl Store {
     /// If the database cannot be written, also because something still refers to it.
     pub async fn delete_vcenter(&self, id: VcenterId) -> Result<bool, StoreError> {
         self.write(format!("delete vCenter connection {id}"), move |c| {
+            let user: Option<String> = c
+                .prepare_cached("SELECT name FROM targets WHERE vcenter = ?1 ORDER BY name LIMIT 1")?
+                .query_row([id.to_string()], |row| row.get(0))
+                .optional()?;
+            if let Some(appliance) = user {
+                return Err(Refusal::Needed(format!("the vCenter of the appliance {appliance:?}")).into());
+            }
             let secret: Option<String> = c
                 .prepare_cached("DELETE FROM vcenters WHERE id = ?1 RETURNING password")?
                 .query_row([id.to_string()], |row| row.get(0))

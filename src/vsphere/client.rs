@@ -208,6 +208,18 @@ impl Client {
         answer.reference_at("returnval").ok_or_else(|| self.incomplete(request, "reference"))
     }
 
+    /// Refuses what a single ESXi host cannot do, before anything is sent. `what` is a verb.
+    pub(super) fn require_vcenter(&self, request: &Request, what: &'static str) -> Result<(), VsphereError> {
+        match self.about().kind {
+            ApiKind::VirtualCenter => Ok(()),
+            ApiKind::HostAgent => Err(VsphereError::NeedsVcenter {
+                attempted: request.attempted.clone(),
+                server: self.server().to_owned(),
+                what,
+            }),
+        }
+    }
+
     pub(super) fn incomplete(&self, request: &Request, missing: &'static str) -> VsphereError {
         VsphereError::Incomplete {
             attempted: request.attempted.clone(),

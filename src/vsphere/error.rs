@@ -96,6 +96,16 @@ pub enum VsphereError {
         /// Where.
         server: String,
     },
+    /// A single ESXi host cannot do this. Nothing was sent to it.
+    #[error("could not {attempted}: {server} is a single ESXi host, which cannot {what}; only a vCenter can")]
+    NeedsVcenter {
+        /// What was attempted.
+        attempted: String,
+        /// Where.
+        server: String,
+        /// What it cannot, as a verb.
+        what: &'static str,
+    },
     /// A person asked to stop, and the server went along.
     #[error("could not {attempted} on {server}: it was cancelled")]
     Cancelled {
@@ -157,6 +167,7 @@ impl VsphereError {
             Self::Certificate { .. }
             | Self::Incomplete { .. }
             | Self::TaskLost { .. }
+            | Self::NeedsVcenter { .. }
             | Self::Cancelled { .. } => false,
         }
     }
@@ -204,6 +215,9 @@ impl VsphereError {
             }
             Self::Fault { fault, .. } => fault.advice(),
             Self::TaskLost { .. } => "Look at the object in vCenter: the task has ended, well or not.",
+            Self::NeedsVcenter { .. } => {
+                "Add the vCenter that manages this host as a connection, and use that one."
+            }
             Self::Cancelled { .. } => "Start it again if it is still wanted.",
         }
     }

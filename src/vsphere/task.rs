@@ -13,7 +13,7 @@ use super::fault::{Fault, Reason};
 use super::property::{PropertySet, Scope, UpdateStream};
 use super::request::Request;
 use super::xml::Node;
-use crate::domain::moref::{ManagedRef, TaskRef};
+use crate::domain::moref::{FolderRef, ManagedRef, TaskRef, VmRef};
 
 /// How long one call waits; only says how often the server is asked when nothing happens.
 const WAIT: Duration = Duration::from_secs(20);
@@ -55,8 +55,22 @@ impl Client {
         task: &TaskRef,
         attempted: &str,
         cancel: &CancellationToken,
-        mut progress: impl FnMut(TaskProgress) + Send,
+        progress: impl FnMut(TaskProgress) + Send,
     ) -> Result<Option<Node>, VsphereError> {
+        self.outcome_of_task(task, attempted, cancel, progress).await?
+    }
+
+    /// The same, telling how the task ended from not being able to look at it.
+    ///
+    /// # Errors
+    /// If it is not known how the task ended: it may still run.
+    pub async fn outcome_of_task(
+        &self,
+        task: &TaskRef,
+        attempted: &str,
+        cancel: &CancellationToken,
+        mut progress: impl FnMut(TaskProgress) + Send,
+    ) -> Result<Result<Option<Node>, VsphereError>, VsphereError> {
         let mut losses = 0;
         let mut asked_to_stop = false;
         loop {
@@ -67,11 +81,12 @@ impl Client {
                     tracing::debug!(%task, %error, "lost sight of a task; looking for it again");
                     tokio::time::sleep(pause.min(LONGEST_PAUSE)).await;
                 }
-                outcome => return outcome,
+                looked => return looked,
             }
         }
     }
 
+    /// The outcome of the task; or why it is not known.
     async fn watch(
         &self,
         task: &TaskRef,
@@ -80,11 +95,11 @@ impl Client {
         asked_to_stop: &mut bool,
         losses: &mut u32,
         progress: &mut (impl FnMut(TaskProgress) + Send),
-    ) -> Result<Option<Node>, VsphereError> {
+    ) -> Result<Result<Option<Node>, VsphereError>, VsphereError> {
         let sets = [PropertySet { kind: "Task", paths: PATHS.to_vec() }];
         let scope = Scope::Objects(vec![task.into()]);
         let mut stream = match UpdateStream::open(self, &sets, &scope).await {
-            Err(error) if is_missing(&error, task) => return Err(self.task_lost(attempted)),
+            Err(error) if is_missing(&error, task) => return Ok(Err(self.task_lost(attempted))),
             other => other?,
         };
         let mut seen = Seen::default();
@@ -99,13 +114,13 @@ impl Client {
                 updates = stream.next(WAIT) => updates,
             };
             let updates = match updates {
-                Err(error) if is_missing(&error, task) => return Err(self.task_lost(attempted)),
+                Err(error) if is_missing(&error, task) => return Ok(Err(self.task_lost(attempted))),
                 other => other?,
             };
             *losses = 0;
             for object in updates.objects {
                 if object.change == super::property::Change::Left {
-                    return Err(self.task_lost(attempted));
+                    return Ok(Err(self.task_lost(attempted)));
                 }
                 for (path, value) in object.properties {
                     match path.as_str() {
@@ -121,11 +136,12 @@ impl Client {
                 "success" => {
                     progress(TaskProgress { running: true, percent: Some(100) });
                     stream.close().await;
-                    return Ok(seen.result);
+                    return Ok(Ok(seen.result));
                 }
                 "error" => {
                     stream.close().await;
-                    return Err(self.task_failed(attempted, seen.error.as_ref(), *asked_to_stop));
+                    // Also one that may pass, such as a host that does not answer: this task is over.
+                    return Ok(Err(self.task_failed(attempted, seen.error.as_ref(), *asked_to_stop)));
                 }
                 state => progress(TaskProgress { running: state == "running", percent: seen.percent }),
             }
@@ -151,6 +167,45 @@ impl Client {
         if let Err(error) = self.call(&request).await {
             tracing::info!(%task, %error, "the task does not stop");
         }
+    }
+
+    /// The tasks of one sort that run, or wait to run, on this object now, whoever began them. The sort is a
+    /// `descriptionId` such as `VirtualMachine.clone`. An object that is gone has none.
+    ///
+    /// # Errors
+    /// If the server does not answer.
+    pub async fn running_tasks(
+        &self,
+        object: impl Into<ManagedRef>,
+        description: &str,
+    ) -> Result<Vec<TaskRef>, VsphereError> {
+        let missing = |error: &VsphereError| matches!(error.reason(), Some(Reason::ObjectNotFound { .. }));
+        let object = object.into();
+        // Some servers take a type for itself alone.
+        let kind = match object.kind.as_str() {
+            VmRef::KIND => VmRef::KIND,
+            FolderRef::KIND => FolderRef::KIND,
+            _ => "ManagedEntity",
+        };
+        let found = match self.properties(object, kind, &["recentTask"]).await {
+            Err(error) if missing(&error) => return Ok(Vec::new()),
+            other => other?,
+        };
+        let mut running = Vec::new();
+        let recent = found.get("recentTask").map(Node::children).unwrap_or_default();
+        for task in recent.iter().filter_map(Node::reference) {
+            // One by one: a server forgets ended tasks at any time, and then refuses to tell of the others with it.
+            let known =
+                match self.properties(task.clone(), "Task", &["info.state", "info.descriptionId"]).await {
+                    Err(error) if missing(&error) => continue,
+                    other => other?,
+                };
+            let alive = matches!(known.text("info.state"), Some("queued" | "running"));
+            if alive && known.text("info.descriptionId") == Some(description) {
+                running.push(TaskRef::new(task.id));
+            }
+        }
+        Ok(running)
     }
 
     /// Sends a request that makes a task, and returns the task's reference without waiting for it.

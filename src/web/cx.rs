@@ -17,7 +17,6 @@ use super::view::{Html, Page, when};
 use super::{Answer, Caller, Site, Trouble, assets};
 use crate::app::{AppError, FieldError, Principal};
 use crate::domain::access::Role;
-use crate::domain::job::JobState;
 
 /// One request, as a page sees it.
 #[derive(Debug)]
@@ -62,7 +61,7 @@ impl Cx {
     ) -> Result<Self, Trouble> {
         let sent: Vec<&str> =
             headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok()).collect();
-        let working = if caller.principal.is_some() { working(site).await? } else { 0 };
+        let working = if caller.principal.is_some() { site.app.working_jobs().await? } else { 0 };
         Ok(Self {
             theme: site.cookies.theme(&sent).map(|name| Theme::parse(&name)).unwrap_or_default(),
             message: site.cookies.message(&sent).filter(|_| !fragment),
@@ -150,13 +149,6 @@ impl Cx {
         }
         Ok(response)
     }
-}
-
-async fn working(site: &Site) -> Result<u64, Trouble> {
-    let counts = site.app.job_counts().await?;
-    let working =
-        counts.iter().filter(|(state, _)| matches!(state, JobState::Running | JobState::Cancelling));
-    Ok(working.map(|(_, count)| count).sum())
 }
 
 /// Adds a cookie to an answer.

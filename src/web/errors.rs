@@ -28,6 +28,8 @@ pub struct Told {
     pub advice: Option<String>,
     /// Fields and what is wrong with them.
     pub fields: Vec<(String, String)>,
+    /// What else a program wants to know: name and value.
+    pub facts: Vec<(&'static str, String)>,
 }
 
 impl Told {
@@ -44,9 +46,13 @@ impl Told {
             }
             _ => Vec::new(),
         };
+        let facts = match error {
+            AppError::Unproved { facts, .. } => facts.clone(),
+            _ => Vec::new(),
+        };
         let status = error.status();
         let advice = error.advice().map(str::to_owned);
-        Self { status, code: error.code(), title: title(status).to_owned(), what, advice, fields }
+        Self { status, code: error.code(), title: title(status).to_owned(), what, advice, fields, facts }
     }
 
     /// What is told where there is but a status, and perhaps a text of the layer that refused.
@@ -63,7 +69,15 @@ impl Told {
         let advice = (status >= 500).then(|| {
             "Try again. If it stays, report it with the lines of the log that carry this id.".to_owned()
         });
-        Self { status, code, title: title(status).to_owned(), what, advice, fields: Vec::new() }
+        Self {
+            status,
+            code,
+            title: title(status).to_owned(),
+            what,
+            advice,
+            fields: Vec::new(),
+            facts: Vec::new(),
+        }
     }
 }
 
@@ -77,7 +91,7 @@ fn title(status: u16) -> &'static str {
         413 => "Too large",
         422 => "Not accepted",
         429 => "Too many attempts",
-        502 => "Did not work",
+        424 => "Did not work",
         503 => "Not available now",
         400..500 => "Not understood",
         _ => "Something went wrong",

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::domain::names::{BookmarkName, SnapshotName};
 
+use super::command::Command;
 use super::complaint::Complaint;
 use super::error::ZfsError;
 use super::{Zfs, verbs};
@@ -19,12 +20,22 @@ impl Zfs {
         if self.run_unless(&command, exists).await? {
             return Ok(());
         }
+        self.is_bookmark_of(snapshot, bookmark, &command).await
+    }
+
+    /// Refuses a bookmark that was there before and is of another snapshot.
+    pub(super) async fn is_bookmark_of(
+        &self,
+        snapshot: &SnapshotName,
+        bookmark: &BookmarkName,
+        command: &Command,
+    ) -> Result<(), ZfsError> {
         let text = self.run(&verbs::guids(snapshot, bookmark)).await?;
         let guids: HashMap<&str, &str> = text.lines().filter_map(|line| line.split_once('\t')).collect();
         let of = |name: &str| guids.get(name).copied();
         match (of(&snapshot.to_string()), of(&bookmark.to_string())) {
             (Some(one), Some(other)) if one == other => Ok(()),
-            _ => Err(self.guarded(&command, format!("{bookmark} exists and is of another snapshot"))),
+            _ => Err(self.guarded(command, format!("{bookmark} exists and is of another snapshot"))),
         }
     }
 

@@ -55,6 +55,12 @@ pub(super) fn each_line(stderr: &str) -> Vec<Complaint> {
         .collect()
 }
 
+/// The snapshots that `zfs release` says have no such hold.
+pub(super) fn missing_tag_on(stderr: &str) -> Vec<String> {
+    let lines = stderr.lines().filter(|line| line.contains("no such tag on this dataset"));
+    lines.filter_map(|line| quoted_after(line, "cannot release hold from snapshot")).collect()
+}
+
 /// The properties that a receive which succeeded could not set (`cannot receive readonly property on
 /// tank/r: permission denied`): OpenZFS then exits 0 all the same.
 pub fn properties_not_received(stderr: &str) -> Vec<String> {

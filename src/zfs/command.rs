@@ -19,6 +19,8 @@ pub enum Tool {
     Zfs,
     /// `zpool`.
     Zpool,
+    /// `date`, for the host's clock.
+    Date,
 }
 
 /// One command. Only the functions of [`super::verbs`] make one, so what is not there is never run.
@@ -29,13 +31,14 @@ pub struct Command {
     what: String,
     needs: Option<(&'static str, DatasetName)>,
     deadline: Duration,
+    reads: bool,
 }
 
 impl Command {
     /// A command that changes nothing; `options` are the program's own words.
     pub(super) fn reads(tool: Tool, options: &[&'static str], what: impl Into<String>) -> Self {
         let words = options.iter().map(|word| (*word).to_owned()).collect();
-        Self { tool, words, what: what.into(), needs: None, deadline: READING }
+        Self { tool, words, what: what.into(), needs: None, deadline: READING, reads: true }
     }
 
     /// A `zfs` command that changes something; for that a user who is not root needs `permissions` on
@@ -47,7 +50,12 @@ impl Command {
         dataset: &DatasetName,
     ) -> Self {
         let needs = Some((permissions, dataset.clone()));
-        Self { needs, deadline: CHANGING, ..Self::reads(Tool::Zfs, options, what) }
+        Self { needs, deadline: CHANGING, reads: false, ..Self::reads(Tool::Zfs, options, what) }
+    }
+
+    /// A `zpool` command that changes something; only root may.
+    pub(super) fn changes_pool(options: &[&'static str], what: impl Into<String>) -> Self {
+        Self { deadline: CHANGING, ..Self::reads(Tool::Zpool, options, what) }
     }
 
     /// Appends names, tags or tokens: types whose text cannot begin with `-`.
@@ -84,6 +92,11 @@ impl Command {
     /// What a delegated user needs, and on which dataset.
     pub fn needs(&self) -> Option<&(&'static str, DatasetName)> {
         self.needs.as_ref()
+    }
+
+    /// Whether it changes nothing, so that it may be run again where its outcome is not known.
+    pub(super) fn only_reads(&self) -> bool {
+        self.reads
     }
 
     /// How long it may take.

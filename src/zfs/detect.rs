@@ -79,12 +79,19 @@ pub(super) struct Tools {
     pub(super) system: System,
     pub(super) release: Option<Release>,
     pub(super) kernel: Option<Release>,
+    /// Whether the login shell says things of its own.
+    pub(super) noisy: bool,
 }
 
 impl Tools {
     /// `zpool` is only asked for facts, which need no privilege; so a sudoers file may leave it out.
     pub(super) fn through_sudo(&self, tool: Tool) -> bool {
-        self.privilege == Privilege::Sudo && (tool == Tool::Zfs || self.sudo_runs_zpool)
+        let allowed = match tool {
+            Tool::Zfs => true,
+            Tool::Zpool => self.sudo_runs_zpool,
+            Tool::Date => false,
+        };
+        self.privilege == Privilege::Sudo && allowed
     }
 }
 
@@ -93,6 +100,7 @@ impl Tools {
 /// plain user.
 const SCRIPT: &str = r#"
 LC_ALL=C; export LC_ALL
+echo zerfaux-begins; echo zerfaux-begins >&2
 PATH="${PATH:-/usr/bin:/bin}:/usr/sbin:/sbin:/usr/local/sbin"; export PATH
 zfs=$(command -v zfs); zpool=$(command -v zpool)
 echo "uid=$(id -u)"
@@ -121,7 +129,9 @@ pub(super) async fn look(runner: &dyn Runner, host: &str) -> Result<Tools, ZfsEr
         .await
         .map_err(|source| ZfsError::Host { attempt: attempt(), source: Box::new(source) })?;
     let text = String::from_utf8_lossy(&output.stdout);
-    let Some(tools) = read(&text) else {
+    let before = |text: &str| text.split_once("zerfaux-begins\n").is_some_and(|(noise, _)| !noise.is_empty());
+    let noisy = before(&text) || before(&String::from_utf8_lossy(&output.stderr));
+    let Some(tools) = read(&text).map(|tools| Tools { noisy, ..tools }) else {
         let why = "the login shell did not run a POSIX script".to_owned();
         return Err(ZfsError::Parse { attempt: attempt(), why, line: text.chars().take(200).collect() });
     };
@@ -132,7 +142,7 @@ pub(super) async fn look(runner: &dyn Runner, host: &str) -> Result<Tools, ZfsEr
 }
 
 /// Reads what [`SCRIPT`] printed. A login script may have printed lines of its own before.
-fn read(text: &str) -> Option<Tools> {
+pub(super) fn read(text: &str) -> Option<Tools> {
     let value = |key: &str| {
         let found = |line: &&str| line.split_once('=').is_some_and(|(name, _)| name == key);
         text.lines()
@@ -168,6 +178,7 @@ fn read(text: &str) -> Option<Tools> {
         system,
         release: release("zfs-").or_else(|| release("zfs-kmod-")),
         kernel: release("zfs-kmod-"),
+        noisy: false,
     })
 }
 

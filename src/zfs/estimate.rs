@@ -26,6 +26,6 @@ impl Zfs {
 }
 
 /// The line `size<tab>bytes`, the last one.
-fn read(text: &str) -> Option<u64> {
+pub(super) fn read(text: &str) -> Option<u64> {
     text.lines().rev().find_map(|line| line.strip_prefix("size")?.trim().parse().ok())
 }

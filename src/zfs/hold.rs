@@ -67,7 +67,7 @@ impl Zfs {
 }
 
 /// Lines of snapshot, tag, time. A tag is any text, so the columns are taken from both ends.
-fn read(text: &str) -> Result<Vec<Hold>, Unreadable> {
+pub(super) fn read(text: &str) -> Result<Vec<Hold>, Unreadable> {
     let hold = |line: &str| {
         let parts = line.split_once('\t').and_then(|(name, rest)| Some((name, rest.rsplit_once('\t')?)));
         let (name, (tag, since)) = parts.ok_or_else(|| Unreadable::new("less than three columns", line))?;

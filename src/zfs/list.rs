@@ -1,7 +1,7 @@
 //! Datasets with everything that planning needs of them.
 //!
-//! Two commands side by side for any number of datasets: a table of all facts, and a short one of where
-//! our properties are set locally. One `zfs get` could show both, but prints a line for each property of
+//! Two commands in one for any number of datasets: a table of all facts, and a short one of where our properties are
+//! set locally. One `zfs get` could show both, but prints a line for each property of
 //! each snapshot, about eight times as much.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -12,12 +12,13 @@ use crate::domain::dataset::{
 };
 use crate::domain::names::{DatasetName, SnapshotName};
 
+use super::batch::Part;
 use super::classify::each_line;
 use super::complaint::Complaint;
 use super::error::ZfsError;
 use super::parse::{Unreadable, columns, given, number, number_or_zero, time};
 use super::verbs::{self, Depth};
-use super::{Command, Zfs, pieces};
+use super::{Answer, Command, Zfs, pieces};
 
 /// What a listing found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -52,8 +53,11 @@ impl Zfs {
         for names in pieces(wanted) {
             let facts = verbs::list(names, depth);
             let owners = verbs::list_owners(names, depth);
-            let (facts_text, owners_text) =
-                futures_util::future::try_join(self.table(&facts), self.table(&owners)).await?;
+            let both = [Part::may(facts.clone()), Part::may(owners.clone())];
+            let answers = self.ask_all(&both).await?;
+            let [facts_answer, owners_answer] = &answers[..] else { continue };
+            let facts_text = self.read_table(&facts, facts_answer)?;
+            let owners_text = self.read_table(&owners, owners_answer)?;
             let parse = |command: &Command, bad: Unreadable| self.unreadable(command, bad);
             let owners = read_owners(&owners_text).map_err(|bad| parse(&owners, bad))?;
             let part = read(&facts_text, &owners, names, depth).map_err(|bad| parse(&facts, bad))?;
@@ -81,20 +85,26 @@ impl Zfs {
         for piece in pieces(names) {
             let command = verbs::list_snapshots(piece);
             let text = self.table(&command).await?;
-            for line in text.lines() {
-                let read = || {
-                    let row = Row::read(line)?;
-                    let name: SnapshotName =
-                        row.name.parse().map_err(|error| Unreadable::new(format!("{error}"), line))?;
-                    let mut snapshot = row.snapshot(name.tag().clone(), &Owners::new())?;
-                    snapshot.owner = owner.clone();
-                    Ok((name, snapshot))
-                };
-                let (name, snapshot) = read().map_err(|bad| self.unreadable(&command, bad))?;
-                found.insert(name, snapshot);
-            }
+            found.extend(self.read_fresh(&command, &text, owner)?);
         }
         Ok(found)
+    }
+
+    pub(super) fn read_fresh(
+        &self,
+        command: &Command,
+        text: &str,
+        owner: &Owner,
+    ) -> Result<BTreeMap<SnapshotName, Snapshot>, ZfsError> {
+        let read = |line: &str| {
+            let row = Row::read(line)?;
+            let name: SnapshotName =
+                row.name.parse().map_err(|error| Unreadable::new(format!("{error}"), line))?;
+            let mut snapshot = row.snapshot(name.tag().clone(), &Owners::new())?;
+            snapshot.owner = owner.clone();
+            Ok((name, snapshot))
+        };
+        text.lines().map(|line| read(line).map_err(|bad| self.unreadable(command, bad))).collect()
     }
 
     /// Whether the dataset exists.
@@ -117,15 +127,20 @@ impl Zfs {
 
     /// The output of a command on several names, of which some may not exist.
     pub(super) async fn table(&self, command: &Command) -> Result<String, ZfsError> {
-        let answer = self.ask(command).await?;
+        let answer = self.ask_again(command).await?;
+        self.read_table(command, &answer)
+    }
+
+    /// What [`Self::table`] makes of an answer.
+    pub(super) fn read_table(&self, command: &Command, answer: &Answer) -> Result<String, ZfsError> {
         let missing = |complaint: &Complaint| {
             matches!(complaint, Complaint::DatasetMissing(_) | Complaint::PoolMissing(_))
         };
         let complaints: Vec<Complaint> = each_line(&answer.stderr);
         if answer.succeeded() || (!complaints.is_empty() && complaints.iter().all(missing)) {
-            return Ok(answer.stdout);
+            return Ok(answer.stdout.clone());
         }
-        Err(self.refused(command, answer.exit, &answer.stderr))
+        Err(self.refused(command, answer.exit.clone(), &answer.stderr))
     }
 
     pub(super) fn unreadable(&self, command: &Command, bad: Unreadable) -> ZfsError {
@@ -147,7 +162,7 @@ impl Listing {
 /// Local values of our properties: object → property → value.
 type Owners = HashMap<String, HashMap<String, String>>;
 
-fn read_owners(text: &str) -> Result<Owners, Unreadable> {
+pub(super) fn read_owners(text: &str) -> Result<Owners, Unreadable> {
     let mut owners = Owners::new();
     for line in text.lines() {
         let [name, property, value] = columns(line)?;
@@ -232,7 +247,12 @@ pub(super) fn clones(value: &str) -> Vec<DatasetName> {
     given(value).unwrap_or_default().split(',').filter_map(|name| name.parse().ok()).collect()
 }
 
-fn read(text: &str, owners: &Owners, wanted: &[DatasetName], depth: Depth) -> Result<Listing, Unreadable> {
+pub(super) fn read(
+    text: &str,
+    owners: &Owners,
+    wanted: &[DatasetName],
+    depth: Depth,
+) -> Result<Listing, Unreadable> {
     let wanted: BTreeSet<&str> = wanted.iter().map(DatasetName::as_str).collect();
     let mut found: BTreeMap<DatasetName, Dataset> = BTreeMap::new();
     let mut listing = Listing::default();

@@ -11,18 +11,27 @@ pub mod classify;
 pub mod command;
 pub mod complaint;
 pub mod error;
+pub mod fuzz;
 pub mod property;
 pub mod verbs;
 
+mod batch;
 mod bookmark;
+mod browse;
 mod dataset;
+mod deeds;
 mod detect;
+mod disks;
 mod estimate;
 mod hold;
 mod list;
 mod parse;
 mod pool;
+mod pools;
+mod share;
+mod signs;
 mod snapshot;
+mod surroundings;
 mod token;
 mod written;
 
@@ -31,6 +40,8 @@ mod tests;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -38,15 +49,20 @@ use crate::domain::argv::Argv;
 use crate::domain::exit::{Exit, Output};
 
 pub use args::{ArgsError, ReceiveArgs, SendArgs, SendFlags};
+pub use browse::Browsed;
 pub use classify::{classify, properties_not_received};
 pub use complaint::Complaint;
+pub use deeds::{Checkpoint, Deed};
 pub use detect::{Privilege, Release, System, common_flags};
 pub use error::{Attempt, Grant, ZfsError};
 pub use hold::Hold;
 pub use list::Listing;
 pub use pool::{PoolState, PoolStatus};
 pub use property::{HoldTag, Property, PropertyName, ResumeToken, WordError};
+pub use share::{Exported, PRIVILEGED, export_fault, share_for};
+pub use signs::Signs;
 pub use snapshot::{Destroyed, KeptBecause, Outcome};
+pub use surroundings::Surroundings;
 
 use crate::host::{Host, HostError};
 use command::{Command, Tool};
@@ -55,22 +71,12 @@ use detect::Tools;
 /// What runs a command: a host, or in tests a script of answers.
 #[async_trait]
 trait Runner: Send + Sync {
-    async fn run(
-        &self,
-        argv: &Argv,
-        input: Option<&[u8]>,
-        deadline: std::time::Duration,
-    ) -> Result<Output, HostError>;
+    async fn run(&self, argv: &Argv, input: Option<&[u8]>, deadline: Duration) -> Result<Output, HostError>;
 }
 
 #[async_trait]
 impl Runner for Host {
-    async fn run(
-        &self,
-        argv: &Argv,
-        input: Option<&[u8]>,
-        deadline: std::time::Duration,
-    ) -> Result<Output, HostError> {
+    async fn run(&self, argv: &Argv, input: Option<&[u8]>, deadline: Duration) -> Result<Output, HostError> {
         Host::run(self, argv, input, deadline).await
     }
 }
@@ -81,6 +87,8 @@ pub struct Zfs {
     host: Host,
     runner: Arc<dyn Runner>,
     tools: Arc<Tools>,
+    /// Whether the login shell there says things of its own.
+    noisy: Arc<AtomicBool>,
 }
 
 impl fmt::Debug for Zfs {
@@ -115,7 +123,8 @@ impl Zfs {
 
     async fn detect_through(host: Host, runner: Arc<dyn Runner>) -> Result<Self, ZfsError> {
         let tools = detect::look(&*runner, host.label()).await?;
-        Ok(Self { host, runner, tools: Arc::new(tools) })
+        let noisy = Arc::new(AtomicBool::new(tools.noisy));
+        Ok(Self { host, runner, tools: Arc::new(tools), noisy })
     }
 
     /// The host.
@@ -176,15 +185,25 @@ impl Zfs {
     /// login's language (it calls `setlocale`), and so does sudo, whose default rules hand `LC_*` on. It
     /// stands before `sudo`, so that a rule in sudoers that only allows `zfs` still matches.
     pub fn argv(&self, command: &Command) -> Result<Argv, ZfsError> {
+        self.argv_after(&["env", "LC_ALL=C"], command)
+    }
+
+    /// The same for a shell that has set the language already.
+    fn bare_argv(&self, command: &Command) -> Result<Argv, ZfsError> {
+        self.argv_after(&[], command)
+    }
+
+    fn argv_after(&self, before: &[&str], command: &Command) -> Result<Argv, ZfsError> {
         let program = match command.tool() {
-            Tool::Zfs => &self.tools.zfs,
+            Tool::Zfs => self.tools.zfs.as_str(),
             Tool::Zpool => &self.tools.zpool,
+            Tool::Date => "date",
         };
-        let mut words = vec!["env".to_owned(), "LC_ALL=C".to_owned()];
+        let mut words: Vec<String> = before.iter().map(|word| (*word).to_owned()).collect();
         if self.tools.through_sudo(command.tool()) {
             words.extend(["sudo".to_owned(), "-n".to_owned()]);
         }
-        words.push(program.clone());
+        words.push(program.to_owned());
         words.extend(command.words().iter().cloned());
         Argv::new(words)
             .map_err(|error| ZfsError::Arguments { attempt: self.attempt(command), why: error.to_string() })
@@ -208,19 +227,52 @@ impl Zfs {
         ZfsError::Guarded { attempt: self.attempt(command), why: why.into() }
     }
 
+    /// The outcome of a command line. One that only reads is run once more if its connection broke: a connection that
+    /// died without a word shows that only when it is used.
+    async fn outcome(
+        &self,
+        first: &Command,
+        argv: &Argv,
+        input: Option<&[u8]>,
+        deadline: Duration,
+        reads: bool,
+    ) -> Result<Output, ZfsError> {
+        let once = || self.runner.run(argv, input, deadline);
+        let outcome = match once().await {
+            Err(error) if reads && error.is_lost() => once().await,
+            outcome => outcome,
+        };
+        outcome.map_err(|source| ZfsError::Host { attempt: self.attempt(first), source: Box::new(source) })
+    }
+
     /// Runs `command`, whatever its exit.
     async fn ask_with(&self, command: &Command, input: Option<&[u8]>) -> Result<Answer, ZfsError> {
+        if self.noisy.load(Ordering::Relaxed) {
+            return self.ask_apart(command, input).await;
+        }
         let argv = self.argv(command)?;
-        let output = self
-            .runner
-            .run(&argv, input, command.deadline())
-            .await
-            .map_err(|source| ZfsError::Host { attempt: self.attempt(command), source: Box::new(source) })?;
+        let output = self.outcome(command, &argv, input, command.deadline(), command.only_reads()).await?;
         Ok(Answer {
             exit: output.exit,
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         })
+    }
+
+    /// Asks a command that may be repeated. Where not every line that it complains with is understood, the login shell may
+    /// have spoken: then once more, told apart from that.
+    async fn ask_again(&self, command: &Command) -> Result<Answer, ZfsError> {
+        let answer = self.ask(command).await?;
+        let complaints = classify::each_line(&answer.stderr);
+        let odd = complaints.len() > 1 && complaints.contains(&Complaint::Unrecognised);
+        if answer.succeeded() || !odd || self.noisy.load(Ordering::Relaxed) {
+            return Ok(answer);
+        }
+        let apart = self.ask_apart(command, None).await?;
+        if apart.stderr != answer.stderr {
+            self.noisy.store(true, Ordering::Relaxed);
+        }
+        Ok(apart)
     }
 
     async fn ask(&self, command: &Command) -> Result<Answer, ZfsError> {
@@ -245,7 +297,17 @@ impl Zfs {
         command: &Command,
         already: impl Fn(&Complaint) -> bool,
     ) -> Result<bool, ZfsError> {
-        let answer = self.ask(command).await?;
+        let answer = self.ask_again(command).await?;
+        self.judge(command, &answer, already)
+    }
+
+    /// What [`Self::run_unless`] makes of an answer.
+    fn judge(
+        &self,
+        command: &Command,
+        answer: &Answer,
+        already: impl Fn(&Complaint) -> bool,
+    ) -> Result<bool, ZfsError> {
         if answer.succeeded() {
             return Ok(true);
         }
@@ -253,7 +315,7 @@ impl Zfs {
         if !complaints.is_empty() && complaints.iter().all(already) {
             return Ok(false);
         }
-        Err(self.refused(command, answer.exit, &answer.stderr))
+        Err(self.refused(command, answer.exit.clone(), &answer.stderr))
     }
 }
 
@@ -266,7 +328,9 @@ impl Zfs {
             attempt: self.attempt(bare),
             why: error.to_string(),
         };
-        let before = ["xargs", "-0", "-n"].map(str::to_owned).into_iter().chain([at_a_time.to_string()]);
+        // Several at a time: each waits for a transaction group, and those that wait together share one.
+        let count = at_a_time.to_string();
+        let before = ["xargs", "-0", "-P", "8", "-n", &count].map(str::to_owned).into_iter();
         let argv = Argv::new(before.chain(self.argv(bare)?.words().iter().cloned())).map_err(refused)?;
         let mut input = words.join("\0");
         input.push('\0');

@@ -76,7 +76,7 @@ impl Zfs {
     }
 }
 
-fn read(pool: &str, facts: &str, told: &str) -> Result<PoolStatus, Unreadable> {
+pub(super) fn read(pool: &str, facts: &str, told: &str) -> Result<PoolStatus, Unreadable> {
     let facts: HashMap<&str, &str> = facts.lines().filter_map(|line| line.split_once('\t')).collect();
     let word = |key: &str| {
         facts.get(key).copied().ok_or_else(|| Unreadable::new(format!("no value for {key}"), pool))
@@ -100,7 +100,7 @@ fn read(pool: &str, facts: &str, told: &str) -> Result<PoolStatus, Unreadable> {
 }
 
 /// The text after `name:` and in the lines indented below it, in one line.
-fn section(text: &str, name: &str) -> Option<String> {
+pub(super) fn section(text: &str, name: &str) -> Option<String> {
     let begins = |line: &&str| line.trim_start().strip_prefix(name).is_some_and(|rest| rest.starts_with(':'));
     let mut lines = text.lines().skip_while(|line| !begins(line));
     let (_, first) = lines.next()?.split_once(':')?;

@@ -38,7 +38,7 @@ impl Zfs {
     }
 }
 
-fn read(text: &str) -> Option<TokenContents> {
+pub(super) fn read(text: &str) -> Option<TokenContents> {
     let value = |key: &str| {
         let pair = |line: &'_ str| -> Option<String> {
             let (name, value) = line.strip_prefix('\t')?.split_once(" = ")?;

@@ -27,7 +27,7 @@ pub async fn hardware(client: &Client, vm: &VmRef) -> Hardware {
 }
 
 /// A virtual machine that is off.
-async fn one_that_is_off(client: &Client) -> VmRef {
+pub async fn one_that_is_off(client: &Client) -> VmRef {
     let (_, vm) = machines(client).await.swap_remove(0);
     if power_state(client, &vm).await == "poweredOn" {
         done(client, &client.power_off(&vm).await.unwrap()).await.unwrap();
@@ -35,7 +35,7 @@ async fn one_that_is_off(client: &Client) -> VmRef {
     vm
 }
 
-async fn clone_of(client: &Client, source: &VmRef, name: &str) -> CloneVm {
+pub async fn clone_of(client: &Client, source: &VmRef, name: &str) -> CloneVm {
     let datacenter = DatacenterRef::new(first(client, "Datacenter").await.id);
     CloneVm {
         source: source.clone(),

@@ -1,4 +1,4 @@
-use zerfaux::web::screens::inventory::{Inventory, Readiness, VmDisk, VmNic, VmPage, VmRow};
+use zerfaux::web::screens::inventory::{Inventory, Narrow, Readiness, VmDisk, VmNic, VmPage, VmRow};
 use zerfaux::web::view::form::Choice;
 use zerfaux::web::view::list::List;
 
@@ -40,6 +40,7 @@ fn vm(at: usize) -> VmRow {
             2 => Some(says(Mark::Broken, "erp-prod")),
             _ => Some(says(Mark::Risk, "files")),
         },
+        template: at == 7,
         gone: at == 11,
     }
 }
@@ -57,11 +58,17 @@ fn list(rows: usize) -> Inventory {
             per_page: 40,
             total: 10_000,
         },
-        vcenters: vec![Choice::new("", "Every vCenter"), Choice::new("1", "vc-berlin")],
-        vcenter: String::new(),
-        powers: vec![Choice::new("", "On or off"), Choice::new("on", "on")],
-        power: String::new(),
+        narrow: vec![
+            Narrow::new(
+                "vcenter",
+                "vCenter",
+                "",
+                vec![Choice::new("", "Every vCenter"), Choice::new("1", "vc-berlin")],
+            ),
+            Narrow::new("power", "Power", "", vec![Choice::new("", "On or off"), Choice::new("on", "on")]),
+        ],
         connected: true,
+        may_connect: true,
         rows: (0..rows).map(vm).collect(),
     }
 }
@@ -72,6 +79,7 @@ fn one() -> VmPage {
         size: size.into(),
         place: format!("SCSI 0:{}, PVSCSI", number - 1),
         file: format!("[{}] db-erp-01/db-erp-01_{number}.vmdk", if ours { "nfs-erp" } else { "vsan-berlin" }),
+        export: None,
         dataset: ours.then(|| "tank/zerfaux/live/erp-prod".to_owned()),
     };
     let ready = |done: bool, what: &str, mend: Option<&str>| Readiness {
@@ -128,6 +136,7 @@ fn one() -> VmPage {
             ready(true, "Every network mapped", None),
             ready(false, "Recovered in a test within 90 days", Some("Test")),
         ],
-        seen: ago(2),
+        gone: None,
+        fragment: "/inventory/1/vms/vm-1".into(),
     }
 }

@@ -115,16 +115,17 @@ fn vcenters() -> Vec<(&'static str, String)> {
     let mut new = below("Connect a vCenter", Area::Vcenters);
     new.toasts = vec![Toast { mark: Mark::Met, message: "vc-potsdam is connected.".into() }];
     vec![
-        draw("vcenters", &Vcenters { page: page("vCenters", Area::Vcenters), rows: vec![vcenter(0), vcenter(1)] }),
-        draw("vcenters-none", &Vcenters { page: page("vCenters", Area::Vcenters), rows: vec![] }),
+        draw("vcenters", &Vcenters { page: page("vCenters", Area::Vcenters), rows: vec![vcenter(0), vcenter(1)], may_change: true }),
+        draw("vcenters-none", &Vcenters { page: page("vCenters", Area::Vcenters), rows: vec![], may_change: true }),
         draw("vcenter", &VcenterPage {
             page: below("vc-berlin", Area::Vcenters),
             row: vcenter(0),
             trouble: None,
             facts: vec![fact("Host", "vc-berlin.example"), fact("Port", "443"), fact("User", "zerfaux@vsphere.local"), fact("Product", "VMware vCenter Server 8.0.3 build-24322831"), fact("Certificate", "CN=vc-berlin.example, until 2027-04-01")],
-            thumbprint: THUMBPRINT.into(),
+            thumbprint: Some(THUMBPRINT.into()),
             counts: [("VMs", "412"), ("Hosts", "8"), ("Datastores", "14"), ("Networks", "37")].map(|(name, count)| (name, count.to_owned(), "/inventory".to_owned())).to_vec(),
             may_change: true,
+            may_work: true,
         }),
         draw("vcenter-new", &NewVcenter {
             page: new,
@@ -138,15 +139,17 @@ fn vcenters() -> Vec<(&'static str, String)> {
                 Field::check("sync", "Sync at once").value("on"),
             ],
             trouble: None,
+            changes: false,
+            back: "/vcenters".into(),
         }),
         draw("vcenter-certificate", &ConfirmCertificate {
             page: below("Confirm the certificate", Area::Vcenters),
             action: "/vcenters".into(),
-            carried: vec![("name".into(), "vc-berlin".into())],
             host: "vc-berlin.example:443".into(),
             thumbprint: THUMBPRINT.into(),
             before: None,
             facts: vec![fact("Subject", "CN=vc-berlin.example, O=Example GmbH"), fact("Issued by", "CN=CA, DC=vsphere, DC=local"), fact("Valid until", "2027-04-01 12:00:00")],
+            back: "/vcenters".into(),
         }),
     ]
 }
@@ -372,6 +375,9 @@ fn people() -> Vec<(&'static str, String)> {
                 public_key: key(),
                 facts: vec![fact("Algorithm", "ssh-ed25519"), fact("Used by", "4 appliances")],
                 unused: false,
+                rotation: None,
+                trouble: None,
+                may_change: true,
             },
         ),
         draw(

@@ -14,7 +14,7 @@ use zerfaux::domain::job::JobState;
 use super::site::{HOST, Site};
 
 /// A replication on this very machine, where nothing is called that.
-async fn enqueue(app: &App) -> JobId {
+pub async fn enqueue(app: &App) -> JobId {
     let input = serde_json::from_value(input()).unwrap();
     app.start_replication(&input, "operator").await.unwrap()
 }

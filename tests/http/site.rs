@@ -1,6 +1,7 @@
 //! An installation with an admin, an operator and a viewer, and the browsers and programs that visit it.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::Router;
@@ -24,8 +25,23 @@ pub struct Site {
     pub router: Router,
     pub listed: Vec<(String, String)>,
     pub clock: Arc<ManualClock>,
-    pub data: tempfile::TempDir,
+    pub data: Data,
     pub closing: CancellationToken,
+}
+
+/// The data directory: one that goes with the site, or one that somebody else keeps.
+pub enum Data {
+    Own(tempfile::TempDir),
+    Theirs(PathBuf),
+}
+
+impl Data {
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Own(directory) => directory.path(),
+            Self::Theirs(path) => path,
+        }
+    }
 }
 
 /// What came back.
@@ -67,13 +83,28 @@ impl Got {
 impl Site {
     /// Without any user.
     pub async fn empty() -> Self {
-        let data = tempfile::tempdir().unwrap();
+        Self::opened(tempfile::tempdir().unwrap()).await
+    }
+
+    /// Over what is in this data directory.
+    pub async fn opened(data: tempfile::TempDir) -> Self {
+        Self::open(Data::Own(data)).await
+    }
+
+    /// In a data directory of somebody else's, with the three users.
+    pub async fn in_directory(data: &Path) -> Self {
+        let site = Self::open(Data::Theirs(data.to_owned())).await;
+        site.add_users().await;
+        site
+    }
+
+    async fn open(data: Data) -> Self {
         let clock = Arc::new(ManualClock::at("2026-11-21T12:00:00Z".parse().unwrap()));
         let app = zerfaux::boot::serving(data.path(), None).await.unwrap().with_clock(clock.clone());
         Self::over(app, clock, data)
     }
 
-    fn over(app: App, clock: Arc<ManualClock>, data: tempfile::TempDir) -> Self {
+    fn over(app: App, clock: Arc<ManualClock>, data: Data) -> Self {
         let options = Options {
             listen: "127.0.0.1:0".parse().unwrap(),
             tls: Tls::SelfSigned(data.path().join("tls")),
@@ -96,12 +127,16 @@ impl Site {
     /// With the users admin, operator and viewer.
     pub async fn new() -> Self {
         let site = Self::empty().await;
+        site.add_users().await;
+        site
+    }
+
+    async fn add_users(&self) {
         for role in Role::ALL {
             let password = SecretString::from(PASSWORD);
             let who = Principal::command_line();
-            site.app.add_user(&who, role.as_str(), role.as_str(), &password).await.unwrap();
+            self.app.add_user(&who, role.as_str(), role.as_str(), &password).await.unwrap();
         }
-        site
     }
 
     /// A token with this role.
@@ -237,6 +272,8 @@ pub fn encode(fields: &[(&str, &str)]) -> String {
 /// A path of the table with its captures filled in, so that it meets its route.
 pub fn filled(path: &str) -> String {
     path.replace("{id}", "01937c5e-0000-7000-8000-000000000001")
+        .replace("{vcenter}", "01937c5e-0000-7000-8000-000000000001")
+        .replace("{moref}", "vm-1")
         .replace("{name}", "nobody")
         .replace("{*path}", "app.css")
 }

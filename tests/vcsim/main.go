@@ -125,11 +125,12 @@ func (d *datastoreSystem) RemoveDatastore(ctx *simulator.Context, c *types.Remov
 }
 
 func main() {
-	m := simulator.VPX()
+	m, esx := simulator.VPX(), simulator.ESX()
 	flag.IntVar(&m.Machine, "vm", m.Machine, "VMs per resource pool")
 	flag.IntVar(&m.ClusterHost, "host", m.ClusterHost, "hosts per cluster")
 	flag.IntVar(&m.Host, "standalone-host", m.Host, "standalone hosts")
 	flag.IntVar(&m.Datastore, "ds", m.Datastore, "datastores")
+	single := flag.Bool("esx", false, "a single ESXi host")
 	listen := flag.String("l", "127.0.0.1:0", "listen address")
 	user := flag.String("username", "admin", "login user")
 	pass := flag.String("password", "secret", "login password")
@@ -139,6 +140,9 @@ func main() {
 
 	if *idle > 0 {
 		simulator.SessionIdleTimeout = *idle
+	}
+	if *single {
+		m = esx
 	}
 	if err := m.Create(); err != nil {
 		log.Fatal(err)

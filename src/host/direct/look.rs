@@ -36,7 +36,7 @@ pub async fn look(route: &Route) -> Result<Means, HopError> {
         .and_then(|ssh| command::look(&ssh))
         .map_err(|error| fail(Trouble::Other(error.to_string())))?;
     let answer = async {
-        let (mut reader, writer) = forwarding(source, target, &command, LOGIN).await?;
+        let (_connection, mut reader, writer) = forwarding(source, target, &command, LOGIN).await?;
         let (mut out, mut err) = (HeadTail::new(16 * 1024), HeadTail::new(HeadTail::STDERR));
         let end = loop {
             match reader.next().await {

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::Mutex;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -23,12 +24,13 @@ pub use look::look;
 use self::command::Target;
 use self::hop::{Trouble, last_words, read_ssh, says_broken};
 use self::tally::{Tally, Voices};
+use super::lanes::leads_to;
 use super::outcome::{RelayError, Relayed, Side, SideOutcome};
 use super::{Host, HostError, Meter};
 use crate::domain::argv::{Argv, ArgvError};
 use crate::domain::exit::Exit;
 use crate::domain::transport::Dial;
-use crate::ssh::{DataReader, DataWriter, ForwardError, Link, StreamEvent};
+use crate::ssh::{DataConnection, DataReader, DataWriter, ForwardError, Link, StreamEvent};
 
 /// How long the source may ask for the signature that logs it in.
 const LOGIN: Duration = Duration::from_secs(30);
@@ -105,19 +107,38 @@ async fn run(request: DirectRequest) -> Result<Relayed, RelayError> {
         () = cancel.cancelled() => return Err(RelayError::Cancelled { bytes: 0 }),
     };
     meter.note_activity();
-    let (mut reader, mut writer) = started;
+    let Started { mut reader, mut writer, connection } = started;
     let mut heard = Heard { tally: Tally::default(), voices: Voices::new(), end: None };
     let cancelled = tokio::select! {
         () = heard.listen(&mut reader, &mut writer, &meter) => false,
         () = cancel.cancelled() => true,
     };
-    writer.abort().await;
+    connection.lock().await.shut_agent();
     if cancelled {
+        writer.abort().await;
         return Err(RelayError::Cancelled { bytes: heard.tally.bytes });
     }
     let bytes = heard.tally.bytes;
-    let (source_stderr, destination_stderr) = heard.judge(&route)?;
+    let (source_stderr, destination_stderr) = match heard.judge(&route) {
+        Ok(said) => said,
+        Err(error) => {
+            writer.abort().await;
+            return Err(error);
+        }
+    };
+    writer.finish().await;
+    if let Some(target) = route.target.link() {
+        route.source.lanes.put_straight(target, connection);
+    }
     Ok(Relayed { bytes, elapsed: begun.elapsed(), source_stderr, destination_stderr })
+}
+
+/// The script of a stream on its way.
+struct Started {
+    reader: DataReader,
+    writer: DataWriter,
+    /// What it runs on.
+    connection: Arc<Mutex<DataConnection>>,
 }
 
 async fn start(
@@ -125,7 +146,7 @@ async fn start(
     send: &Argv,
     count: &Result<Argv, ArgvError>,
     receive: &Argv,
-) -> Result<(DataReader, DataWriter), RelayError> {
+) -> Result<Started, RelayError> {
     let fail = |trouble| RelayError::Hop(Box::new(HopError::new(route, trouble)));
     let (Some(source), Some(target)) = (route.source.link(), route.target.link()) else {
         return Err(fail(Trouble::Local));
@@ -136,8 +157,20 @@ async fn start(
     let command = command::ssh(&there, receive, "ERROR")
         .and_then(|ssh| command::stream(send, count.as_ref().map_err(Clone::clone)?, &ssh))
         .map_err(|error| fail(Trouble::Other(error.to_string())))?;
+    // One that stood may have died without a word. What was started in vain there ends by itself: nobody tells it that
+    // somebody waits.
+    if let Some(connection) = route.source.lanes.take_straight(target, leads_to(&host_key)) {
+        let mut standing = connection.lock().await;
+        let started = timeout(LOGIN, standing.start_forwarding(&command, (SIGNATURES, LOGIN))).await;
+        drop(standing);
+        if let Ok(Ok((reader, writer))) = started {
+            return Ok(Started { reader, writer, connection });
+        }
+    }
     match forwarding(source, target, &command, LOGIN).await {
-        Ok(started) => Ok(started),
+        Ok((connection, reader, writer)) => {
+            Ok(Started { reader, writer, connection: Arc::new(Mutex::new(connection)) })
+        }
         Err(ForwardError::Refused { .. }) => Err(fail(Trouble::NoForwarding)),
         Err(ForwardError::Exec(error)) => {
             let source = HostError::from(error);
@@ -148,18 +181,19 @@ async fn start(
     }
 }
 
-/// Starts a command on `source` that may log in on `target` once.
+/// Starts a command on `source` that may log in on `target` once, on a fresh connection.
 async fn forwarding(
     source: &Link,
     target: &Link,
     command: &Argv,
     time: Duration,
-) -> Result<(DataReader, DataWriter), ForwardError> {
-    let connection = source.open_forwarding(target, SIGNATURES).await.map_err(|error| {
+) -> Result<(DataConnection, DataReader, DataWriter), ForwardError> {
+    let mut connection = source.open_forwarding(target).await.map_err(|error| {
         let (endpoint, command) = (error.endpoint().clone(), command.to_string());
         crate::ssh::ExecError::Connect { endpoint, command, source: Box::new(error) }
     })?;
-    connection.start_forwarding(command, time).await
+    let (reader, writer) = connection.start_forwarding(command, (SIGNATURES, time)).await?;
+    Ok((connection, reader, writer))
 }
 
 /// What the source told.

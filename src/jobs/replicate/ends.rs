@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::memory::Memory;
 use super::run::{Run, View};
 use crate::domain::ids::JobId;
 use crate::domain::job::Failure;
@@ -22,16 +23,22 @@ const FRESH: Duration = Duration::from_secs(30);
 pub(super) struct Ends {
     hosts: Arc<Hosts>,
     seen: Mutex<HashMap<JobId, (Instant, View)>>,
+    memory: Memory,
 }
 
 impl Ends {
     pub(super) fn new(hosts: Arc<Hosts>) -> Self {
-        Self { hosts, seen: Mutex::default() }
+        Self { hosts, seen: Mutex::default(), memory: Memory::default() }
     }
 
     /// How hosts are reached.
     pub(super) fn hosts(&self) -> &Hosts {
         &self.hosts
+    }
+
+    /// What runs with nothing new go by.
+    pub(super) fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     /// Both ends of the job.

@@ -56,7 +56,10 @@ impl Step for Look {
         for end in [&run.source, &run.destination] {
             cx.info(format!("{}: {}.", end.host().label(), describe_end(end)));
         }
-        let view = run.look().await?;
+        let view = match self.0.memory().recall(&run).await? {
+            Some(view) => view,
+            None => run.look().await?,
+        };
         let mut conflicts = Vec::new();
         for pair in &view.pairs {
             let plan = pair.plan(&view.group, run.input.history);
@@ -167,7 +170,7 @@ pub struct PreviewedDataset {
 /// If an end cannot be reached or read.
 pub async fn preview(input: ReplicateInput, hosts: &Hosts) -> Result<Preview, Failure> {
     let run = Run::open(input, hosts).await?;
-    let View { group, pairs } = run.look().await?;
+    let View { group, pairs, .. } = run.look().await?;
     let way = way::choose(&run, hosts).await?;
     let mut datasets = Vec::with_capacity(pairs.len());
     for pair in pairs {

@@ -7,6 +7,7 @@
 
 mod ends;
 mod look;
+mod memory;
 mod parents;
 mod protect;
 mod retain;
@@ -15,6 +16,7 @@ mod set_aside;
 mod settle;
 mod snapshot;
 mod stream;
+mod together;
 mod transfer;
 mod verify;
 mod view;

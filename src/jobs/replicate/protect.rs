@@ -15,9 +15,10 @@ use super::settle::CURSORS;
 use super::snapshot::prefix;
 use crate::domain::dataset::Owner;
 use crate::domain::job::Failure;
-use crate::domain::names::SnapshotName;
+use crate::domain::names::{BookmarkName, SnapshotName};
 use crate::engine::{Step, StepContext, UndoKind};
 use crate::jobs::failure::recorded;
+use crate::zfs::Deed;
 
 pub(super) struct Protect(pub(super) Arc<Ends>);
 
@@ -77,25 +78,26 @@ impl Step for Protect {
         let intent = read(intent)?;
         let run = self.0.open(cx).await?;
         let tag = hold_tag(&cx.need::<Looked>("look")?.group)?;
-        let (here, there) = tokio::join!(
-            run.source.hold(&tag, &intent.source),
-            run.destination.hold(&tag, &intent.destination)
-        );
+        let mut seen = self.0.take(cx);
+        let held = seen.as_ref().map(|view| view.held.clone()).unwrap_or_default();
+        let (here, there) =
+            (without(&intent.source, &held.source), without(&intent.destination, &held.destination));
+        let bookmarks = with_bookmarks(&intent.bookmarks)?;
+        let stale = intent.stale.bookmarks.iter().map(bookmark_of).collect::<Result<Vec<_>, _>>()?;
+        let deeds = [
+            Deed::Hold(&tag, &here),
+            Deed::Bookmark(&bookmarks),
+            Deed::Release(&tag, &intent.stale.holds),
+            Deed::DestroyBookmarks(&stale),
+        ];
+        let (here, there) = tokio::join!(run.source.carry_out(&deeds), run.destination.hold(&tag, &there));
         here?;
         there?;
-        let seen = self.0.take(cx);
-        let bookmarks = intent
-            .bookmarks
-            .iter()
-            .map(|name| Ok((name.clone(), bookmark_of(name)?)))
-            .collect::<Result<Vec<_>, Failure>>()?;
-        run.source.bookmark_all(&bookmarks).await?;
-        run.source.release(&tag, &intent.stale.holds).await?;
-        let stale = intent.stale.bookmarks.iter().map(bookmark_of).collect::<Result<Vec<_>, _>>()?;
-        run.source.destroy_bookmarks(&stale).await?;
         // What was released in vain may have been held by somebody else as well; then it is looked at anew.
-        if let Some(mut view) = seen.filter(|_| intent.stale.is_empty()) {
+        if let Some(mut view) = seen.take().filter(|_| intent.stale.is_empty()) {
             intent.bookmarks.iter().for_each(|name| view.bookmarked(name));
+            view.held.source.extend(intent.source);
+            view.held.destination.extend(intent.destination);
             self.0.leave(cx, view);
         }
         Ok(Value::Null)
@@ -125,6 +127,16 @@ impl Step for Protect {
     }
 }
 
+/// Those that are not among the others.
+pub(super) fn without(names: &[SnapshotName], held: &BTreeSet<SnapshotName>) -> Vec<SnapshotName> {
+    names.iter().filter(|name| !held.contains(name)).cloned().collect()
+}
+
+/// Each with the name of its bookmark.
+pub(super) fn with_bookmarks(names: &[SnapshotName]) -> Result<Vec<(SnapshotName, BookmarkName)>, Failure> {
+    names.iter().map(|name| Ok((name.clone(), bookmark_of(name)?))).collect()
+}
+
 fn read(intent: &Value) -> Result<Intent, Failure> {
     Intent::deserialize(intent).map_err(|error| {
         Failure::permanent(format!("The recorded list of holds could not be read: {error}."))
@@ -132,7 +144,7 @@ fn read(intent: &Value) -> Result<Intent, Failure> {
 }
 
 /// The bookmark of a snapshot bears the snapshot's name.
-pub(super) fn bookmark_of(name: &SnapshotName) -> Result<crate::domain::names::BookmarkName, Failure> {
+pub(super) fn bookmark_of(name: &SnapshotName) -> Result<BookmarkName, Failure> {
     name.dataset()
         .bookmark(name.tag())
         .map_err(|error| Failure::permanent(format!("A bookmark of {name} cannot be named: {error}.")))

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::ends::Ends;
 use super::look::Looked;
+use super::run::{Pair, Run, View};
 use super::transfer::Sent;
 use crate::domain::dataset::{Dataset, Guid, Snapshot};
 use crate::domain::job::Failure;
@@ -17,6 +18,7 @@ use crate::domain::names::DatasetName;
 use crate::domain::retention::Retention;
 use crate::engine::{Step, StepContext, UndoKind};
 use crate::jobs::failure::recorded;
+use crate::plan::replication::Action;
 use crate::plan::retention::{Decision, Verdict, decide};
 use crate::zfs::{Outcome, Zfs};
 
@@ -50,6 +52,7 @@ impl Step for Retain {
         let run = self.0.open(cx).await?;
         let (mut source, mut destination) = (Vec::new(), Vec::new());
         if run.input.keep_source.keeps_all() && run.input.keep_destination.keeps_all() {
+            // The view stays for the next run.
             return recorded(Intent { source, destination });
         }
         let view = self.0.view(cx, &run).await?;
@@ -77,6 +80,12 @@ impl Step for Retain {
             let_go_of(cx, &run.source, &group, &source),
             let_go_of(cx, &run.destination, &group, &destination)
         )?;
+        let seen = self.0.take(cx);
+        if !source.is_empty() || !destination.is_empty() {
+            self.0.memory().forget(&run);
+        } else if let Some(view) = seen {
+            remember(&self.0, &run, view).await?;
+        }
         recorded(Replicated { sent, destroyed_at_source, destroyed_at_destination })
     }
 
@@ -84,6 +93,19 @@ impl Step for Retain {
         UndoKind::Nothing(
             "a destroyed snapshot does not come back; what was destroyed, the retention no longer wanted",
         )
+    }
+}
+
+/// Leaves to the next run what both sides are, if nothing is left to be done.
+async fn remember(ends: &Ends, run: &Run, mut view: View) -> Result<(), Failure> {
+    let done =
+        |pair: &Pair| matches!(pair.plan(&view.group, run.input.history).action, Action::UpToDate { .. });
+    if !view.sent.is_empty() || !view.pairs.iter().all(done) {
+        return Ok(());
+    }
+    match view.signs.take() {
+        Some(signs) => ends.memory().keep(run, view, signs).await,
+        None => Ok(()),
     }
 }
 

@@ -1,12 +1,12 @@
 //! What every step of a replication begins with: both hosts, and a look at both trees.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use sha2::{Digest, Sha256};
 
 use super::ReplicateInput;
 use super::look::refused;
-pub(super) use super::view::View;
+pub(super) use super::view::{Held, View};
 use crate::domain::dataset::{Dataset, Encryption, Guid, HOLD_PREFIX};
 use crate::domain::ids::GroupId;
 use crate::domain::job::Failure;
@@ -14,7 +14,7 @@ use crate::domain::names::{DatasetName, SnapTag, SnapshotName};
 use crate::jobs::hosts::Hosts;
 use crate::plan::conflict::Conflict;
 use crate::plan::replication::{Action, Facts, History, Plan, counterpart, plan, unsure_since};
-use crate::zfs::{HoldTag, Zfs};
+use crate::zfs::{HoldTag, Zfs, ZfsError};
 
 /// One replication with its two ends.
 pub(super) struct Run {
@@ -42,15 +42,18 @@ impl Run {
         Ok(Self { source: source?, destination: destination?, input })
     }
 
-    /// Looks at both trees: one command each, however many datasets there are.
+    /// Looks at both trees: one remote command each, however many datasets there are.
     pub(super) async fn look(&self) -> Result<View, Failure> {
         let (from, into) = (&self.input.source.dataset, &self.input.destination.dataset);
         let recursive = self.input.recursive;
-        let (here, there) = tokio::join!(
-            self.source.datasets(std::slice::from_ref(from), recursive),
-            self.destination.datasets(std::slice::from_ref(into), recursive),
-        );
-        let (here, there) = (here?, there?);
+        let source = async {
+            // Before the listing: what comes between shows as a change later.
+            let signs = if self.input.snapshot { None } else { self.source.signs(from).await? };
+            Ok::<_, ZfsError>((signs, self.source.datasets(std::slice::from_ref(from), recursive).await?))
+        };
+        let (here, there) =
+            tokio::join!(source, self.destination.datasets(std::slice::from_ref(into), recursive));
+        let ((signs, here), there) = (here?, there?);
         let Some(root) = here.iter().find(|dataset| &dataset.name == from) else {
             return Err(self.no_source().await?);
         };
@@ -78,16 +81,62 @@ impl Run {
             pair.written_since_base =
                 self.written_since_base(&pair.source, pair.destination.as_ref()).await?;
         }
-        Ok(View { group: self.group(&pairs), pairs })
+        Ok(View { group: self.group(&pairs), pairs, held: Held::default(), sent: BTreeSet::new(), signs })
     }
 
-    /// Looks again at what stands at the destination for one dataset.
-    pub(super) async fn look_again(&self, view: &mut View, name: &DatasetName) -> Result<(), Failure> {
-        let Some(pair) = view.pairs.iter_mut().find(|pair| &pair.source.name == name) else { return Ok(()) };
-        let there = self.destination.datasets(std::slice::from_ref(&pair.place), false).await?;
-        pair.destination = there.into_iter().find(|dataset| dataset.name == pair.place);
-        pair.written_since_base = self.written_since_base(&pair.source, pair.destination.as_ref()).await?;
+    /// Looks again at what stands at the destination for these source datasets, in one command.
+    pub(super) async fn look_again(&self, view: &mut View, names: &[DatasetName]) -> Result<(), Failure> {
+        let wanted = |pair: &&mut Pair| names.contains(&pair.source.name);
+        let places: Vec<DatasetName> =
+            view.pairs.iter_mut().filter(wanted).map(|pair| pair.place.clone()).collect();
+        if places.is_empty() {
+            return Ok(());
+        }
+        let mut there: HashMap<DatasetName, Dataset> = self
+            .destination
+            .datasets(&places, false)
+            .await?
+            .into_iter()
+            .map(|dataset| (dataset.name.clone(), dataset))
+            .collect();
+        for pair in view.pairs.iter_mut().filter(wanted) {
+            pair.destination = there.remove(&pair.place);
+            pair.written_since_base =
+                self.written_since_base(&pair.source, pair.destination.as_ref()).await?;
+            view.sent.remove(&pair.source.name);
+        }
         view.reckon_above();
+        Ok(())
+    }
+
+    /// Looks at the source again in a run that takes no snapshot, because what it showed before may have been too new to
+    /// be remembered.
+    pub(super) async fn look_for_signs(&self, view: &mut View) -> Result<(), Failure> {
+        let certain = view.signs.as_ref().is_none_or(crate::zfs::Signs::are_certain);
+        if certain {
+            return Ok(());
+        }
+        let from = std::slice::from_ref(&self.input.source.dataset);
+        let signs = self.source.signs(&self.input.source.dataset).await?;
+        let mut here: HashMap<DatasetName, Dataset> = self
+            .source
+            .datasets(from, self.input.recursive)
+            .await?
+            .into_iter()
+            .map(|dataset| (dataset.name.clone(), dataset))
+            .collect();
+        let known = view.pairs.iter().all(|pair| here.contains_key(&pair.source.name));
+        if here.len() != view.pairs.len() || !known {
+            // What came or went is the next run's.
+            view.signs = None;
+            return Ok(());
+        }
+        for pair in &mut view.pairs {
+            if let Some(source) = here.remove(&pair.source.name) {
+                pair.source = source;
+            }
+        }
+        view.signs = signs;
         Ok(())
     }
 

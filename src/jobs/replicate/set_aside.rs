@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::ends::Ends;
 use super::look::{can_be_resolved, is_encrypted, refused};
 use super::run::{Pair, Run, full_name, hold_tag};
-use super::settle::let_go;
+use super::settle::others_held;
 use super::snapshot::mark;
 use super::{OnConflict, ReplicateInput};
 use crate::domain::dataset::{Guid, PROPERTY_ROLE, Role};
@@ -159,6 +159,6 @@ async fn make_room(cx: &StepContext, run: &Run, wanted: &Move, group: &GroupId) 
 /// has gone. Only the group's own holds are taken off.
 async fn let_go_of_kept(zfs: &Zfs, aside: &DatasetName, group: &GroupId) -> Result<(), Failure> {
     let kept = zfs.datasets(std::slice::from_ref(aside), true).await?;
-    let_go(zfs, &hold_tag(group)?, kept.iter(), &[]).await?;
+    zfs.release(&hold_tag(group)?, &others_held(kept.iter(), &[])?).await?;
     Ok(())
 }

@@ -1,20 +1,20 @@
 //! Mark what arrived as ours, hold the new common base on both sides, and only then let go of the old.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::Value;
 
 use super::ends::Ends;
-use super::protect::{bookmark_of, common_names, is_bookmarked};
-use super::run::{Run, View, full_name, hold_tag};
+use super::protect::{bookmark_of, common_names, is_bookmarked, with_bookmarks, without};
+use super::run::{Held, Pair, Run, View, full_name, hold_tag};
 use super::snapshot::{mark, prefix};
-use super::transfer::Sent;
-use crate::domain::dataset::{Bookmark, Owner, PROPERTY_ROLE, Role};
+use crate::domain::dataset::{Bookmark, Dataset, Owner, PROPERTY_ROLE, Role, Snapshot};
 use crate::domain::job::Failure;
-use crate::domain::names::{SnapTag, SnapshotName};
+use crate::domain::names::{BookmarkName, SnapTag, SnapshotName};
 use crate::engine::{Step, StepContext, UndoKind};
-use crate::zfs::{HoldTag, Property, Zfs};
+use crate::zfs::{Deed, HoldTag, Property};
 
 pub(super) struct Settle(pub(super) Arc<Ends>);
 
@@ -38,43 +38,38 @@ impl Step for Settle {
 
     async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
         let run = self.0.open(cx).await?;
-        let seen = self.0.take(cx);
-        // Where nothing was sent, `protect` has just held the very same base.
-        let is_held = seen.is_some() && cx.need::<Sent>("transfer")?.streams == 0;
-        let mut view = match seen {
-            Some(view) => view,
-            None => run.look().await?,
-        };
-        claim(&run, &mut view).await?;
+        let mut view = self.0.view(cx, &run).await?;
         let (mut base, mut bookmarks) = ((Vec::new(), Vec::new()), Vec::new());
         for pair in &view.pairs {
             if let Some((here, there)) = common_names(pair)? {
                 if !is_bookmarked(pair, &here) {
-                    bookmarks.push((here.clone(), bookmark_of(&here)?));
+                    bookmarks.push(here.clone());
                 }
                 base.0.push(here);
                 base.1.push(there);
             }
         }
-        run.source.bookmark_all(&bookmarks).await?;
-        bookmarks.iter().for_each(|(name, _)| view.bookmarked(name));
         let tag = hold_tag(&view.group)?;
-        if !is_held {
-            let (here, there) =
-                tokio::join!(run.source.hold(&tag, &base.0), run.destination.hold(&tag, &base.1));
-            here?;
-            there?;
-        }
+        // What the steps before have just held is held.
+        let unheld = (without(&base.0, &view.held.source), without(&base.1, &view.held.destination));
+        let marks = with_bookmarks(&bookmarks)?;
+        let secure = [Deed::Bookmark(&marks), Deed::Hold(&tag, &unheld.0)];
+        let (here, there) =
+            tokio::join!(run.source.carry_out(&secure), claim(&run, &view, (&tag, &unheld.1)));
+        here?;
+        there?;
+        bookmarks.iter().for_each(|name| view.bookmarked(name));
+        claimed(&mut view);
         // From here on the new base is safe on both sides.
-        let here = view.pairs.iter().map(|pair| &pair.source);
-        let there = view.pairs.iter().filter_map(|pair| pair.destination.as_ref());
-        let (here, there) = tokio::join!(
-            let_go(&run.source, &tag, here, &base.0),
-            let_go(&run.destination, &tag, there, &base.1)
-        );
-        let (here, there) = (here?, there?);
-        forget_cursors(&run, &mut view).await?;
-        view.released(&here, &there);
+        let here = others_held(view.pairs.iter().map(|pair| &pair.source), &base.0)?;
+        let there = others_held(view.pairs.iter().filter_map(|pair| pair.destination.as_ref()), &base.1)?;
+        let cursors = forget_cursors(&mut view)?;
+        let let_go = [Deed::Release(&tag, &here), Deed::DestroyBookmarks(&cursors)];
+        let released = [Deed::Release(&tag, &there)];
+        let (kept_here, kept_there) =
+            tokio::join!(run.source.carry_out(&let_go), run.destination.carry_out(&released));
+        view.released(&without(&here, &kept_here?), &without(&there, &kept_there?));
+        view.held = Held { source: base.0.into_iter().collect(), destination: base.1.into_iter().collect() };
         self.0.leave(cx, view);
         Ok(Value::Null)
     }
@@ -85,38 +80,59 @@ impl Step for Settle {
 }
 
 /// The replica carries the group and its role; snapshots that are the group's at the source are so at the
-/// destination too. A stream brings no properties, so this is where a received snapshot becomes ours.
-async fn claim(run: &Run, view: &mut View) -> Result<(), Failure> {
+/// destination too. A stream brings no properties, so this is where a received snapshot becomes ours. The new base is
+/// held with it.
+async fn claim(run: &Run, view: &View, (tag, base): (&HoldTag, &[SnapshotName])) -> Result<(), Failure> {
+    let group = view.group.to_string();
+    let role = Property::new(PROPERTY_ROLE, Role::Replica.as_str())
+        .map_err(|error| Failure::permanent(format!("The role's mark is not valid: {error}.")))?;
+    let properties = [mark(&view.group)?, role];
+    let (mut replicas, mut names) = (Vec::new(), Vec::new());
+    for pair in &view.pairs {
+        let Some(there) = &pair.destination else { continue };
+        if there.group.as_deref() != Some(&group) || there.role != Some(Role::Replica) {
+            replicas.push(&there.name);
+        }
+        for snapshot in there.snapshots.iter().filter(|snapshot| is_new(view, pair, snapshot)) {
+            names.push(full_name(&there.name, &snapshot.tag)?);
+        }
+    }
+    let mut deeds: Vec<Deed<'_>> = replicas.iter().map(|name| Deed::Set(name, &properties)).collect();
+    deeds.push(Deed::Mark(&group, &names));
+    deeds.push(Deed::Hold(tag, base));
+    run.destination.carry_out(&deeds).await?;
+    Ok(())
+}
+
+/// Whether a snapshot at the destination is the group's and does not say so yet.
+fn is_new(view: &View, pair: &Pair, snapshot: &Snapshot) -> bool {
+    let ours = Owner::Zerfaux(view.group.to_string());
+    let is_ours = pair.source.snapshot_by_guid(snapshot.guid).is_some_and(|here| here.owner == ours);
+    snapshot.owner == Owner::Foreign && is_ours
+}
+
+/// What [`claim`] makes of the view.
+fn claimed(view: &mut View) {
     let group = view.group.to_string();
     let ours = Owner::Zerfaux(group.clone());
-    let mut names: Vec<SnapshotName> = Vec::new();
     for pair in &mut view.pairs {
         let Some(there) = &mut pair.destination else { continue };
-        if there.group.as_deref() != Some(&group) || there.role != Some(Role::Replica) {
-            let role = Property::new(PROPERTY_ROLE, Role::Replica.as_str())
-                .map_err(|error| Failure::permanent(format!("The role's mark is not valid: {error}.")))?;
-            run.destination.set(&there.name, &[mark(&view.group)?, role]).await?;
-            (there.group, there.role) = (Some(group.clone()), Some(Role::Replica));
-        }
+        (there.group, there.role) = (Some(group.clone()), Some(Role::Replica));
         for snapshot in &mut there.snapshots {
-            let is_ours = pair.source.snapshot_by_guid(snapshot.guid).is_some_and(|here| here.owner == ours);
-            if snapshot.owner == Owner::Foreign && is_ours {
-                names.push(full_name(&there.name, &snapshot.tag)?);
+            let here = pair.source.snapshot_by_guid(snapshot.guid);
+            if snapshot.owner == Owner::Foreign && here.is_some_and(|here| here.owner == ours) {
                 snapshot.owner = ours.clone();
             }
         }
     }
-    run.destination.mark_snapshots(&group, &names).await?;
-    Ok(())
 }
 
-/// Releases the group's hold on everything but the base. What was released.
-pub(super) async fn let_go<'a>(
-    zfs: &Zfs,
-    tag: &HoldTag,
-    datasets: impl Iterator<Item = &'a crate::domain::dataset::Dataset>,
+/// What is held, by whomever, and is not the base.
+pub(super) fn others_held<'a>(
+    datasets: impl Iterator<Item = &'a Dataset>,
     base: &[SnapshotName],
 ) -> Result<Vec<SnapshotName>, Failure> {
+    let base: BTreeSet<&SnapshotName> = base.iter().collect();
     let mut names = Vec::new();
     for dataset in datasets {
         for snapshot in dataset.snapshots.iter().filter(|snapshot| snapshot.holds > 0) {
@@ -126,18 +142,11 @@ pub(super) async fn let_go<'a>(
             }
         }
     }
-    if names.is_empty() {
-        return Ok(names);
-    }
-    let holds = zfs.holds(&names).await?;
-    let ours: Vec<SnapshotName> =
-        holds.into_iter().filter(|hold| hold.tag == tag.as_str()).map(|hold| hold.snapshot).collect();
-    zfs.release(tag, &ours).await?;
-    Ok(ours)
+    Ok(names)
 }
 
-/// Destroys the group's bookmarks at the source but for the newest few.
-async fn forget_cursors(run: &Run, view: &mut View) -> Result<(), Failure> {
+/// Takes the group's bookmarks at the source but for the newest few out of the view, and names them.
+fn forget_cursors(view: &mut View) -> Result<Vec<BookmarkName>, Failure> {
     let prefix = prefix(&view.group);
     let mut forgotten = Vec::new();
     for pair in &mut view.pairs {
@@ -156,6 +165,5 @@ async fn forget_cursors(run: &Run, view: &mut View) -> Result<(), Failure> {
         }
         source.bookmarks.retain(|bookmark| !old.contains(&bookmark.tag));
     }
-    run.source.destroy_bookmarks(&forgotten).await?;
-    Ok(())
+    Ok(forgotten)
 }

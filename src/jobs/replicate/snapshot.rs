@@ -10,14 +10,15 @@ use serde_json::Value;
 use super::ReplicateInput;
 use super::ends::Ends;
 use super::look::Looked;
-use super::run::{View, full_name};
+use super::protect::{bookmark_of, common_names, is_bookmarked, with_bookmarks};
+use super::run::{Run, View, full_name, hold_tag};
 use crate::domain::dataset::{Owner, PROPERTY_GROUP};
 use crate::domain::ids::GroupId;
 use crate::domain::job::{Failure, Level};
 use crate::domain::names::{SnapTag, SnapshotName};
 use crate::engine::{Step, StepContext, UndoKind};
 use crate::jobs::failure::recorded;
-use crate::zfs::Property;
+use crate::zfs::{Checkpoint, Deed, Property};
 
 pub(super) struct TakeSnapshot(pub(super) Arc<Ends>);
 
@@ -61,14 +62,14 @@ impl Step for TakeSnapshot {
         };
         let run = self.0.open(cx).await?;
         let group = cx.need::<Looked>("look")?.group;
-        let seen = self.0.take(cx);
-        run.source.ensure_snapshots(&group.to_string(), &names, &[]).await?;
-        if let Some(mut view) = seen {
-            let owner = Owner::Zerfaux(group.to_string());
-            for (name, snapshot) in run.source.fresh_snapshots(&names, &owner).await? {
-                view.taken(name.dataset(), snapshot);
+        match self.0.take(cx) {
+            Some(mut view) => {
+                take_and_secure(&run, &mut view, &names).await?;
+                self.0.leave(cx, view);
             }
-            self.0.leave(cx, view);
+            None => {
+                run.source.ensure_snapshots(&group.to_string(), &names, &[]).await?;
+            }
         }
         cx.console(Level::Success, format!("Snapshot @{tag} of {}.", count(names.len())));
         Ok(serde_json::json!({ "tag": tag }))
@@ -96,10 +97,45 @@ impl Step for TakeSnapshot {
                 cx.info(format!("{}@{tag} stays: the destination builds on it.", pair.source.name));
                 continue;
             }
+            // They were held and bookmarked as they were taken.
+            let names = [full_name(&pair.source.name, &tag)?];
+            let hold = hold_tag(&view.group)?;
+            let bookmarks = [bookmark_of(&names[0])?];
+            let deeds = [Deed::DestroyBookmarks(&bookmarks), Deed::Release(&hold, &names)];
+            run.source.carry_out(&deeds).await?;
             run.source.destroy_snapshots(&pair.source.name, &view.group.to_string(), &[snapshot]).await?;
         }
         Ok(())
     }
+}
+
+/// Takes the snapshots and secures them and what they are to build on, in one remote command; what the destination has of
+/// that is held beside it. So the step after this has nothing left to do, unless somebody came between.
+async fn take_and_secure(run: &Run, view: &mut View, names: &[SnapshotName]) -> Result<(), Failure> {
+    let hold = hold_tag(&view.group)?;
+    let (mut base, mut there, mut marked) = (Vec::new(), Vec::new(), names.to_vec());
+    for pair in &view.pairs {
+        if let Some((here, at_destination)) = common_names(pair)? {
+            if !is_bookmarked(pair, &here) {
+                marked.push(here.clone());
+            }
+            base.push(here);
+            there.push(at_destination);
+        }
+    }
+    let group = view.group.to_string();
+    let bookmarks = with_bookmarks(&marked)?;
+    let checkpoint =
+        Checkpoint { group: &group, snapshots: names, hold: &hold, base: &base, bookmarks: &bookmarks };
+    let (taken, held) = tokio::join!(run.source.take(&checkpoint), run.destination.hold(&hold, &there));
+    for (name, snapshot) in taken? {
+        view.taken(name.dataset(), snapshot);
+    }
+    held?;
+    marked.iter().for_each(|name| view.bookmarked(name));
+    view.held.source.extend(names.iter().cloned().chain(base));
+    view.held.destination.extend(there);
+    Ok(())
 }
 
 fn read(intent: &Value) -> Result<Intent, Failure> {

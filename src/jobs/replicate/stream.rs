@@ -17,7 +17,7 @@ use crate::host::{
     DirectRequest, Meter, RelayError, RelayRequest, Relayed, Side, SideOutcome, direct, relay,
 };
 use crate::jobs::failure::refuses_to_overwrite;
-use crate::zfs::{Complaint, ReceiveArgs, SendArgs, classify, properties_not_received};
+use crate::zfs::{Complaint, ReceiveArgs, SendArgs, ZfsError, classify, properties_not_received};
 
 /// How often the progress is told.
 const TELL_EVERY: Duration = Duration::from_millis(500);
@@ -26,6 +26,8 @@ const TELL_EVERY: Duration = Duration::from_millis(500);
 pub(super) enum Trouble {
     /// What the resume token speaks of is gone, for this reason.
     DeadToken(String),
+    /// Another receive is at work there, perhaps one whose connection broke; it lets go some time.
+    Busy(Failure),
     /// Anything else.
     Other(Failure),
 }
@@ -33,9 +35,23 @@ pub(super) enum Trouble {
 impl Trouble {
     pub(super) fn into_failure(self) -> Failure {
         match self {
-            Self::Other(failure) => failure,
+            Self::Other(failure) | Self::Busy(failure) => failure,
             Self::DeadToken(why) => Failure::transient(format!("The stream could not be resumed: {why}.")),
         }
+    }
+}
+
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Self {
+        Self::Other(failure)
+    }
+}
+
+impl From<ZfsError> for Trouble {
+    fn from(error: ZfsError) -> Self {
+        let is_busy = error.complaint() == Some(&Complaint::Busy);
+        let failure = Failure::from(error);
+        if is_busy { Self::Busy(failure) } else { Self::Other(failure) }
     }
 }
 
@@ -65,13 +81,13 @@ pub(super) async fn carry(
     };
     tell(cx, pair, &meter, estimate, part, started);
     if let Ok(relayed) = &outcome {
-        warn_of_missing_rights(cx, run, pair, &receive, &relayed.destination_stderr);
+        warn_of_missing_rights(cx, run, &receive, &relayed.destination_stderr);
     }
     outcome.map_err(|error| judge(error, run, pair, (args, &receive), resuming))
 }
 
 /// Runs the two commands, the one's output into the other's input.
-async fn start(
+pub(super) async fn start(
     cx: &StepContext,
     (run, way): (&Run, &Way),
     send: Argv,
@@ -89,7 +105,7 @@ async fn start(
 
 /// A delegated user's receive succeeds although a property could not be set; the replica is then not as
 /// safe as it should be, and somebody has to know.
-fn warn_of_missing_rights(cx: &StepContext, run: &Run, pair: &Pair, receive: &ReceiveArgs, stderr: &str) {
+pub(super) fn warn_of_missing_rights(cx: &StepContext, run: &Run, receive: &ReceiveArgs, stderr: &str) {
     let missing = properties_not_received(stderr);
     if missing.is_empty() {
         return;
@@ -97,7 +113,7 @@ fn warn_of_missing_rights(cx: &StepContext, run: &Run, pair: &Pair, receive: &Re
     let told = run.destination.judge_receive(receive, Exit::Code(0), "permission denied");
     cx.warn(format!(
         "{} arrived, but {} could not be set on it. To allow that: {}",
-        pair.place,
+        receive.into(),
         missing.join(", "),
         told.advice()
     ));
@@ -168,7 +184,13 @@ fn judge(
         Side::Source => run.source.judge_send(send, refused, outcome.stderr()).advice(),
         Side::Destination => run.destination.judge_receive(receive, refused, outcome.stderr()).advice(),
     };
-    Trouble::Other(verdict(&told, outcome, (command, host), &advice, resuming))
+    let verdict = verdict(&told, outcome, (command, host), &advice, resuming);
+    let complaint = classify(outcome.stderr());
+    let holds_on = complaint == Complaint::Busy || (resuming && complaint == Complaint::PartialInTheWay);
+    if holds_on && at_fault == Side::Destination && matches!(outcome, SideOutcome::Exited { .. }) {
+        return Trouble::Busy(verdict);
+    }
+    Trouble::Other(verdict)
 }
 
 /// `advice` is for a command that ended by itself and said why.

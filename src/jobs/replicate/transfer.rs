@@ -3,7 +3,7 @@
 //! itself, so a run that was killed in mid-stream goes on like any other.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,8 @@ use serde_json::Value;
 use super::ends::Ends;
 use super::look::{Looked, describe, is_encrypted, refused, tell_way};
 use super::run::{Pair, Run, View};
-use super::stream;
+use super::stream::{self, Trouble};
+use super::together::send_together;
 use super::way::{self, Way};
 use crate::domain::dataset::Guid;
 use crate::domain::job::{Failure, Level};
@@ -28,6 +29,11 @@ pub(super) struct Transfer(pub(super) Arc<Ends>);
 /// What passes by itself is tried again for about a minute: a connection that broke, or a `zfs receive`
 /// that still works off what it was given before its connection broke, and holds the dataset meanwhile.
 pub(super) const RETRY: Retry = Retry { attempts: 15, pause: Duration::from_secs(5) };
+
+/// A receive whose connection broke holds its dataset until it notices, and one that stands still notices nothing: this
+/// is waited for by the clock, not counted among the attempts.
+const BUSY_FOR: Duration = Duration::from_secs(30 * 60);
+const BUSY_PAUSE: Duration = Duration::from_secs(5);
 
 /// A dataset needs at most this many streams in one run: a resumed one, a full one, an increment, and as
 /// many again if a dead token was found. More means that something does not converge.
@@ -80,25 +86,56 @@ impl Step for Transfer {
         sent.arrivals.clear();
         let total = view.pairs.len();
         let names: Vec<DatasetName> = view.pairs.iter().map(|pair| pair.source.name.clone()).collect();
+        send_together(cx, (&run, &way), &mut view, &mut sent).await?;
         for (index, name) in names.iter().enumerate() {
-            let part = Part { index, total, before: 0, after: 0 };
-            let brought = bring(cx, (&run, &way), &mut view, name, part, &mut sent).await;
-            if brought.is_err() {
-                // The next attempt looks again which way there is.
-                way::forget(&run, self.0.hosts()).await;
-            }
-            sent.arrivals.extend(brought?);
+            let mut busy_since = None;
+            let brought = loop {
+                let part = Part { index, total, before: 0, after: 0 };
+                match bring(cx, (&run, &way), &mut view, name, part, &mut sent).await {
+                    Ok(arrival) => break arrival,
+                    Err(Trouble::Busy(failure)) if is_patient(cx, &mut busy_since, &failure).await? => {
+                        run.look_again(&mut view, std::slice::from_ref(name)).await?;
+                    }
+                    Err(trouble) => {
+                        // The next attempt looks again which way there is.
+                        way::forget(&run, self.0.hosts()).await;
+                        return Err(trouble.into_failure());
+                    }
+                }
+            };
+            sent.arrivals.extend(brought);
         }
-        // After streams, only a look tells what arrived.
-        if sent.streams == 0 {
-            self.0.leave(cx, view);
-        }
+        // What arrived is reckoned only; the next step looks at it.
+        self.0.leave(cx, view);
         recorded(sent)
     }
 
     fn undo_kind(&self) -> UndoKind {
         UndoKind::Nothing("what arrived is complete, or can be resumed; the next run goes on from it")
     }
+}
+
+/// Waits a little for a receive that is still at work; false if that has gone on for too long.
+async fn is_patient(
+    cx: &StepContext,
+    since: &mut Option<(Instant, u64)>,
+    failure: &Failure,
+) -> Result<bool, Failure> {
+    if since.is_none() {
+        cx.warn(format!(
+            "{} Another receive may still be at work there; trying again every {} s, for {} minutes at most.",
+            failure.message,
+            BUSY_PAUSE.as_secs(),
+            BUSY_FOR.as_secs() / 60
+        ));
+    }
+    let (first, tries) = since.get_or_insert_with(|| (Instant::now(), 0));
+    *tries += 1;
+    if first.elapsed() > BUSY_FOR || *tries > BUSY_FOR.as_secs() / BUSY_PAUSE.as_secs() {
+        return Ok(false);
+    }
+    cx.pause(BUSY_PAUSE).await?;
+    Ok(true)
 }
 
 /// Which part of the whole one stream is.
@@ -121,7 +158,7 @@ async fn bring(
     name: &DatasetName,
     mut part: Part,
     sent: &mut Sent,
-) -> Result<Option<Arrival>, Failure> {
+) -> Result<Option<Arrival>, Trouble> {
     let sent_before = sent.bytes;
     for _ in 0..STREAMS_AT_MOST {
         let Some(pair) = view.pair(name) else { return Ok(None) };
@@ -129,7 +166,7 @@ async fn bring(
         if let Some(dead) = plan.discard {
             cx.warn(format!("The partly received stream in {} is dropped: {}.", pair.place, dead.reason()));
             run.destination.abort_receive(&pair.place).await?;
-            run.look_again(view, name).await?;
+            run.look_again(view, std::slice::from_ref(name)).await?;
             continue;
         }
         match plan.action {
@@ -138,7 +175,7 @@ async fn bring(
                 return Ok(None);
             }
             Action::UpToDate { at } => return Ok(arrival(pair, &at)),
-            Action::Conflict(conflict) => return Err(refused(&conflict, is_encrypted(pair))),
+            Action::Conflict(conflict) => return Err(refused(&conflict, is_encrypted(pair)).into()),
             Action::Send { streams } => {
                 let Some((first, later)) = streams.split_first() else { return Ok(None) };
                 part.before = sent.bytes - sent_before;
@@ -148,9 +185,9 @@ async fn bring(
                 }
                 let arrived = send(cx, (run, way), pair, first, &part, sent).await?;
                 cx.note(&*sent).await?;
-                // What an increment brings is known. The step after this looks at everything again and compares.
+                // What an increment brings is known. The step after this looks at it and compares.
                 if !(arrived && view.arrived(name, first)) {
-                    run.look_again(view, name).await?;
+                    run.look_again(view, std::slice::from_ref(name)).await?;
                 }
             }
         }
@@ -160,7 +197,8 @@ async fn bring(
     ))
     .advise(
         "Somebody may be changing snapshots on one side at the same time. Look at both, then run this again.",
-    ))
+    )
+    .into())
 }
 
 fn arrival(pair: &Pair, at: &SnapTag) -> Option<Arrival> {
@@ -192,7 +230,7 @@ async fn send(
     stream: &Stream,
     part: &Part,
     sent: &mut Sent,
-) -> Result<bool, Failure> {
+) -> Result<bool, Trouble> {
     let args = send_args(pair, stream, run)?;
     let estimate = expected_bytes(run, pair, stream).await?;
     cx.info(format!("{}: sending {}, about {}.", pair.source.name, describe(stream), format_bytes(estimate)));
@@ -212,17 +250,17 @@ async fn send(
         }
         // The receive of a connection that broke may have worked on until a moment ago: then the token that was
         // read before speaks of less than is there by now, and the next round goes on from the new one.
-        Err(stream::Trouble::DeadToken(_)) if has_moved_on(run, pair, stream).await? => {
+        Err(Trouble::DeadToken(_)) if has_moved_on(run, pair, stream).await? => {
             cx.info(format!("{} had received more by then; going on from there.", pair.place));
             Ok(false)
         }
         // The plan thought the token alive and zfs did not: drop it, and the next round sends afresh.
-        Err(stream::Trouble::DeadToken(why)) if resuming => {
+        Err(Trouble::DeadToken(why)) if resuming => {
             cx.warn(format!("The partly received stream in {} is dropped: {why}.", pair.place));
             run.destination.abort_receive(&pair.place).await?;
             Ok(false)
         }
-        Err(trouble) => Err(trouble.into_failure()),
+        Err(trouble) => Err(trouble),
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::ends::Ends;
 use crate::domain::job::{Failure, Level};
+use crate::domain::names::DatasetName;
 use crate::engine::{Step, StepContext, UndoKind};
 use crate::plan::replication::Action;
 
@@ -29,7 +30,10 @@ impl Step for Verify {
     async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
         let run = self.0.open(cx).await?;
         let sent = cx.need::<super::transfer::Sent>("transfer")?;
-        let view = self.0.view(cx, &run).await?;
+        let mut view = self.0.view(cx, &run).await?;
+        let arrived: Vec<DatasetName> = view.sent.iter().cloned().collect();
+        run.look_again(&mut view, &arrived).await?;
+        run.look_for_signs(&mut view).await?;
         let mut verified = 0;
         for arrival in &sent.arrivals {
             let there = view.pair(&arrival.source).and_then(|pair| pair.destination.as_ref());

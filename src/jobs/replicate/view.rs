@@ -1,16 +1,32 @@
 //! What was seen of both trees, and what of that our own changes make of it.
 
+use std::collections::BTreeSet;
+
 use super::run::Pair;
 use crate::domain::dataset::{Bookmark, Encryption, Owner, Snapshot};
 use crate::domain::ids::GroupId;
 use crate::domain::names::{DatasetName, SnapshotName};
 use crate::plan::replication::{Stream, arriving};
+use crate::zfs::Signs;
 
 /// Both trees at one moment, parents first.
 #[derive(Debug, Clone)]
 pub(super) struct View {
     pub(super) group: GroupId,
     pub(super) pairs: Vec<Pair>,
+    /// What this run has put the group's hold on.
+    pub(super) held: Held,
+    /// Source datasets of which a stream has arrived since the destination was looked at.
+    pub(super) sent: BTreeSet<DatasetName>,
+    /// What the source showed of itself right before it was listed, in a run that takes no snapshot.
+    pub(super) signs: Option<Signs>,
+}
+
+/// Snapshots that bear the group's hold, because this run has just put it on them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Held {
+    pub(super) source: BTreeSet<SnapshotName>,
+    pub(super) destination: BTreeSet<SnapshotName>,
 }
 
 impl View {
@@ -60,6 +76,7 @@ impl View {
 
     /// A stream was received whole. False if what it brought has to be looked at: then nothing is changed here.
     pub(super) fn arrived(&mut self, source: &DatasetName, stream: &Stream) -> bool {
+        self.sent.insert(source.clone());
         let Some(pair) = self.pair_mut(source) else { return false };
         let Some(there) = &mut pair.destination else { return false };
         let Some(brought) = arriving(&pair.source, stream) else { return false };

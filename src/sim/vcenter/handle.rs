@@ -25,6 +25,15 @@ pub struct Vcenter {
     tasks: Vec<JoinHandle<()>>,
 }
 
+/// What becomes of the tasks that a restart finds running. Both happen in life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnderWay {
+    /// The hosts finish what they were told, and nobody hears of it.
+    Finishes,
+    /// It comes to nothing.
+    ComesToNothing,
+}
+
 /// Why it does not start.
 #[derive(Debug, Error)]
 pub enum StartError {
@@ -113,7 +122,26 @@ impl Vcenter {
         self.service.with(|state| state.calls.get(method).copied().unwrap_or(0))
     }
 
-    /// Ends all sessions, as a restart of the vCenter does; the inventory stays.
+    /// How many objects of a type there are, by vSphere's word: `VirtualMachine`, templates among them.
+    pub fn count(&self, kind: &str) -> usize {
+        self.service.with(|state| state.world.of_kind(kind).count())
+    }
+
+    /// What a restart of the vCenter does: sessions end, tasks are forgotten, the inventory stays.
+    pub fn restart(&self, under_way: UnderWay) {
+        self.service.with(|state| {
+            state.sessions.clear();
+            state.world.forget_tasks(under_way == UnderWay::Finishes);
+            state.world.change += 1;
+        });
+    }
+
+    /// How many sessions there are.
+    pub fn sessions(&self) -> usize {
+        self.service.with(|state| state.sessions.len())
+    }
+
+    /// Ends all sessions; tasks and inventory stay.
     pub fn end_sessions(&self) {
         self.service.with(|state| {
             state.sessions.clear();

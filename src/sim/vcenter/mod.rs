@@ -24,6 +24,6 @@ mod world;
 #[cfg(test)]
 mod tests;
 
-pub use handle::{StartError, Vcenter};
+pub use handle::{StartError, UnderWay, Vcenter};
 pub use options::{NfsDatastore, Options, User};
 pub use rules::{Cut, Rule, RuleError};

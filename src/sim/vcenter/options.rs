@@ -43,6 +43,9 @@ pub struct Options {
     pub site: String,
     /// The same seed makes the same inventory, and the same choices of fault rules.
     pub seed: u64,
+    /// A single ESXi host instead of a vCenter: one host with its own datastores and standard networks, without templates,
+    /// folders, clones, customisation and moves.
+    pub esxi: bool,
     /// The API version that is claimed, as `8.0.2.0`.
     pub api_version: String,
     /// How long things take against life: 1.0 is a clone in eight seconds and a guest up in half a minute, 0 is at
@@ -72,6 +75,7 @@ impl Default for Options {
             vms: 40,
             site: "alpha".to_owned(),
             seed: 1,
+            esxi: false,
             api_version: "8.0.2.0".to_owned(),
             pace: 0.1,
             session_idle: Duration::from_secs(30 * 60),

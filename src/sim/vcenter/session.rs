@@ -124,7 +124,10 @@ impl View {
                     false => world.children(container),
                 };
                 // Machines of a host or a pool are not below it in the tree, yet its view has them.
-                if matches!(container.kind, "HostSystem" | "ResourcePool" | "ClusterComputeResource") {
+                if matches!(
+                    container.kind,
+                    "HostSystem" | "ResourcePool" | "ClusterComputeResource" | "ComputeResource"
+                ) {
                     let inside = |moref: &Moref| moref == container || all.contains(moref);
                     let vms: Vec<_> = world
                         .vms()

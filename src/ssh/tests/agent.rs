@@ -77,8 +77,8 @@ impl Scene {
     fn new(signatures: u32) -> Self {
         let (host, login) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
         let key = host.private().public_key().clone();
-        let agent = ForwardedAgent::new(Signer::here(login.private()), "backup", key, signatures);
-        agent.open_for(Duration::from_secs(30));
+        let agent = ForwardedAgent::new(Signer::here(login.private()), "backup", key);
+        agent.open_for(signatures, Duration::from_secs(30));
         Self { host, login, agent, talk: Conversation::default(), now: Instant::now() }
     }
 
@@ -167,7 +167,7 @@ fn before_its_command_runs_and_after_its_time_it_says_nothing() {
     assert!(matches!(scene.ask(&frame), Answer::Sign { .. }));
 
     let key = scene.host.private().public_key().clone();
-    let closed = ForwardedAgent::new(Signer::here(scene.login.private()), "backup", key, 1);
+    let closed = ForwardedAgent::new(Signer::here(scene.login.private()), "backup", key);
     assert_refused(&closed.judge(&mut Conversation::default(), &[11], Instant::now()));
     assert!(!closed.admits_channel());
 }

@@ -70,7 +70,7 @@ async fn a_stream_that_breaks_gives_no_end_of_file() {
     let server = Server::start(Story::default()).await;
     let link = trusting(&server);
     let story = async |ending: &str| {
-        let connection = link.open_data(Purpose::Source).await.unwrap();
+        let mut connection = link.open_data(Purpose::Source).await.unwrap();
         let (mut reader, _writer) = connection.start(&command(&["say", ending])).await.unwrap();
         let mut events = Vec::new();
         loop {

@@ -1,12 +1,16 @@
 //! vCenter connections and what they have.
 
 use super::at;
+use crate::domain::audit::{AuditEntry, Outcome};
+use crate::domain::endpoint::Endpoint;
 use crate::domain::hardware::{Disk, Hardware, PowerState};
-use crate::domain::ids::{SecretId, VcenterId};
+use crate::domain::ids::{SecretId, SshKeyId, TargetId, VcenterId};
 use crate::domain::inventory::{
     Datastore, Drift, Inventory, NfsExport, Place, PlaceKind, Vm, VmFilter, VmSort,
 };
 use crate::domain::moref::{DatastoreRef, EsxiRef, ManagedRef, VmRef};
+use crate::domain::ssh_key::SshKey;
+use crate::domain::target::{Deployed, Target};
 use crate::domain::vcenter::{Trust, Vcenter, VcenterAddress};
 use crate::store::{Refusal, SecretRow, Store};
 
@@ -236,4 +240,96 @@ async fn drift_is_derived_from_where_the_disks_lie() {
     let on_export = store.disk_places(id, None, Some(export)).await.unwrap();
     let found: Vec<_> = on_export.iter().map(|one| (one.vm.id(), one.disk)).collect();
     assert_eq!(found, [("vm-1", 1), ("vm-1", 2), ("vm-2", 1), ("vm-2", 2)]);
+}
+
+/// An appliance at this address; what hosts mount may be another one.
+async fn appliance(store: &Store, name: &str, host: &str, nfs_address: Option<&str>, pool: &str) -> TargetId {
+    let audit = |action: &str| AuditEntry {
+        at: at(0),
+        actor: "test".to_owned(),
+        source: "cli".to_owned(),
+        action: action.to_owned(),
+        object: name.to_owned(),
+        outcome: Outcome::Done,
+        details: serde_json::Value::Null,
+    };
+    let (secret, ssh_key) = (SecretId::new(), SshKeyId::new());
+    let row = SecretRow { id: secret, name: name.to_owned(), key_id: "k".to_owned(), sealed: vec![1] };
+    store.put_secret(&row).await.unwrap();
+    let key = SshKey {
+        id: ssh_key,
+        name: name.to_owned(),
+        algorithm: "ssh-ed25519".to_owned(),
+        fingerprint: format!("SHA256:{name}"),
+        public_key: "ssh-ed25519 AAAA".to_owned(),
+        secret,
+        created_by: "test".to_owned(),
+        created_at: at(0),
+    };
+    store.insert_ssh_key(&key, audit("ssh_key.create")).await.unwrap();
+    let target = Target {
+        id: TargetId::new(),
+        name: name.to_owned(),
+        endpoint: Endpoint::new("zfsadmin", host, 22).unwrap(),
+        ssh_key,
+        host_key: "SHA256:x".to_owned(),
+        zfs_pool: pool.parse().unwrap(),
+        nfs_networks: "10.0.0.0/8".parse().unwrap(),
+        nfs_address: nfs_address.map(str::to_owned),
+        replication_address: None,
+        vcenter: None,
+        is_active: true,
+        appdata_path: None,
+        deployed: Deployed::default(),
+        created_by: "test".to_owned(),
+        created_at: at(0),
+    };
+    store.put_target(&target, audit("target.create")).await.unwrap();
+    target.id
+}
+
+#[tokio::test]
+async fn from_a_vm_to_appliance_and_dataset_is_one_question() {
+    let (store, Vcenter { id, .. }) = with_vcenter().await;
+    let export = |host: &str, path: &str| NfsExport { host: host.to_owned(), path: path.to_owned() };
+    let exports = [
+        ("ds-own", export("10.0.0.1", "/tank/zerfaux/live/one")),
+        // Hosts mount another address than we log in to, and write its name in their own way.
+        ("ds-other", export("NFS-B.example", "/pool2/two/")),
+        ("ds-by-hand", export("10.0.0.1", "/srv/elsewhere")),
+        ("ds-second-pool", export("10.0.0.1", "/fast/three")),
+        ("ds-like", export("10.0.0.1", "/tank2/not")),
+        ("ds-foreign", export("10.9.9.9", "/tank/foreign")),
+    ];
+    let mut datastores: Vec<_> = exports.iter().map(|(name, export)| datastore(name, Some(export))).collect();
+    datastores.push(datastore("ds-local", None));
+    let disks = (0..).zip(&datastores).map(|(key, one)| disk(key, one.object.id())).collect();
+    let inventory = Inventory { datastores, vms: vec![vm("vm-1", "one", disks)], ..Inventory::default() };
+    store.put_inventory(id, inventory, at(1)).await.unwrap();
+    let a = appliance(&store, "a", "10.0.0.1", None, "tank").await;
+    let fast = appliance(&store, "fast", "10.0.0.1", None, "fast").await;
+    let b = appliance(&store, "b", "10.0.0.2", Some("nfs-b.example"), "pool2").await;
+
+    let places = store.disk_places(id, Some(VmRef::new("vm-1")), None).await.unwrap();
+    let found: Vec<_> = places
+        .iter()
+        .map(|one| {
+            let on = one.appliance.as_ref();
+            let dataset = on.and_then(|on| on.dataset.as_ref()).map(ToString::to_string);
+            (one.datastore_name.as_deref().unwrap(), on.map(|on| on.target), dataset)
+        })
+        .collect();
+    let dataset = |name: &str| Some(name.to_owned());
+    assert_eq!(
+        found,
+        [
+            ("name of ds-own", Some(a), dataset("tank/zerfaux/live/one")),
+            ("name of ds-other", Some(b), dataset("pool2/two")),
+            ("name of ds-by-hand", Some(a), None),
+            ("name of ds-second-pool", Some(fast), dataset("fast/three")),
+            ("name of ds-like", Some(a), None),
+            ("name of ds-foreign", None, None),
+            ("name of ds-local", None, None),
+        ]
+    );
 }

@@ -6,7 +6,9 @@ mod jobs;
 mod migrating;
 mod nouns;
 mod opening;
+mod released;
 mod restoring;
+mod targets;
 
 use jiff::Timestamp;
 use serde_json::json;

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::domain::moref::ManagedRef;
+use crate::domain::moref::{ManagedRef, VmRef};
 use crate::vsphere::{Client, Request, VsphereError};
 
 /// A privilege that our user lacks.
@@ -27,9 +27,56 @@ pub struct Event {
     pub user: Option<String>,
     /// The server's words.
     pub message: String,
+    /// Where a log of it is, for those of customisations.
+    pub log: Option<String>,
+}
+
+/// How a guest's customisation went, as the events say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CustomizationOutcome {
+    /// It is done.
+    Succeeded,
+    /// It is not.
+    Failed {
+        /// The event's type, such as `CustomizationNetworkSetupFailed`.
+        kind: String,
+        /// The server's words.
+        message: String,
+        /// Where the guest has its log, if the server says it.
+        log: Option<String>,
+    },
 }
 
 impl Client {
+    /// How the last customisation of a virtual machine's guest went, looking only at events after the one with the
+    /// number `after` (0: at all that there are). None: it has not ended, or has not begun.
+    ///
+    /// # Errors
+    /// If the server does not answer.
+    pub async fn customization_outcome(
+        &self,
+        vm: &VmRef,
+        after: i64,
+    ) -> Result<Option<CustomizationOutcome>, VsphereError> {
+        let mut events = self.events(vm, 100).await?;
+        events.retain(|event| event.key > after);
+        events.sort_by_key(|event| event.key);
+        let outcome = events.into_iter().rev().find_map(|event| match event.kind.as_str() {
+            "CustomizationSucceeded" => Some(CustomizationOutcome::Succeeded),
+            "CustomizationFailed"
+            | "CustomizationLinuxIdentityFailed"
+            | "CustomizationNetworkSetupFailed"
+            | "CustomizationSysprepFailed"
+            | "CustomizationUnknownFailure" => Some(CustomizationOutcome::Failed {
+                kind: event.kind,
+                message: event.message,
+                log: event.log,
+            }),
+            _ => None,
+        });
+        Ok(outcome)
+    }
+
     /// Which of these privileges our user lacks on that object.
     ///
     /// # Errors
@@ -85,6 +132,7 @@ impl Client {
                 at: node.parse_at("createdTime"),
                 user: node.string_at("userName"),
                 message: node.string_at("fullFormattedMessage").unwrap_or_default(),
+                log: node.string_at("logLocation"),
             })
         };
         Ok(answer.all("returnval").filter_map(event).collect())

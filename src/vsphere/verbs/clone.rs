@@ -63,7 +63,9 @@ impl Client {
     /// # Errors
     /// If the server refuses or does not answer.
     pub async fn clone_vm(&self, clone: &CloneVm) -> Result<TaskRef, VsphereError> {
-        self.start(&clone.request()).await
+        let request = clone.request();
+        self.require_vcenter(&request, "clone")?;
+        self.start(&request).await
     }
 
     /// Turns a powered-off virtual machine into a template.
@@ -71,9 +73,9 @@ impl Client {
     /// # Errors
     /// If the server refuses or does not answer.
     pub async fn mark_as_template(&self, vm: &VmRef) -> Result<(), VsphereError> {
-        self.call(&Request::new("MarkAsTemplate", vm, format!("make {vm} a template"), |_| ()))
-            .await
-            .map(drop)
+        let request = Request::new("MarkAsTemplate", vm, format!("make {vm} a template"), |_| ());
+        self.require_vcenter(&request, "have templates")?;
+        self.call(&request).await.map(drop)
     }
 
     /// Turns a template back into a virtual machine.

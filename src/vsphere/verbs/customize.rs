@@ -99,6 +99,7 @@ impl Client {
         let request = Request::new("CustomizeVM_Task", vm, format!("customise the guest of {vm}"), |xml| {
             xml.element("spec", |xml| spec.write(xml));
         });
+        self.require_vcenter(&request, "customise guests")?;
         self.start(&request).await
     }
 }

@@ -1,6 +1,6 @@
 //! Folders of the inventory, and finding things by their names.
 
-use crate::domain::moref::{DatacenterRef, FolderRef, ManagedRef, VmRef};
+use crate::domain::moref::{DatacenterRef, FolderRef, ManagedRef, TaskRef, VmRef};
 use crate::vsphere::{Client, Reason, Request, VsphereError};
 
 impl Client {
@@ -12,7 +12,40 @@ impl Client {
         let request = Request::new("CreateFolder", parent, format!("make the folder {name:?}"), |xml| {
             xml.text("name", name);
         });
+        self.require_vcenter(&request, "have folders")?;
         Ok(FolderRef::new(self.call_for_reference(&request).await?.id))
+    }
+
+    /// Moves virtual machines or folders into another folder of the inventory. Their files stay where they are.
+    ///
+    /// # Errors
+    /// [`crate::vsphere::Reason::DuplicateName`] if the folder has something of that name; or if the server refuses.
+    pub async fn move_into_folder(
+        &self,
+        folder: &FolderRef,
+        objects: &[ManagedRef],
+    ) -> Result<TaskRef, VsphereError> {
+        let what = format!("move {} objects into the folder {folder}", objects.len());
+        let request = Request::new("MoveIntoFolder_Task", folder, what, |xml| {
+            for object in objects {
+                xml.reference("list", object.clone());
+            }
+        });
+        self.require_vcenter(&request, "have folders")?;
+        self.start(&request).await
+    }
+
+    /// Gives an object of the inventory another name. A virtual machine's files keep theirs.
+    ///
+    /// # Errors
+    /// [`crate::vsphere::Reason::DuplicateName`] if the name is taken; or if the server refuses.
+    pub async fn rename(&self, object: impl Into<ManagedRef>, name: &str) -> Result<TaskRef, VsphereError> {
+        let object = object.into();
+        let request =
+            Request::new("Rename_Task", object.clone(), format!("rename {object} to {name:?}"), |xml| {
+                xml.text("newName", name);
+            });
+        self.start(&request).await
     }
 
     /// The root of a datacenter's folders of virtual machines.

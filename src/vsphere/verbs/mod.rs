@@ -14,7 +14,7 @@ mod power;
 mod relocate;
 mod snapshot;
 
-pub use admin::{Event, MissingPrivilege};
+pub use admin::{CustomizationOutcome, Event, MissingPrivilege};
 pub use clone::CloneVm;
 pub use config::Reconfigure;
 pub use create::{CreateVm, RegisterVm};
@@ -22,5 +22,6 @@ pub use customize::{Addressing, LinuxCustomization, NicAddress, StaticIpv4};
 pub use datastore::{NasMount, NfsVersion};
 pub use device::{AttachDisk, DeviceChange, NewDisk, NicConnection, NicSpec};
 pub use files::FileEntry;
+pub use power::{Choice, Question};
 pub use relocate::RelocateVm;
 pub use snapshot::VmSnapshot;

@@ -40,6 +40,7 @@ impl Client {
                 }
             });
         });
+        self.require_vcenter(&request, "move virtual machines between datastores or hosts")?;
         self.start(&request).await
     }
 }

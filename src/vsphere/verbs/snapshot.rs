@@ -52,6 +52,19 @@ impl Client {
         self.start(&request).await
     }
 
+    /// Puts a virtual machine back to where it was when the snapshot was made. What it wrote since is lost. It is not
+    /// powered on by that, whatever it was then.
+    ///
+    /// # Errors
+    /// If the server refuses or does not answer.
+    pub async fn revert_to_snapshot(&self, snapshot: &VmSnapshotRef) -> Result<TaskRef, VsphereError> {
+        let what = format!("revert to the snapshot {snapshot}");
+        let request = Request::new("RevertToSnapshot_Task", snapshot, what, |xml| {
+            xml.flag("suppressPowerOn", true);
+        });
+        self.start(&request).await
+    }
+
     /// All snapshots of a virtual machine, parents before children: to find what an earlier run left behind.
     ///
     /// # Errors

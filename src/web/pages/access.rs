@@ -57,14 +57,19 @@ pub(crate) async fn sign_in(
         }
         Err(error @ (AppError::NotSignedIn | AppError::TooMany { .. })) => {
             let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::UNAUTHORIZED);
-            let notice = match &error {
-                AppError::TooMany { until } => {
-                    let wait = until.duration_since(cx.now).as_secs().max(1);
-                    format!("Too many attempts. The next one is looked at in {wait} seconds.")
-                }
-                other => sentence(&other.to_string()),
+            let wait = match &error {
+                AppError::TooMany { until } => Some(until.duration_since(cx.now).as_secs().max(1)),
+                _ => None,
             };
-            draw(&cx, status, Some(notice), name, next)
+            let notice = match wait {
+                Some(wait) => format!("Too many attempts. The next one is looked at in {wait} seconds."),
+                None => sentence(&error.to_string()),
+            };
+            let mut response = draw(&cx, status, Some(notice), name, next)?;
+            if let Some(wait) = wait {
+                response.headers_mut().insert("retry-after", wait.into());
+            }
+            Ok(response)
         }
         Err(error) => Err(Trouble(error)),
     }

@@ -3,6 +3,7 @@
 use askama::Template;
 
 use crate::web::view::form::Field;
+use crate::web::view::page::Link;
 use crate::web::view::{Html, Page, Status};
 
 /// `/vcenters`.
@@ -13,6 +14,18 @@ pub struct Vcenters {
     pub page: Page,
     /// By name.
     pub rows: Vec<VcenterRow>,
+    /// Whether the viewer may connect another one.
+    pub may_change: bool,
+}
+
+/// What is wrong, and the way on.
+pub struct Trouble {
+    /// What happened and why.
+    pub what: String,
+    /// What to do.
+    pub advice: String,
+    /// Where that is done, if it is done here.
+    pub mend: Option<Link>,
 }
 
 /// A connection.
@@ -46,15 +59,17 @@ pub struct VcenterPage {
     /// The connection.
     pub row: VcenterRow,
     /// What is wrong and what to do, if something is.
-    pub trouble: Option<(String, String)>,
+    pub trouble: Option<Trouble>,
     /// Host, user, product, certificate: name and fact.
     pub facts: Vec<(String, Html)>,
-    /// SHA-256 of the certificate that is accepted.
-    pub thumbprint: String,
+    /// SHA-256 of the certificate that is accepted; None: one whose chain this machine trusts.
+    pub thumbprint: Option<String>,
     /// What the inventory holds: name, count, address.
     pub counts: Vec<(&'static str, String, String)>,
     /// Whether the viewer may change it.
     pub may_change: bool,
+    /// Whether the viewer may test and sync it.
+    pub may_work: bool,
 }
 
 /// `/vcenters/new` and `/vcenters/{id}/edit`.
@@ -67,8 +82,12 @@ pub struct NewVcenter {
     pub action: String,
     /// Name, host, port, user, password.
     pub fields: Vec<Field>,
-    /// What went wrong when it was tried: what and what to do.
-    pub trouble: Option<(String, String)>,
+    /// What went wrong when it was tried.
+    pub trouble: Option<Trouble>,
+    /// Whether a connection is changed that is kept already.
+    pub changes: bool,
+    /// Where one goes instead.
+    pub back: String,
 }
 
 /// The certificate of a server, shown to be confirmed.
@@ -79,14 +98,14 @@ pub struct ConfirmCertificate {
     pub page: Page,
     /// Where the form is sent.
     pub action: String,
-    /// What was typed before, carried on.
-    pub carried: Vec<(String, String)>,
     /// Host and port.
     pub host: String,
     /// SHA-256.
     pub thumbprint: String,
     /// The thumbprint that was accepted before, if it has changed.
     pub before: Option<String>,
-    /// Subject, issuer, valid until: name and fact.
+    /// Subject, valid until: name and fact.
     pub facts: Vec<(String, Html)>,
+    /// Where one goes instead.
+    pub back: String,
 }

@@ -13,6 +13,8 @@ pub enum Area {
     Jobs,
     /// vCenter connections.
     Vcenters,
+    /// From what appliances are made.
+    Templates,
     /// Keys with which appliances are reached.
     SshKeys,
     /// Who may sign in.
@@ -29,9 +31,17 @@ pub enum Area {
 
 impl Area {
     /// What one works with every day. An area is in the list once its pages work.
-    pub const WORK: [Area; 2] = [Self::Replication, Self::Jobs];
+    pub const WORK: [Area; 4] = [Self::Replication, Self::Inventory, Self::Appliances, Self::Jobs];
     /// What is set up once.
-    pub const SETUP: [Area; 5] = [Self::SshKeys, Self::Users, Self::Settings, Self::Audit, Self::About];
+    pub const SETUP: [Area; 7] = [
+        Self::Vcenters,
+        Self::Templates,
+        Self::SshKeys,
+        Self::Users,
+        Self::Settings,
+        Self::Audit,
+        Self::About,
+    ];
 
     /// The name in the list.
     pub fn label(self) -> &'static str {
@@ -41,6 +51,7 @@ impl Area {
             Self::Appliances => "Appliances",
             Self::Jobs => "Jobs",
             Self::Vcenters => "vCenters",
+            Self::Templates => "Templates",
             Self::SshKeys => "SSH keys",
             Self::Users => "Users",
             Self::Settings => "Settings",
@@ -58,6 +69,7 @@ impl Area {
             Self::Appliances => "/appliances",
             Self::Jobs => "/jobs",
             Self::Vcenters => "/vcenters",
+            Self::Templates => "/zfs-templates",
             Self::SshKeys => "/ssh-keys",
             Self::Users => "/users",
             Self::Settings => "/settings",
@@ -75,6 +87,7 @@ impl Area {
             Self::Appliances => "appliance",
             Self::Jobs => "jobs",
             Self::Vcenters => "vcenter",
+            Self::Templates => "template",
             Self::SshKeys => "key",
             Self::Users => "users",
             Self::Settings => "settings",

@@ -72,11 +72,10 @@ pub(super) struct Script {
 #[async_trait]
 impl Runner for Script {
     async fn run(&self, argv: &Argv, _: Option<&[u8]>, _: Duration) -> Result<Output, HostError> {
-        let line = argv.words().join(" ");
-        self.asked.lock().unwrap().push(line.clone());
-        let mut answers = self.answers.lock().unwrap();
-        let found = answers.iter().position(|(words, _)| line.contains(words));
-        let (_, answer) = answers.remove(found.unwrap_or_else(|| panic!("nobody expected: {line}"))).unwrap();
+        let answer = match argv.words() {
+            [sh, _, script] if sh == "sh" => self.batch(script),
+            words => self.answer(words.join(" ")),
+        };
         Ok(Output {
             exit: Exit::Code(answer.exit),
             stdout: answer.stdout.into_bytes(),
@@ -86,9 +85,37 @@ impl Runner for Script {
 }
 
 impl Script {
+    fn answer(&self, line: String) -> Golden {
+        self.asked.lock().unwrap().push(line.clone());
+        let mut answers = self.answers.lock().unwrap();
+        let found = answers.iter().position(|(words, _)| line.contains(words));
+        answers.remove(found.unwrap_or_else(|| panic!("nobody expected: {line}"))).unwrap().1
+    }
+
+    /// Answers each command of a batch, in the form in which the script hands them on.
+    fn batch(&self, script: &str) -> Golden {
+        let mark = script.split_once("; m=").unwrap().1.split(';').next().unwrap();
+        let (mut stdout, mut stderr) = (format!("\n{mark}\n"), format!("\n{mark}\n"));
+        'all: for part in script.split("; for c in ").skip(1) {
+            let (lines, rest) = part.split_once("; do eval").unwrap();
+            for line in words(lines) {
+                let answer = self.answer(words(&line).join(" "));
+                let end = format!("\n{mark} {}\n", answer.exit);
+                stdout.push_str(&(answer.stdout + &end));
+                stderr.push_str(&(answer.stderr + &end));
+                if answer.exit != 0 && rest.contains("exit 0") {
+                    break 'all;
+                }
+            }
+        }
+        Golden { exit: 0, stdout, stderr }
+    }
+
     /// What was asked, without the words in front that every command has.
     pub(super) fn asked(&self) -> Vec<String> {
-        let bare = |line: &String| line.trim_start_matches("env LC_ALL=C sudo -n /usr/sbin/").to_owned();
+        let bare = |line: &String| {
+            line.trim_start_matches("env LC_ALL=C ").trim_start_matches("sudo -n /usr/sbin/").to_owned()
+        };
         self.asked.lock().unwrap().iter().map(bare).collect()
     }
 
@@ -96,6 +123,25 @@ impl Script {
     pub(super) fn is_used_up(&self) -> bool {
         self.answers.lock().unwrap().is_empty()
     }
+}
+
+/// The words of a line as a shell splits it: blanks, single quotes and backslashes.
+fn words(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quoted) = (Vec::new(), None::<String>, false);
+    let mut letters = line.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\'' => {
+                quoted = !quoted;
+                word.get_or_insert_default();
+            }
+            '\\' if !quoted => word.get_or_insert_default().extend(letters.next()),
+            ' ' if !quoted => words.extend(word.take()),
+            letter => word.get_or_insert_default().push(letter),
+        }
+    }
+    words.extend(word);
+    words
 }
 
 /// OpenZFS on a host that gives these answers.
@@ -110,6 +156,9 @@ pub(super) fn scripted(answers: Vec<(&'static str, Golden)>) -> (Zfs, Arc<Script
         system: System::Linux,
         release: Release::parse("2.3.2-2"),
         kernel: Release::parse("2.3.2-2"),
+        noisy: false,
     };
-    (Zfs { host: Host::local(), runner: script.clone(), tools: Arc::new(tools) }, script)
+    let zfs =
+        Zfs { host: Host::local(), runner: script.clone(), tools: Arc::new(tools), noisy: Arc::default() };
+    (zfs, script)
 }

@@ -1,6 +1,8 @@
 //! Operations that may be repeated, and that refuse what is not ours.
 
-use super::super::{Complaint, Destroyed, HoldTag, KeptBecause, Outcome, Property, ResumeToken, ZfsError};
+use super::super::{
+    Checkpoint, Complaint, Deed, Destroyed, HoldTag, KeptBecause, Outcome, Property, ResumeToken, ZfsError,
+};
 use super::{Golden, golden, says, scripted, silence};
 use crate::domain::dataset::{Guid, Owner, Snapshot};
 use crate::domain::exit::Exit;
@@ -287,4 +289,75 @@ async fn a_token_whose_snapshots_are_gone_is_still_read_and_known_to_be_stale() 
     let error = zfs.check_token(&token).await.unwrap_err();
     assert_eq!(error.complaint(), Some(&Complaint::TokenStale));
     assert_eq!(zfs.token_contents(&token).await.unwrap(), None);
+}
+
+/// A login shell that says things of its own must not make a failure of what was done before.
+#[tokio::test]
+async fn what_the_login_shell_says_is_told_apart_from_complaints() {
+    let tag: HoldTag = "zerfaux:g1".parse().unwrap();
+    let noisy = "bash: warning: setlocale: cannot change locale\n".to_owned() + &golden!("hold-again").stderr;
+    let (zfs, script) = scripted(vec![
+        ("env LC_ALL=C sudo -n /usr/sbin/zfs hold", failed(&noisy)),
+        ("hold", golden!("hold-again")),
+        ("hold", golden!("hold-again")),
+    ]);
+    let names = [snapshot_name("t/a@s1")];
+    zfs.hold(&tag, &names).await.unwrap();
+    // Known by now: no second question.
+    zfs.hold(&tag, &names).await.unwrap();
+    assert!(script.is_used_up());
+}
+
+#[tokio::test]
+async fn a_checkpoint_is_one_question_and_one_that_was_taken_before_is_secured_all_the_same() {
+    let tag: HoldTag = "zerfaux:g1".parse().unwrap();
+    let (new, base) = ([snapshot_name("t/a@s2")], [snapshot_name("t/a@s1")]);
+    let marks = [(new[0].clone(), "t/a#s2".parse().unwrap())];
+    let what = Checkpoint { group: "g1", snapshots: &new, hold: &tag, base: &base, bookmarks: &marks };
+    let row = "t/a@s2\tsnapshot\t7\t9\t1700000000\t1\t0\t10\t-\t10\t-\t\t-\t-\t-\t-\t-\n";
+    let (zfs, script) = scripted(vec![
+        ("snapshot -o", silence()),
+        // The base has been held since the run before.
+        ("hold", golden!("hold-again")),
+        ("bookmark", silence()),
+        ("list", says(row)),
+    ]);
+    let taken = zfs.take(&what).await.unwrap();
+    assert_eq!(taken[&new[0]].guid, Guid(7));
+    assert_eq!(taken[&new[0]].owner, ours());
+    assert_eq!(script.asked()[1], "zfs hold zerfaux:g1 t/a@s2 t/a@s1");
+
+    let ours_already = "t/a@s2\tzerfaux:group\tg1\tlocal\n";
+    let (zfs, _) = scripted(vec![
+        ("snapshot -o", golden!("snapshot-some-exist")),
+        ("snapshot -o", golden!("snapshot-some-exist")),
+        ("get", says(ours_already)),
+        ("hold", silence()),
+        ("bookmark", silence()),
+        ("list", says(row)),
+    ]);
+    assert_eq!(zfs.take(&what).await.unwrap().len(), 1);
+    let theirs = "t/a@s2\tzerfaux:group\tg2\tlocal\n";
+    let (zfs, script) = scripted(vec![
+        ("snapshot -o", golden!("snapshot-some-exist")),
+        ("snapshot -o", golden!("snapshot-some-exist")),
+        ("get", says(theirs)),
+    ]);
+    assert!(zfs.take(&what).await.is_err(), "somebody else's is not held");
+    assert!(script.is_used_up());
+}
+
+#[tokio::test]
+async fn releasing_says_which_snapshots_had_no_such_hold() {
+    let tag: HoldTag = "zerfaux:g1".parse().unwrap();
+    let names = [snapshot_name("t/a@s1"), snapshot_name("zxgold/a@s1")];
+    let (zfs, _) = scripted(vec![
+        ("release", Golden { exit: 1, ..golden!("release-absent") }),
+        ("destroy", golden!("destroy-bookmark-missing")),
+    ]);
+    let bookmarks = ["t/a#x".parse().unwrap()];
+    let deeds = [Deed::Release(&tag, &names), Deed::DestroyBookmarks(&bookmarks)];
+    let not_held: Vec<String> =
+        zfs.carry_out(&deeds).await.unwrap().iter().map(ToString::to_string).collect();
+    assert_eq!(not_held, ["zxgold/a@s1"]);
 }

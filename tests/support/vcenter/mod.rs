@@ -98,6 +98,11 @@ impl Server {
         Client::connect(self.login().await).await.unwrap()
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Kills the server at once and for good.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();

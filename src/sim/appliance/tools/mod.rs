@@ -239,10 +239,16 @@ fn sudo(shell: &mut Shell, words: &[String], io: &Io) -> i32 {
     inner.execute(words, io)
 }
 
-/// `xargs -0 -n COUNT COMMAND …`: the command once for each so many words of the input. As in life the exit is 123 if
-/// one of them failed.
+/// `xargs -0 [-P N] -n COUNT COMMAND …`: the command once for each so many words of the input, here one after the other.
+/// As in life the exit is 123 if one of them failed.
 fn xargs(shell: &mut Shell, words: &[String], io: &Io) -> i32 {
-    let [zero, option, count, command @ ..] = words else {
+    let words: Vec<String> = match words {
+        [zero, parallel, _, rest @ ..] if parallel == "-P" => {
+            std::iter::once(zero).chain(rest).cloned().collect()
+        }
+        words => words.to_vec(),
+    };
+    let [zero, option, count, command @ ..] = &words[..] else {
         io.complain("xargs: only xargs -0 -n COUNT COMMAND is simulated");
         return 1;
     };

@@ -34,6 +34,7 @@ struct Site {
     hosts: Vec<Moref>,
     /// By name as in [`PORTGROUPS`].
     networks: Vec<(&'static str, Moref)>,
+    standard: Moref,
     local: Vec<Moref>,
     nfs: Vec<Moref>,
     san: Moref,
@@ -47,7 +48,8 @@ pub(super) fn build(options: Options) -> Result<World, Fault> {
     site.datastores()?;
     site.pool_tree();
     let count = site.world.options.vms;
-    for (index, role) in TEMPLATES.iter().enumerate() {
+    let templates = if site.world.options.esxi { &[][..] } else { &TEMPLATES[..] };
+    for (index, role) in templates.iter().enumerate() {
         let vm = site.machine(role, role.name, index, &site.san.clone())?;
         let vm = site.world.vm_mut(&vm)?;
         vm.template = true;
@@ -106,9 +108,14 @@ fn frame(mut world: World) -> Result<Site, Fault> {
     let root = world.root.clone();
     world.put(datacenter.clone(), &format!("DC-{name}"), Some(root), Body::Datacenter(body));
     let types = ["Folder", "VirtualMachine", "VirtualApp"];
-    let folders = ["Business", "Databases", "Web", "Infrastructure", "Desktops", "Templates"]
-        .map(|folder_name| (folder_name, folder(&mut world, &vm_folder, folder_name, "group-v", &types)));
-    let cluster = world.fresh("ClusterComputeResource", "domain-c");
+    let esxi = world.options.esxi;
+    let folders = ["Business", "Databases", "Web", "Infrastructure", "Desktops", "Templates"].map(|name| {
+        // A single host keeps all its machines in one folder.
+        let mut own = || folder(&mut world, &vm_folder, name, "group-v", &types);
+        (name, if esxi { vm_folder.clone() } else { own() })
+    });
+    let kind = if esxi { "ComputeResource" } else { "ClusterComputeResource" };
+    let cluster = world.fresh(kind, "domain-c");
     let pool = world.fresh("ResourcePool", "resgroup-");
     world.put(
         pool.clone(),
@@ -118,7 +125,7 @@ fn frame(mut world: World) -> Result<Site, Fault> {
     );
     let body = Cluster { hosts: Vec::new(), pool: pool.clone() };
     world.put(cluster.clone(), &format!("CL-{name}"), Some(host_folder), Body::Cluster(body));
-    let count = (world.options.vms.div_ceil(PER_HOST)).max(3);
+    let count = if esxi { 1 } else { world.options.vms.div_ceil(PER_HOST).max(3) };
     let octet = world.site_octet();
     let mut hosts = Vec::new();
     for number in 1..=count {
@@ -149,13 +156,27 @@ fn frame(mut world: World) -> Result<Site, Fault> {
     }
     let standard = world.fresh("Network", "network-");
     let network = Network { vlan: 0, hosts: hosts.clone() };
-    world.put(standard, "VM Network", Some(network_folder.clone()), Body::Network(network));
+    world.put(standard.clone(), "VM Network", Some(network_folder.clone()), Body::Network(network));
+    let folders = folders.to_vec();
+    let networks = if esxi { Vec::new() } else { distributed(&mut world, &network_folder, &hosts)? };
+    let san = datacenter.clone();
+    let (local, nfs) = (Vec::new(), Vec::new());
+    Ok(Site { world, datacenter, folders, pool, hosts, networks, standard, local, nfs, san })
+}
+
+/// A distributed switch and its port groups, by the names that roles have for them.
+fn distributed(
+    world: &mut World,
+    network_folder: &Moref,
+    hosts: &[Moref],
+) -> Result<Vec<(&'static str, Moref)>, Fault> {
+    let name = world.options.site.clone();
     let switch = world.fresh("VmwareDistributedVirtualSwitch", "dvs-");
     let uuid = world.new_uuid("5011");
     let hex = uuid.replace('-', "");
     let pairs: Vec<_> = hex.as_bytes().chunks(2).map(String::from_utf8_lossy).collect();
     let uuid = format!("{}-{}", pairs[..8].join(" "), pairs[8..].join(" "));
-    let body = Switch { uuid, portgroups: Vec::new(), hosts: hosts.clone() };
+    let body = Switch { uuid, portgroups: Vec::new(), hosts: hosts.to_vec() };
     world.put(switch.clone(), &format!("DSwitch-{name}"), Some(network_folder.clone()), Body::Switch(body));
     let mut networks = Vec::new();
     let mut groups: Vec<(String, Vlan, &'static str)> = PORTGROUPS
@@ -171,9 +192,7 @@ fn frame(mut world: World) -> Result<Site, Fault> {
         world.switch_mut(&switch)?.portgroups.push(moref.clone());
         networks.push((short, moref));
     }
-    let folders = folders.to_vec();
-    let san = datacenter.clone();
-    Ok(Site { world, datacenter, folders, pool, hosts, networks, local: Vec::new(), nfs: Vec::new(), san })
+    Ok(networks)
 }
 
 impl Site {
@@ -278,7 +297,11 @@ impl Site {
         }
         let network =
             self.networks.iter().find(|(short, _)| *short == role.portgroup).map(|(_, moref)| moref.clone());
-        if let Some(network) = network {
+        if self.world.options.esxi {
+            let backing = network_backing(&self.world, &self.standard);
+            let mac = self.world.new_mac();
+            vm.devices.push(card(backing, mac));
+        } else if let Some(network) = network {
             let mut backing = network_backing(&self.world, &network);
             let portgroup = self.world.portgroup_mut(&network)?;
             portgroup.ports += 1;

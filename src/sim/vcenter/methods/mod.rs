@@ -101,9 +101,26 @@ impl Ctx<'_> {
     }
 }
 
+/// What only a vCenter can.
+const NOT_ON_A_HOST: [&str; 10] = [
+    "CloneVM_Task",
+    "CustomizeVM_Task",
+    "CheckCustomizationSpec",
+    "RelocateVM_Task",
+    "MigrateVM_Task",
+    "MarkAsTemplate",
+    "CreateFolder",
+    "MoveIntoFolder_Task",
+    "AddDVPortgroup_Task",
+    "CreateDVPortgroup_Task",
+];
+
 /// Works on a call whose caller may make it and whose object exists.
 pub(super) fn dispatch(mut ctx: Ctx<'_>, method: &str) -> Answer {
     let c = &mut ctx;
+    if c.world.options.esxi && NOT_ON_A_HOST.contains(&method) {
+        return Err(Fault::not_supported());
+    }
     match method {
         "CurrentTime" => Ok(Some(c.world.timestamp().into())),
         "RetrieveServiceContent" => Ok(Some(content(c.world).into())),

@@ -100,7 +100,8 @@ impl Sight<'_> {
             memory += host.memory;
             usable += i64::from(host.is_usable());
         }
-        data("ClusterComputeResourceSummary")
+        let single = object.moref.kind == "ComputeResource";
+        let summary = data(if single { "ComputeResourceSummary" } else { "ClusterComputeResourceSummary" })
             .with("totalCpu", cores * MHZ)
             .with("totalMemory", memory)
             .with("numCpuCores", cores)
@@ -109,9 +110,8 @@ impl Sight<'_> {
             .with("effectiveMemory", memory * 9 / 10 / (1 << 20))
             .with("numHosts", cluster.hosts.len())
             .with("numEffectiveHosts", usable)
-            .with("overallStatus", self.status(object))
-            .with("currentFailoverLevel", 1)
-            .with("numVmotions", 0)
+            .with("overallStatus", self.status(object));
+        if single { summary } else { summary.with("currentFailoverLevel", 1).with("numVmotions", 0) }
     }
 
     pub(super) fn pool_property(&self, object: &Object, pool: &Pool, name: &str) -> Option<Value> {

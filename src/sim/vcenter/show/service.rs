@@ -45,20 +45,22 @@ pub(in crate::sim::vcenter) fn content(world: &World) -> Data {
     let version = world.options.api_version.as_str();
     let short: Vec<_> = version.split('.').take(3).collect();
     let short = short.join(".");
+    let esxi = world.options.esxi;
+    let name = if esxi { "VMware ESXi" } else { "VMware vCenter Server" };
     let about = data("AboutInfo")
-        .with("name", "VMware vCenter Server")
-        .with("fullName", format!("VMware vCenter Server {short} build-22617221 (simulated by Zerfaux)"))
+        .with("name", name)
+        .with("fullName", format!("{name} {short} build-22617221 (simulated by Zerfaux)"))
         .with("vendor", "VMware, Inc.")
         .with("version", short)
         .with("build", "22617221")
         .with("localeVersion", "INTL")
         .with("localeBuild", "000")
-        .with("osType", "linux-x64")
-        .with("productLineId", "vpx")
-        .with("apiType", "VirtualCenter")
+        .with("osType", if esxi { "vmnix-x86" } else { "linux-x64" })
+        .with("productLineId", if esxi { "embeddedEsx" } else { "vpx" })
+        .with("apiType", if esxi { "HostAgent" } else { "VirtualCenter" })
         .with("apiVersion", world.options.api_version.clone())
-        .with("instanceUuid", &world.uuid)
-        .with("licenseProductName", "VMware VirtualCenter Server")
+        .maybe("instanceUuid", (!esxi).then_some(&world.uuid))
+        .with("licenseProductName", if esxi { "VMware ESX Server" } else { "VMware VirtualCenter Server" })
         .with("licenseProductVersion", "8.0");
     data("ServiceContent")
         .with("rootFolder", &world.root)
@@ -70,7 +72,7 @@ pub(in crate::sim::vcenter) fn content(world: &World) -> Data {
         .with("authorizationManager", one("AuthorizationManager"))
         .with("eventManager", one("EventManager"))
         .with("taskManager", one("TaskManager"))
-        .with("customizationSpecManager", one("CustomizationSpecManager"))
+        .maybe("customizationSpecManager", (!esxi).then(|| one("CustomizationSpecManager")))
         .with("searchIndex", one("SearchIndex"))
         .with("fileManager", one("FileManager"))
         .with("virtualDiskManager", one("VirtualDiskManager"))

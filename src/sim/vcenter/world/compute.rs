@@ -54,9 +54,9 @@ impl World {
     /// The cluster that a host, a pool or a cluster belongs to.
     pub(in crate::sim::vcenter) fn cluster_of(&self, moref: &Moref) -> Option<Moref> {
         match moref.kind {
-            "ClusterComputeResource" => Some(moref.clone()),
+            "ClusterComputeResource" | "ComputeResource" => Some(moref.clone()),
             "ResourcePool" => self.pool(moref).ok().map(|pool| pool.owner.clone()),
-            _ => self.ancestors(moref).into_iter().find(|moref| moref.kind == "ClusterComputeResource"),
+            _ => self.ancestors(moref).into_iter().find(|moref| moref.kind.ends_with("ComputeResource")),
         }
     }
 

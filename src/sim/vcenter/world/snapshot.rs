@@ -1,5 +1,7 @@
 //! Snapshots of machines, with the delta disks that they leave.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::vm::chain;
@@ -19,6 +21,10 @@ pub(in crate::sim::vcenter) struct Snapshot {
     pub(in crate::sim::vcenter) quiesced: bool,
     /// The devices at that moment.
     pub(in crate::sim::vcenter) devices: Vec<Data>,
+    /// CPUs, their cores per socket, and memory in MiB at that moment.
+    size: (i64, i64, i64),
+    /// Options at that moment.
+    extra: BTreeMap<String, String>,
 }
 
 impl World {
@@ -42,6 +48,8 @@ impl World {
             power: vm.power,
             quiesced,
             devices: vm.devices.clone(),
+            size: (vm.cpus, vm.cores_per_socket, vm.memory_mb),
+            extra: vm.extra.clone(),
         };
         let mut devices = vm.devices.clone();
         for disk in devices.iter_mut().filter(|device| is_disk(device)) {
@@ -178,6 +186,8 @@ impl World {
         self.stop(&taken.vm);
         let vm = self.vm_mut(&taken.vm)?;
         let before = std::mem::replace(&mut vm.devices, devices);
+        (vm.cpus, vm.cores_per_socket, vm.memory_mb) = taken.size;
+        vm.extra = taken.extra;
         vm.current_snapshot = Some(snapshot.clone());
         for disk in before.iter().filter(|device| is_disk(device)) {
             if let [newest, _, ..] = chain(disk).as_slice() {

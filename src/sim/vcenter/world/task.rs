@@ -211,6 +211,20 @@ impl World {
         }
     }
 
+    /// Forgets every task, as a restart does. Those under way end as if nothing had happened, or come to nothing.
+    pub(in crate::sim::vcenter) fn forget_tasks(&mut self, finish: bool) {
+        for moref in std::mem::take(&mut self.tasks) {
+            if finish {
+                self.finish(&moref);
+            } else if let Some(vm) = self.task_mut(&moref).ok().and_then(|task| task.locks.take())
+                && let Ok(vm) = self.vm_mut(&vm)
+            {
+                vm.busy = None;
+            }
+            self.remove(&moref);
+        }
+    }
+
     /// Asks a task to stop.
     pub(in crate::sim::vcenter) fn cancel_task(&mut self, moref: &Moref) -> Result<(), Fault> {
         let task = self.task_mut(moref)?;

@@ -1,0 +1,88 @@
+//! The whole way of a new operator in a real browser, before the real binary: by mouse and by keyboard alone, with and
+//! without scripts, narrow and wide, light and dark.
+//!
+//! `tests/run` runs these, having fetched what they need: Chromium and its driver, and axe-core, which ZERFAUX_AXE names.
+//! Pictures of every page are kept in the target directory under `tmp/browser`, to be looked at.
+
+#![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
+
+#[path = "browser/walk/chromium.rs"]
+mod chromium;
+#[path = "browser/walk/hands.rs"]
+#[allow(dead_code)] // What later walks use as well.
+mod hands;
+#[path = "browser/walk/pages.rs"]
+mod pages;
+#[path = "browser/walk/server.rs"]
+mod server;
+
+use chromium::Shown;
+use hands::{Hands, Person};
+use server::Server;
+use zerfaux::sim::appliance::{Appliance, ApplianceOptions};
+use zerfaux::sim::vcenter::{Options, Rule, Vcenter};
+
+/// The inventory is read slowly, so that there is something to watch and to cancel.
+fn slowly() -> Rule {
+    Rule { delay_ms: 5_000, ..Rule::on("RetrievePropertiesEx") }
+}
+
+/// The way of somebody who has just started Zerfaux for the first time.
+async fn first_day(walk: &str, shown: Shown, hands: Hands, examines: bool) {
+    let vcenter = Vcenter::start(Options::default()).await.unwrap();
+    let server = Server::over(tempfile::tempdir().unwrap());
+    let mut person = Person::at(&server.address, walk, shown, hands, examines).await;
+
+    pages::set_up(&mut person, &server).await;
+    let public = pages::make_ssh_key(&mut person, "site").await;
+    pages::connect_vcenter(&mut person, vcenter.address().port(), &vcenter.thumbprint()).await;
+    vcenter.add_rule(slowly()).unwrap();
+    person.press("Sync now").await;
+    pages::watch_console(&mut person, "Connected to").await;
+    pages::cancel_job(&mut person).await;
+    vcenter.clear_rules();
+    pages::retry_job(&mut person).await;
+    person.go_to("vCenters").await;
+    person.looks("vcenters").await;
+    person.press("site A").await;
+    person.looks("vcenter").await;
+    pages::find_vm(&mut person, "web").await;
+    let options = ApplianceOptions { authorized_keys: Some(public), ..ApplianceOptions::default() };
+    let appliance = Appliance::start(options).unwrap();
+    let (port, host_key) = (appliance.address().port(), appliance.host_key_fingerprint());
+    pages::add_appliance(&mut person, port, &host_key, "site (ssh-ed25519)").await;
+    pages::look_around(&mut person).await;
+    person.open("/replication").await;
+    pages::sign_out(&mut person).await;
+    pages::sign_in(&mut person).await;
+    pages::sign_out(&mut person).await;
+    assert!(!server.log().contains("ERROR"), "{}", server.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium: tests/run fetches it"]
+async fn the_first_day_wide_light_by_mouse_with_scripts() {
+    let shown = Shown { width: 1440, dark: false, javascript: true };
+    first_day("wide-light", shown, Hands::Mouse, true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium: tests/run fetches it"]
+async fn the_first_day_narrow_dark_by_mouse_without_scripts() {
+    let shown = Shown { width: 360, dark: true, javascript: false };
+    first_day("narrow-dark", shown, Hands::Mouse, true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium: tests/run fetches it"]
+async fn the_first_day_wide_dark_by_keyboard_with_scripts() {
+    let shown = Shown { width: 1440, dark: true, javascript: true };
+    first_day("keyboard-wide", shown, Hands::Keyboard, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium: tests/run fetches it"]
+async fn the_first_day_narrow_light_by_keyboard_without_scripts() {
+    let shown = Shown { width: 360, dark: false, javascript: false };
+    first_day("keyboard-narrow", shown, Hands::Keyboard, false).await;
+}
