@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::FieldError;
 use super::fields::{Faults, given, line, number, port};
@@ -14,11 +15,14 @@ use crate::plan::deploy::Wanted;
 
 /// Most characters of a virtual machine's name (vSphere's own limit).
 const VM_NAME: usize = 80;
+/// The guest's domain unless said otherwise.
+const DOMAIN: &str = "local";
 /// Most characters of a place's name.
 const PLACE: usize = 250;
 
 /// An appliance as somebody wants it, in the words of the form and the API. An empty text means the default.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct DeployWish {
     /// The virtual machine's name.
     pub vm_name: String,
@@ -77,15 +81,42 @@ pub struct DeployWish {
 }
 
 impl DeployWish {
+    /// What a form begins with: what the template says, and a name made of the time.
+    pub fn usual(template: &Template, now: Timestamp) -> Self {
+        let defaults = &template.defaults;
+        let place = |named: &Option<String>| named.clone().unwrap_or_default();
+        let vm_name = usual_name(now);
+        Self {
+            hostname: vm_name.clone(),
+            target_name: vm_name.clone(),
+            vm_name,
+            domain: DOMAIN.to_owned(),
+            network: place(&defaults.network),
+            datacenter: place(&defaults.datacenter),
+            cluster: place(&defaults.cluster),
+            resource_pool: place(&defaults.resource_pool),
+            folder: place(&defaults.folder),
+            datastore: place(&defaults.datastore),
+            cpu_count: defaults.cpus.to_string(),
+            memory_gb: defaults.memory_gib.to_string(),
+            zfs_pool_name: defaults.pool.to_string(),
+            zfs_disk_gb: defaults.disk_gib.to_string(),
+            nfs_network: defaults.nfs_networks.to_string(),
+            ssh_username: defaults.ssh_username.to_string(),
+            ssh_key_id: template.ssh_key.map(|key| key.to_string()).unwrap_or_default(),
+            ..Self::default()
+        }
+    }
+
     /// Reads every field.
     pub(super) fn check(&self, template: &Template, now: Timestamp) -> Result<Wanted, Vec<FieldError>> {
         let mut faults = Faults::default();
         let defaults = &template.defaults;
-        let usual = format!("zfs-dr-{}", now.strftime("%Y%m%d-%H%M%S"));
+        let usual = usual_name(now);
         let vm_name = faults.note("vm_name", vm_name(given(&self.vm_name).unwrap_or(&usual)));
         let from_name = vm_name.as_deref().map(as_host_name).unwrap_or_default();
         let hostname = faults.note("hostname", host_name(given(&self.hostname).unwrap_or(&from_name)));
-        let domain = faults.note("domain", domain_name(given(&self.domain).unwrap_or("local")));
+        let domain = faults.note("domain", domain_name(given(&self.domain).unwrap_or(DOMAIN)));
         let dns_suffixes = faults
             .note("dns_suffixes", words(&self.dns_suffixes).map(domain_name).collect::<Result<Vec<_>, _>>());
         let dns_servers = faults.note(
@@ -187,6 +218,10 @@ impl DeployWish {
         let gateway = faults.note("gateway", address(&self.gateway, "the gateway"));
         Some(Some(FixedAddress { address: own?, mask: mask?, gateway: gateway? }))
     }
+}
+
+fn usual_name(now: Timestamp) -> String {
+    format!("zfs-dr-{}", now.strftime("%Y%m%d-%H%M%S"))
 }
 
 fn words(text: &str) -> impl Iterator<Item = &str> {

@@ -8,6 +8,7 @@ pub mod audit;
 pub mod backups;
 pub mod checks;
 pub mod datastores;
+pub mod deployment_drafts;
 pub mod deployment_form;
 pub mod deployments;
 pub mod error;

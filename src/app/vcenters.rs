@@ -123,6 +123,10 @@ impl VcenterCases {
         self.clock = clock;
     }
 
+    pub(super) fn sessions(&self) -> &Vcenters {
+        &self.vcenters
+    }
+
     pub(super) fn store(&self) -> &Store {
         &self.store
     }

@@ -25,6 +25,7 @@
 
 mod audit;
 mod backup;
+mod deployment_drafts;
 mod error;
 mod idempotent;
 mod installation;
@@ -68,6 +69,7 @@ use rusqlite::Connection;
 
 pub use self::audit::AuditFilter;
 pub use self::backup::BackupError;
+pub use self::deployment_drafts::DeploymentDraft;
 pub use self::error::{Condition, Refusal, StoreError};
 pub use self::idempotent::{KeptAnswer, Repeat};
 pub use self::installation::Installation;

@@ -7,9 +7,10 @@ use axum::routing::{MethodRouter, get, post};
 use utoipa::openapi::OpenApi;
 
 use super::pages::{
-    about, access, account, appliance_datasets, appliance_form, appliances, audit, dashboard, docs,
-    inventory, inventory_objects, job, job_list, replicate, settings, setup, ssh_key_rotation, ssh_keys,
-    template_forms, templates, theme, tokens, users, vcenter_forms, vcenters, vm,
+    about, access, account, appliance_datasets, appliance_form, appliances, audit, dashboard,
+    deployment_form, deployments, docs, inventory, inventory_objects, job, job_list, replicate, settings,
+    setup, ssh_key_rotation, ssh_keys, template_forms, templates, theme, tokens, users, vcenter_forms,
+    vcenters, vm,
 };
 use super::{Site, assets};
 
@@ -89,6 +90,12 @@ pub fn router(site: Site, api: &OpenApi) -> (Router, Vec<(String, String)>) {
         .post("/appliances/{id}/delete", appliances::delete)
         .get("/appliances/{id}/datasets", appliance_datasets::page)
         .get("/appliances/{id}/datasets/{*path}", appliance_datasets::one)
+        .get("/deployments/new", deployments::new)
+        .post("/deployments", deployments::begin)
+        .get("/deployments/{id}/configure", deployment_form::page)
+        .post("/deployments/{id}/configure", deployment_form::save)
+        .get("/deployments/{id}/review", deployments::review)
+        .post("/deployments/{id}/start", deployments::start)
         .get("/zfs-templates", templates::page)
         .post("/zfs-templates", template_forms::create)
         .get("/zfs-templates/new", template_forms::new)

@@ -9,8 +9,14 @@ const TIB: u64 = 1 << 40;
 
 pub(crate) fn pages() -> Vec<(&'static str, String)> {
     vec![
-        draw("dashboard", &Dashboard { page: page("Replication", Area::Replication), board: board() }),
-        draw("dashboard-first", &Dashboard { page: page("Replication", Area::Replication), board: first() }),
+        draw(
+            "dashboard",
+            &Dashboard { page: page("Replication", Area::Replication), may_deploy: true, board: board() },
+        ),
+        draw(
+            "dashboard-first",
+            &Dashboard { page: page("Replication", Area::Replication), may_deploy: true, board: first() },
+        ),
     ]
 }
 

@@ -34,7 +34,7 @@ pub(crate) async fn page(State(site): State<Site>, cx: Cx) -> Answer {
     if cx.wants_fragment() {
         return cx.draw(&DashboardBoard { page: frame, board });
     }
-    cx.draw(&Dashboard { page: frame, board })
+    cx.draw(&Dashboard { page: frame, may_deploy: cx.may(Role::Operator), board })
 }
 
 async fn jobs_in(site: &Site, states: &[JobState]) -> Result<Vec<Job>, Trouble> {

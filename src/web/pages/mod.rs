@@ -10,6 +10,8 @@ pub(super) mod appliances;
 mod attention;
 pub(super) mod audit;
 pub(super) mod dashboard;
+pub(super) mod deployment_form;
+pub(super) mod deployments;
 pub(super) mod docs;
 pub(super) mod inventory;
 pub(super) mod inventory_objects;

@@ -12,6 +12,8 @@ use crate::web::view::{Html, Page, Status};
 pub struct Dashboard {
     /// The frame.
     pub page: Page,
+    /// Whether the viewer may deploy an appliance.
+    pub may_deploy: bool,
     /// What changes by itself.
     pub board: Board,
 }

@@ -13,5 +13,5 @@ pub(crate) mod process;
 mod run;
 
 pub(crate) use expand::fits;
-pub(crate) use io::{Input, Io, Output};
+pub(crate) use io::{Input, Io, Output, input};
 pub(crate) use run::Shell;
