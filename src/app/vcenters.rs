@@ -135,10 +135,6 @@ impl VcenterCases {
         &self.engine
     }
 
-    pub(super) fn sessions(&self) -> &Vcenters {
-        &self.vcenters
-    }
-
     pub(super) fn now(&self) -> jiff::Timestamp {
         self.clock.now()
     }
