@@ -30,7 +30,7 @@ mod site;
 #[path = "support/small_disk.rs"]
 #[allow(dead_code)]
 mod small_disk;
-#[path = "http/together.rs"]
-mod together;
 #[path = "http/templates.rs"]
 mod templates;
+#[path = "http/together.rs"]
+mod together;

@@ -91,7 +91,9 @@ fn first_then_increments_then_nothing_new() {
 /// A tree of five datasets that has been replicated, each with something new since.
 fn tree_with_news() -> Two {
     let two = two_with_data();
-    two.source.root("zfs create src/a/one; zfs create src/a/one/deep; zfs create src/a/two; zfs create src/a/three");
+    two.source.root(
+        "zfs create src/a/one; zfs create src/a/one/deep; zfs create src/a/two; zfs create src/a/three",
+    );
     for (seed, dataset) in ["", "/one", "/one/deep", "/two", "/three"].iter().enumerate() {
         two.source.fill(&format!("src/a{dataset}"), "old", 50_000, 20 + seed as u64);
     }

@@ -2,8 +2,8 @@
 
 pub mod capacity;
 pub mod conflict;
-pub mod preparation;
 pub mod health;
+pub mod preparation;
 pub mod replication;
 pub mod retention;
 pub mod rpo;

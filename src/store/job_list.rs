@@ -111,7 +111,12 @@ impl Asked {
 }
 
 /// One page. Of several states each is read by itself: together SQLite would sort all jobs of all of them first.
-fn newest(c: &Connection, filter: &JobFilter, words: Option<&str>, skip: usize) -> rusqlite::Result<Vec<Job>> {
+fn newest(
+    c: &Connection,
+    filter: &JobFilter,
+    words: Option<&str>,
+    skip: usize,
+) -> rusqlite::Result<Vec<Job>> {
     let (limit, skip) = (page(filter.limit), i64::try_from(skip).unwrap_or(i64::MAX));
     let (ids, values) = if words.is_none() && filter.states.len() > 1 {
         let (mut parts, mut values) = (Vec::new(), Vec::new());

@@ -6,11 +6,13 @@ use crate::domain::names::DatasetName;
 
 /// Reads text as the output of each command that is read. Returns how much of it was understood.
 pub fn read_output(text: &str) -> usize {
-    let wanted: Vec<DatasetName> = ["tank/vm", "backup/vm"].iter().filter_map(|name| name.parse().ok()).collect();
+    let wanted: Vec<DatasetName> =
+        ["tank/vm", "backup/vm"].iter().filter_map(|name| name.parse().ok()).collect();
     let mut understood = 0;
     if let Ok(owners) = list::read_owners(text) {
         for depth in [Depth::One, Depth::All] {
-            understood += list::read(text, &owners, &wanted, depth).map_or(0, |listing| listing.datasets.len());
+            understood +=
+                list::read(text, &owners, &wanted, depth).map_or(0, |listing| listing.datasets.len());
         }
     }
     understood += usize::from(token::read(text).is_some());

@@ -247,7 +247,12 @@ pub(super) fn clones(value: &str) -> Vec<DatasetName> {
     given(value).unwrap_or_default().split(',').filter_map(|name| name.parse().ok()).collect()
 }
 
-pub(super) fn read(text: &str, owners: &Owners, wanted: &[DatasetName], depth: Depth) -> Result<Listing, Unreadable> {
+pub(super) fn read(
+    text: &str,
+    owners: &Owners,
+    wanted: &[DatasetName],
+    depth: Depth,
+) -> Result<Listing, Unreadable> {
     let wanted: BTreeSet<&str> = wanted.iter().map(DatasetName::as_str).collect();
     let mut found: BTreeMap<DatasetName, Dataset> = BTreeMap::new();
     let mut listing = Listing::default();

@@ -52,12 +52,21 @@ pub async fn a_machine_is_made_around_a_disk_that_is_there_and_destroyed_without
         ],
         ..Reconfigure::default()
     };
-    let create =
-        CreateVm { folder: place.folder.clone(), pool: place.pool.clone(), host: None, home: datastore, config };
+    let create = CreateVm {
+        folder: place.folder.clone(),
+        pool: place.pool.clone(),
+        host: None,
+        home: datastore,
+        config,
+    };
     let made = done(&client, &client.create_vm(&create).await.unwrap()).await.unwrap();
     let vm = VmRef::new(made.unwrap().reference().unwrap().id);
     let now = hardware(&client, &vm).await;
-    assert_eq!((now.disks.len(), now.disks[0].file.as_deref(), now.nics.len()), (1, Some(&*file), 1), "{now:?}");
+    assert_eq!(
+        (now.disks.len(), now.disks[0].file.as_deref(), now.nics.len()),
+        (1, Some(&*file), 1),
+        "{now:?}"
+    );
     let paths = ["config.firmware", "config.hardware.numCPU"];
     let found = client.properties(&vm, VmRef::KIND, &paths).await.unwrap();
     assert_eq!((found.text(paths[0]), found.text(paths[1])), (Some("efi"), Some("2")));
@@ -70,7 +79,8 @@ pub async fn a_machine_is_made_around_a_disk_that_is_there_and_destroyed_without
     done(&client, &client.destroy_vm(&vm).await.unwrap()).await.unwrap();
     let gone = client.properties(&vm, VmRef::KIND, &["name"]).await.unwrap_err();
     assert!(matches!(gone.reason(), Some(Reason::ObjectNotFound { .. })), "{gone:?}");
-    let attach = DeviceChange::AttachDisk(AttachDisk { controller, unit, file, capacity_bytes: Some(8 << 20) });
+    let attach =
+        DeviceChange::AttachDisk(AttachDisk { controller, unit, file, capacity_bytes: Some(8 << 20) });
     let attach = Reconfigure { devices: vec![attach], ..Reconfigure::default() };
     done(&client, &client.reconfigure(&source, &attach).await.unwrap()).await.unwrap();
 }
@@ -85,7 +95,8 @@ pub async fn firmware_and_remarks_are_changed(server: &Server) {
             ..Reconfigure::default()
         };
         done(&client, &client.reconfigure(&vm, &change).await.unwrap()).await.unwrap();
-        let found = client.properties(&vm, VmRef::KIND, &["config.firmware", "config.annotation"]).await.unwrap();
+        let found =
+            client.properties(&vm, VmRef::KIND, &["config.firmware", "config.annotation"]).await.unwrap();
         assert_eq!(found.text("config.firmware"), Some(firmware.as_str()));
         assert_eq!(found.text("config.annotation"), Some(format!("boots by {}", firmware.as_str()).as_str()));
     }

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use zerfaux::domain::moref::{DatacenterRef, DatastoreRef, EsxiRef, VmRef};
 use zerfaux::vsphere::verbs::{
-    Addressing, CustomizationOutcome, DeviceChange, LinuxCustomization, NicAddress, NicConnection, NicSpec,
-    NasMount, NfsVersion, Reconfigure, RegisterVm, RelocateVm, StaticIpv4,
+    Addressing, CustomizationOutcome, DeviceChange, LinuxCustomization, NasMount, NfsVersion, NicAddress,
+    NicConnection, NicSpec, Reconfigure, RegisterVm, RelocateVm, StaticIpv4,
 };
 use zerfaux::vsphere::{Client, PropertySet, Reason, Scope, VsphereError};
 

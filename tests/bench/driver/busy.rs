@@ -80,7 +80,9 @@ impl Work {
             password: Some(SecretString::from("secret")),
             accepted: None,
         };
-        let Saved::Kept(kept) = app.vcenters().unwrap().create(&Principal::command_line(), wish).await.unwrap() else {
+        let Saved::Kept(kept) =
+            app.vcenters().unwrap().create(&Principal::command_line(), wish).await.unwrap()
+        else {
             panic!("it is not kept")
         };
         for _ in 0..READINGS {

@@ -70,7 +70,12 @@ pub fn p7(options: &Options) -> bool {
     let least = |times: Vec<f64>| times.into_iter().fold(f64::INFINITY, f64::min);
     let trips = (least(far) - least(near)) / round_trip as f64;
     println!();
-    verdict("P7 round trips from due to the first payload byte at the destination", trips, "≤ 3", trips <= 3.0)
+    verdict(
+        "P7 round trips from due to the first payload byte at the destination",
+        trips,
+        "≤ 3",
+        trips <= 3.0,
+    )
 }
 
 /// One run; what happened on which host how many nanoseconds after it was due.

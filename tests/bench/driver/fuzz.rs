@@ -27,10 +27,61 @@ use crate::served::Served;
 const MIB: u64 = 1 << 20;
 /// What is put into texts at random places.
 const PIECES: &[&str] = &[
-    "\t", "\n", "\r\n", "-", "--", "'", "\"", "`", "$(id)", ";", "|", "&", "<", ">", "../", "%2e%2e%2f", "%00", "%", "\0",
-    "\u{fffd}", "\u{10ffff}", "@", "#", "/", "//", "=", "0x", "0xffffffffffffffffff", "-1", "99999999999999999999", "1-",
-    "1e309", "NaN", "null", "{}", "[[[[", "]", "{\"a\":", ",", "\\", "\\u0000", "\\ud800", "tank/vm", "tank/vm@", "toguid = ",
-    "bytes = ", "cannot open '", "': ", "permission denied\n", "name=", "csrf=", "&&", "?limit=", "cursor=", "true",
+    "\t",
+    "\n",
+    "\r\n",
+    "-",
+    "--",
+    "'",
+    "\"",
+    "`",
+    "$(id)",
+    ";",
+    "|",
+    "&",
+    "<",
+    ">",
+    "../",
+    "%2e%2e%2f",
+    "%00",
+    "%",
+    "\0",
+    "\u{fffd}",
+    "\u{10ffff}",
+    "@",
+    "#",
+    "/",
+    "//",
+    "=",
+    "0x",
+    "0xffffffffffffffffff",
+    "-1",
+    "99999999999999999999",
+    "1-",
+    "1e309",
+    "NaN",
+    "null",
+    "{}",
+    "[[[[",
+    "]",
+    "{\"a\":",
+    ",",
+    "\\",
+    "\\u0000",
+    "\\ud800",
+    "tank/vm",
+    "tank/vm@",
+    "toguid = ",
+    "bytes = ",
+    "cannot open '",
+    "': ",
+    "permission denied\n",
+    "name=",
+    "csrf=",
+    "&&",
+    "?limit=",
+    "cursor=",
+    "true",
 ];
 
 pub fn campaign(options: &Options) -> bool {
@@ -68,7 +119,10 @@ fn mutated(random: &mut Random, from: &str) -> Vec<u8> {
         }
         let at = usize::try_from(random.below(0..bytes.len() as u64 + 1)).unwrap();
         match random.below(0..6) {
-            0 => drop(bytes.splice(at..at, PIECES[usize::try_from(random.below(0..PIECES.len() as u64)).unwrap()].bytes())),
+            0 => drop(bytes.splice(
+                at..at,
+                PIECES[usize::try_from(random.below(0..PIECES.len() as u64)).unwrap()].bytes(),
+            )),
             1 => {
                 let last = bytes.len() - 1;
                 bytes[at.min(last)] = random.next() as u8;
@@ -101,8 +155,12 @@ fn pick<'a>(random: &mut Random, from: &'a [String]) -> &'a str {
 
 /// What `zfs` and `zpool` said on a real host, as it was recorded.
 fn recorded() -> Vec<String> {
-    let files = walkdir::WalkDir::new("tests/golden").into_iter().map(Result::unwrap).filter(|file| file.file_type().is_file());
-    let texts = files.filter_map(|file| std::fs::read_to_string(file.path()).ok()).filter(|text| text.len() < 8000);
+    let files = walkdir::WalkDir::new("tests/golden")
+        .into_iter()
+        .map(Result::unwrap)
+        .filter(|file| file.file_type().is_file());
+    let texts =
+        files.filter_map(|file| std::fs::read_to_string(file.path()).ok()).filter(|text| text.len() < 8000);
     texts.collect()
 }
 
@@ -111,7 +169,10 @@ fn outputs(random: &mut Random, count: u64) -> u64 {
     assert!(seeds.len() > 10, "the recordings are there");
     let mut understood = 0;
     for _ in 0..count {
-        let bytes = { let seed = pick(random, &seeds).to_owned(); mutated(random, &seed) };
+        let bytes = {
+            let seed = pick(random, &seeds).to_owned();
+            mutated(random, &seed)
+        };
         let text = String::from_utf8_lossy(&bytes).into_owned();
         understood += catch_unwind(AssertUnwindSafe(|| zerfaux::zfs::fuzz::read_output(&text))).unwrap_or(0);
     }
@@ -121,14 +182,24 @@ fn outputs(random: &mut Random, count: u64) -> u64 {
 
 fn names(random: &mut Random, count: u64) -> u64 {
     let seeds: Vec<String> = [
-        "tank/vm", "tank/vm@zx-web-20261127T120000Z-1", "zx-web-20261127T120000Z-1", "ssh://root@zfs-a:22/tank/vm", "root@[::1]:tank/vm",
-        "1-e604ea4bf-e0-789c63643c7a636c6d6c7620760c62", "10MiB/s", "last=3,hourly=24,daily=7,weekly=4,monthly=12", "tank/a b:c.d-e_f",
+        "tank/vm",
+        "tank/vm@zx-web-20261127T120000Z-1",
+        "zx-web-20261127T120000Z-1",
+        "ssh://root@zfs-a:22/tank/vm",
+        "root@[::1]:tank/vm",
+        "1-e604ea4bf-e0-789c63643c7a636c6d6c7620760c62",
+        "10MiB/s",
+        "last=3,hourly=24,daily=7,weekly=4,monthly=12",
+        "tank/a b:c.d-e_f",
     ]
     .map(str::to_owned)
     .into();
     let mut good = 0_u64;
     for _ in 0..count {
-        let bytes = { let seed = pick(random, &seeds).to_owned(); mutated(random, &seed) };
+        let bytes = {
+            let seed = pick(random, &seeds).to_owned();
+            mutated(random, &seed)
+        };
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let read = catch_unwind(AssertUnwindSafe(|| {
             let mut good = 0;
@@ -164,12 +235,16 @@ async fn requests(random: &mut Random, count: u64) -> u64 {
     let listen = "127.0.0.1:0".parse().unwrap();
     let options = ServerOptions { listen, tls: Tls::Off, simulated: false };
     let routes = router(app.clone(), &options, Default::default()).router;
-    let dials = |path: &str| ["/vcenters", "/targets", "/appliances", "/replications"].iter().any(|one| path.contains(one));
+    let dials = |path: &str| {
+        ["/vcenters", "/targets", "/appliances", "/replications"].iter().any(|one| path.contains(one))
+    };
     let rules: Vec<_> = RULES
         .iter()
         .filter(|(method, path, _)| !path.ends_with("/events") && (*method == "GET" || !dials(path)))
         // It would end itself, and a thousand guesses at a password are another matter.
-        .filter(|(_, path, _)| !["/tokens/{name}", "/sign-in", "/setup", "/step-up"].iter().any(|one| path.ends_with(one)))
+        .filter(|(_, path, _)| {
+            !["/tokens/{name}", "/sign-in", "/setup", "/step-up"].iter().any(|one| path.ends_with(one))
+        })
         .collect();
     let bodies: Vec<String> = [
         r#"{"name":"lab","generate":"ed25519"}"#,
@@ -184,23 +259,47 @@ async fn requests(random: &mut Random, count: u64) -> u64 {
     let (mut by_status, mut sent) = (std::collections::BTreeMap::<u16, u64>::new(), 0);
     while sent < count {
         let (method, path, _) = rules[usize::try_from(random.below(0..rules.len() as u64)).unwrap()];
-        let query = ["", "?limit=10", "?q=tank&page=2&state=failed", "?cursor=1&limit=1000", "?sort=-memory&vcenter=x"];
-        let path = path.replace("{id}", "01937c5e-0000-7000-8000-000000000001").replace("{*path}", "app.css") + query[usize::try_from(random.below(0..5)).unwrap()];
+        let query = [
+            "",
+            "?limit=10",
+            "?q=tank&page=2&state=failed",
+            "?cursor=1&limit=1000",
+            "?sort=-memory&vcenter=x",
+        ];
+        let path = path.replace("{id}", "01937c5e-0000-7000-8000-000000000001").replace("{*path}", "app.css")
+            + query[usize::try_from(random.below(0..5)).unwrap()];
         // What an address may consist of at all, hyper has seen to before the router does.
         let bytes = if random.below(0..3) == 0 { path.clone().into_bytes() } else { mutated(random, &path) };
-        let address: String = String::from_utf8_lossy(&bytes).chars().filter(|c| c.is_ascii_graphic()).collect();
-        let body = { let seed = pick(random, &bodies).to_owned(); mutated(random, &seed) };
-        let kind = ["application/json", "application/x-www-form-urlencoded", "text/plain", "multipart/form-data; boundary=x"];
-        let header = { let bytes = mutated(random, "W/\"abc\", en;q=0.5"); String::from_utf8_lossy(&bytes).chars().filter(|c| !c.is_control()).collect::<String>() };
-        let mut request = Request::builder().method(*method).uri(format!("/{}", address.trim_start_matches('/')));
-        request = request.header("content-type", kind[usize::try_from(random.below(0..4)).unwrap()]).header("host", "x");
+        let address: String =
+            String::from_utf8_lossy(&bytes).chars().filter(|c| c.is_ascii_graphic()).collect();
+        let body = {
+            let seed = pick(random, &bodies).to_owned();
+            mutated(random, &seed)
+        };
+        let kind = [
+            "application/json",
+            "application/x-www-form-urlencoded",
+            "text/plain",
+            "multipart/form-data; boundary=x",
+        ];
+        let header = {
+            let bytes = mutated(random, "W/\"abc\", en;q=0.5");
+            String::from_utf8_lossy(&bytes).chars().filter(|c| !c.is_control()).collect::<String>()
+        };
+        let mut request =
+            Request::builder().method(*method).uri(format!("/{}", address.trim_start_matches('/')));
+        request = request
+            .header("content-type", kind[usize::try_from(random.below(0..4)).unwrap()])
+            .header("host", "x");
         request = match random.below(0..5) {
             0 => request.header("cookie", format!("zerfaux-session={header}; zerfaux-visitor={header}")),
             1 => request.header("authorization", header.clone()),
             _ => request.header("authorization", format!("Bearer {}", token.reveal())),
         };
         request = request.header("idempotency-key", header.clone()).header("accept", header);
-        let Ok(request) = request.body(Body::from(if *method == "GET" { Vec::new() } else { body })) else { continue };
+        let Ok(request) = request.body(Body::from(if *method == "GET" { Vec::new() } else { body })) else {
+            continue;
+        };
         sent += 1;
         let answer = routes.clone().oneshot(request).await.unwrap();
         let status = answer.status().as_u16();
@@ -209,7 +308,10 @@ async fn requests(random: &mut Random, count: u64) -> u64 {
             let _read = to_bytes(answer.into_body(), 4 << 20).await;
         } else {
             let text = to_bytes(answer.into_body(), 4 << 20).await.unwrap_or_default();
-            println!("{method} {address}: {status} {}", String::from_utf8_lossy(&text).chars().take(300).collect::<String>());
+            println!(
+                "{method} {address}: {status} {}",
+                String::from_utf8_lossy(&text).chars().take(300).collect::<String>()
+            );
         }
     }
     println!("{sent} requests by status: {by_status:?}");
@@ -262,14 +364,23 @@ fn wire(random: &mut Random, count: u64) -> bool {
     let mut cut = 0;
     for chunked in [false, true, false, true] {
         let mut socket = open();
-        let length = if chunked { "Transfer-Encoding: chunked".to_owned() } else { format!("Content-Length: {}", 100 * MIB) };
-        let head = format!("POST /sign-in HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n{length}\r\n\r\n");
+        let length = if chunked {
+            "Transfer-Encoding: chunked".to_owned()
+        } else {
+            format!("Content-Length: {}", 100 * MIB)
+        };
+        let head = format!(
+            "POST /sign-in HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n{length}\r\n\r\n"
+        );
         socket.write_all(head.as_bytes()).unwrap();
         let part = vec![b'a'; usize::try_from(MIB).unwrap()];
         let mut written = 0;
         while written < 100 * MIB {
             let sent = if chunked {
-                socket.write_all(format!("{:x}\r\n", part.len()).as_bytes()).and_then(|()| socket.write_all(&part)).and_then(|()| socket.write_all(b"\r\n"))
+                socket
+                    .write_all(format!("{:x}\r\n", part.len()).as_bytes())
+                    .and_then(|()| socket.write_all(&part))
+                    .and_then(|()| socket.write_all(b"\r\n"))
             } else {
                 socket.write_all(&part)
             };
@@ -281,7 +392,11 @@ fn wire(random: &mut Random, count: u64) -> bool {
         let mut answer = [0; 64];
         let read = socket.read(&mut answer).unwrap_or(0);
         let text = String::from_utf8_lossy(&answer[..read]).into_owned();
-        println!("a body of 100 MiB, chunked: {chunked}: {} MiB taken, answer {:?}", written / MIB, text.lines().next().unwrap_or("none"));
+        println!(
+            "a body of 100 MiB, chunked: {chunked}: {} MiB taken, answer {:?}",
+            written / MIB,
+            text.lines().next().unwrap_or("none")
+        );
         cut += u64::from(written < 100 * MIB || text.contains(" 4"));
     }
     let grown = cost::resident(server.child.id()).unwrap().saturating_sub(before) / MIB;
@@ -297,7 +412,12 @@ fn wire(random: &mut Random, count: u64) -> bool {
         cost::verdict("R9 bodies of 100 MiB that were cut or refused", cut as f64, "4", cut == 4),
         cost::verdict("R9 growth of the service in MiB", grown as f64, "≤ 100", grown <= 100),
         cost::verdict("R9 panics of the service", f64::from(u8::from(panicked)), "0", !panicked),
-        cost::verdict("R9 answers afterwards", f64::from(u8::from(alive.contains("200 OK"))), "1", alive.contains("200 OK")),
+        cost::verdict(
+            "R9 answers afterwards",
+            f64::from(u8::from(alive.contains("200 OK"))),
+            "1",
+            alive.contains("200 OK"),
+        ),
     ]
     .into_iter()
     .all(|good| good)

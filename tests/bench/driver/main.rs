@@ -46,7 +46,9 @@ fn main() {
     // `cargo bench` adds --bench.
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     let Some((role, rest)) = args.split_first() else {
-        eprintln!("name a benchmark: P1 P2 P3 P4 P5 P7 P9 P11 P12 P13, or a campaign: soap streams stalls fuzz");
+        eprintln!(
+            "name a benchmark: P1 P2 P3 P4 P5 P7 P9 P11 P12 P13, or a campaign: soap streams stalls fuzz"
+        );
         std::process::exit(2);
     };
     match role.as_str() {
