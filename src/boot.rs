@@ -6,15 +6,17 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::app::App;
 use crate::app::secrets::{SecretError, Secrets};
 use crate::app::vcenters::VcenterCases;
+use crate::app::{App, AppError};
 use crate::domain::ids::SecretId;
 use crate::domain::job::Failure;
-use crate::engine::reconcile::Reconcilers;
+use crate::engine::reconcile::{Reconciler, Reconcilers};
 use crate::engine::{Engine, SystemClock};
+use crate::jobs::history::History;
 use crate::jobs::hosts::{Hosts, SealedKeys};
 use crate::jobs::inventory_watch::InventoryWatch;
+use crate::jobs::target_watch::TargetWatch;
 use crate::jobs::targets::Targets;
 use crate::jobs::vcenters::{SealedPasswords, Vcenters};
 use crate::store::{OpenError, Store};
@@ -32,6 +34,9 @@ pub enum BootError {
     /// The secrets.
     #[error(transparent)]
     Secrets(#[from] SecretError),
+    /// The settings that were saved.
+    #[error("could not read the settings that were saved: {0}")]
+    Settings(#[from] AppError),
 }
 
 impl BootError {
@@ -41,6 +46,7 @@ impl BootError {
             Self::Open(error) => error.advice(),
             Self::Vault(error) => error.advice(),
             Self::Secrets(error) => error.advice(),
+            Self::Settings(_) => "The database does not answer: look at the log.",
         }
     }
 
@@ -99,7 +105,9 @@ pub async fn serving(data_dir: &Path, passphrase: Option<SecretString>) -> Resul
         opened => Some(opened?),
     };
     let secrets = with_vault(&store, vault).await?;
-    Ok(assemble(store, secrets, passphrase))
+    let app = assemble(store, secrets, passphrase);
+    app.load_settings().await?;
+    Ok(app)
 }
 
 /// An application for a short command, which may run beside the service. It runs no jobs.
@@ -134,8 +142,12 @@ fn assemble(store: Store, secrets: Option<Secrets>, passphrase: Option<SecretStr
     let definitions = crate::jobs::definitions(&hosts, &vcenters, &targets);
     let clock = Arc::new(SystemClock::new());
     let engine = Engine::new(store.clone(), definitions, clock.clone());
-    let watch = Arc::new(InventoryWatch::new(vcenters.clone()));
-    let reconcilers = Arc::new(Reconcilers::new(clock, vec![watch]));
+    let all: Vec<Arc<dyn Reconciler>> = vec![
+        Arc::new(InventoryWatch::new(vcenters.clone())),
+        Arc::new(TargetWatch::new(targets)),
+        Arc::new(History::new(store.clone(), clock.clone())),
+    ];
+    let reconcilers = Arc::new(Reconcilers::new(clock, all));
     let cases = VcenterCases::new(store.clone(), engine.clone(), secrets.clone(), vcenters)
         .followed_by(Arc::clone(&reconcilers));
     App::new(store, engine, hosts).with_secrets(secrets).with_vcenters(cases).with_reconcilers(reconcilers)

@@ -13,7 +13,8 @@ use crate::domain::nearest::nearest;
 use crate::telemetry::{LogFilter, LogFormat};
 
 /// The names in the file. In the environment they are in capitals behind `ZERFAUX_`.
-const KEYS: [&str; 7] = ["data_dir", "log_format", "log", "listen", "tls", "tls_cert", "tls_key"];
+const KEYS: [&str; 8] =
+    ["data_dir", "log_format", "log", "listen", "tls", "tls_cert", "tls_key", "use_stubs"];
 /// Names the file; given on the command line or in the environment only.
 const CONFIG_VARIABLE: &str = "ZERFAUX_CONFIG";
 
@@ -56,6 +57,8 @@ pub struct Settings {
     pub tls_cert: Option<PathBuf>,
     /// Its private key.
     pub tls_key: Option<PathBuf>,
+    /// Whether the built-in simulated sites are there. Nothing said: for `demo` yes, for `serve` no.
+    pub use_stubs: Option<bool>,
 }
 
 /// Where a value came from, for messages.
@@ -178,6 +181,7 @@ impl Settings {
             tls: flags.tls.or(from_environment.tls).or(file.tls).unwrap_or_default(),
             tls_cert: flags.tls_cert.or(from_environment.tls_cert).or(file.tls_cert),
             tls_key: flags.tls_key.or(from_environment.tls_key).or(file.tls_key),
+            use_stubs: from_environment.use_stubs.or(file.use_stubs),
         })
     }
 
@@ -215,6 +219,9 @@ impl Settings {
             tls: parse("tls", text("ZERFAUX_TLS")?, || Origin::Environment("ZERFAUX_TLS"))?,
             tls_cert: variable("ZERFAUX_TLS_CERT").map(PathBuf::from),
             tls_key: variable("ZERFAUX_TLS_KEY").map(PathBuf::from),
+            use_stubs: parse("use_stubs", text("ZERFAUX_USE_STUBS")?, || {
+                Origin::Environment("ZERFAUX_USE_STUBS")
+            })?,
         })
     }
 }
@@ -229,6 +236,7 @@ struct Given {
     tls: Option<TlsMode>,
     tls_cert: Option<PathBuf>,
     tls_key: Option<PathBuf>,
+    use_stubs: Option<bool>,
 }
 
 fn read_file(path: &Path) -> Result<Given, ConfigError> {
@@ -256,6 +264,7 @@ fn read_file(path: &Path) -> Result<Given, ConfigError> {
         tls: parse("tls", text("tls")?, origin)?,
         tls_cert: path("tls_cert")?,
         tls_key: path("tls_key")?,
+        use_stubs: parse("use_stubs", text("use_stubs")?, origin)?,
         log_format: parse("log_format", text("log_format")?, origin)?,
         log: parse("log", text("log")?, origin)?,
     })

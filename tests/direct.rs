@@ -5,6 +5,8 @@
 #[path = "support/sshd.rs"]
 #[allow(dead_code)]
 mod sshd;
+#[path = "support/streaming.rs"]
+mod streaming;
 
 use std::fs;
 use std::num::NonZeroU64;
@@ -12,11 +14,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::Signal;
 use sha2::{Digest, Sha256};
 use sshd::{Sshd, generate_key, user};
+use streaming::{is_running, sh, until, write_data};
 use tokio_util::sync::CancellationToken;
 use zerfaux::domain::argv::Argv;
 use zerfaux::domain::location::{HostKeysRef, HostRef};
@@ -93,10 +96,6 @@ impl Scene {
     }
 }
 
-fn sh(script: &str) -> Argv {
-    Argv::new(["sh", "-c", script]).unwrap()
-}
-
 fn request(route: Route, send: &str, receive: &str) -> DirectRequest {
     DirectRequest {
         route,
@@ -111,34 +110,6 @@ fn request(route: Route, send: &str, receive: &str) -> DirectRequest {
 
 async fn carry(route: Route, send: &str, receive: &str) -> Result<Relayed, RelayError> {
     direct(request(route, send, receive)).await
-}
-
-fn write_data(path: &Path, len: usize) -> [u8; 32] {
-    let mut state = 0x9e37_79b9_7f4a_7c15u64;
-    let mut bytes = Vec::with_capacity(len + 8);
-    while bytes.len() < len {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend_from_slice(&state.to_le_bytes());
-    }
-    bytes.truncate(len);
-    fs::write(path, &bytes).unwrap();
-    Sha256::digest(&bytes).into()
-}
-
-async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{what} did not come to pass");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
-
-fn is_running(pid: &str) -> bool {
-    // A zombie has ended.
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
 }
 
 #[tokio::test]

@@ -25,12 +25,18 @@ mod pages;
 mod routes;
 #[path = "http/service.rs"]
 mod service;
+#[path = "http/settings.rs"]
+mod settings;
 #[path = "http/site.rs"]
 mod site;
 #[path = "support/small_disk.rs"]
 #[allow(dead_code)]
 mod small_disk;
+#[path = "http/targets.rs"]
+mod targets;
 #[path = "http/templates.rs"]
 mod templates;
 #[path = "http/together.rs"]
 mod together;
+#[path = "http/vcenters.rs"]
+mod vcenters;

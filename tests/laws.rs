@@ -18,8 +18,13 @@ use laws::{Child, Report, Sample, SelfChild, Story, World};
 use samples::{Directory, broken, files, pages};
 
 /// Kinds of the product whose worlds need more than files: the kind, and the file in which its world is.
-const ELSEWHERE: &[(&str, &str)] =
-    &[("replicate", "tests/lab/cases/laws.rs"), ("vcenter_sync", "tests/laws_vcenter.rs")];
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("deploy_zfs_target", "tests/support/deployed.rs"),
+    ("create_protection_datastore", "tests/support/protected.rs"),
+    ("health_check", "tests/laws_targets.rs"),
+    ("replicate", "tests/lab/cases/laws.rs"),
+    ("vcenter_sync", "tests/laws_vcenter.rs"),
+];
 
 fn sound() -> Vec<Arc<dyn World>> {
     vec![

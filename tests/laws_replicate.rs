@@ -13,101 +13,40 @@ mod laws;
 #[path = "support/replicated.rs"]
 mod replicated;
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
-
 use appliances::{Sim, Two};
-use async_trait::async_trait;
 use laws::{
-    Facts, Sample, Scene, World, fail_at_each_step, kill_around_each_event, retry_after_each_failure,
-    run_each_step_twice, undo_each_step_twice,
+    Sample, fail_at_each_step, kill_around_each_event, retry_after_each_failure, run_each_step_twice,
+    undo_each_step_twice,
 };
-use replicated::{COLUMNS, GROUP, JobRun, Things, kept, run_once};
-use serde_json::{Value, json};
-use zerfaux::domain::job::Job;
-use zerfaux::engine::Definition;
-use zerfaux::jobs::hosts::Hosts;
-use zerfaux::jobs::replicate;
+use replicated::{COLUMNS, Ground, JobRun, Things, kept};
+use serde_json::Value;
 
-/// Where `replicate` is tried: a first run creates parents and the replica; a later one builds on a common base,
-/// moves the holds forward and lets retention destroy.
-struct Replication {
-    later: bool,
-    scenes: Mutex<HashMap<PathBuf, Arc<Trial>>>,
-}
+impl Ground for Two {
+    const SAME_HOSTS: bool = false;
 
-struct Trial {
-    two: Two,
-    hosts: Arc<Hosts>,
-}
-
-impl Replication {
-    fn new(later: bool) -> Self {
-        Self { later, scenes: Mutex::default() }
-    }
-}
-
-#[async_trait]
-impl World for Replication {
-    fn kind(&self) -> &'static str {
-        "replicate"
-    }
-
-    async fn build(&self, place: &Path) -> Arc<dyn Scene> {
+    fn new(_later: bool) -> Self {
         let two = Two::new();
         two.source.root("zfs create src/data");
         two.source.fill("src/data", "one", 256 << 10, 1);
         two.source.root("zfs snapshot src/data@by-hand");
         two.source.fill("src/data", "two", 128 << 10, 2);
-        let trial = Arc::new(Trial { two, hosts: Arc::new(Hosts::new(None, None)) });
-        if self.later {
-            for _ in 0..2 {
-                run_once(trial.as_ref()).await;
-            }
-            trial.two.source.fill("src/data", "three", 64 << 10, 3);
-        }
-        self.scenes.lock().unwrap().insert(place.to_owned(), Arc::clone(&trial));
-        trial
+        two
     }
 
-    fn open(&self, place: &Path) -> Arc<dyn Scene> {
-        Arc::clone(&self.scenes.lock().unwrap()[place]) as Arc<dyn Scene>
+    fn write_more(&self) {
+        self.source.fill("src/data", "three", 64 << 10, 3);
     }
 
-    async fn remove(&self, place: &Path) {
-        self.scenes.lock().unwrap().remove(place);
+    fn locations(&self) -> (Value, Value) {
+        (self.location(&self.source, "src/data"), self.location(&self.target, "dst/backup/data"))
+    }
+
+    fn seen(&self) -> (Things, Things) {
+        (seen(&self.source, "src"), seen(&self.target, "dst"))
     }
 }
 
-#[async_trait]
-impl Scene for Trial {
-    fn definition(&self) -> Definition {
-        replicate::definition(Arc::clone(&self.hosts))
-    }
-
-    fn input(&self) -> Value {
-        json!({
-            "source": self.two.location(&self.two.source, "src/data"),
-            "destination": self.two.location(&self.two.target, "dst/backup/data"),
-            "group": GROUP,
-            "keep_source": { "last": 1 },
-            "keep_destination": { "last": 2 },
-        })
-    }
-
-    async fn fingerprint(&self) -> Facts {
-        replicated::fingerprint(&seen(&self.two.source, "src"), &seen(&self.two.target, "dst"))
-    }
-
-    fn may_remain(&self) -> Vec<(&'static str, &'static str)> {
-        replicated::may_remain()
-    }
-
-    fn outcome(&self, job: &Job) -> Value {
-        replicated::outcome(job)
-    }
-}
+type Replication = replicated::Replication<Two>;
 
 /// Everything below a pool.
 fn seen(side: &Sim, pool: &str) -> Things {

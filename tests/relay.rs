@@ -4,6 +4,8 @@
 #[path = "support/sshd.rs"]
 #[allow(dead_code)]
 mod sshd;
+#[path = "support/streaming.rs"]
+mod streaming;
 
 use std::fs;
 use std::num::NonZeroU64;
@@ -14,6 +16,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use sha2::{Digest, Sha256};
 use sshd::Sshd;
+use streaming::{is_running, sh, until, write_data};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use zerfaux::domain::argv::Argv;
@@ -22,10 +25,6 @@ use zerfaux::host::{Host, Meter, RelayError, RelayRequest, Side, SideOutcome, re
 use zerfaux::ssh::{ConnectOptions, Link};
 
 const MIB: usize = 1 << 20;
-
-fn sh(script: &str) -> Argv {
-    Argv::new(["sh", "-c", script]).unwrap()
-}
 
 fn request(source: &Host, send: &str, destination: &Host, receive: &str) -> RelayRequest {
     let (limit, receiver) = watch::channel(None);
@@ -39,21 +38,6 @@ fn request(source: &Host, send: &str, destination: &Host, receive: &str) -> Rela
         limit: receiver,
         cancel: CancellationToken::new(),
     }
-}
-
-/// Bytes in which nothing repeats at the distance of a packet.
-fn write_data(path: &Path, len: usize) -> [u8; 32] {
-    let mut state = 0x9e37_79b9_7f4a_7c15u64;
-    let mut bytes = Vec::with_capacity(len + 8);
-    while bytes.len() < len {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend_from_slice(&state.to_le_bytes());
-    }
-    bytes.truncate(len);
-    fs::write(path, &bytes).unwrap();
-    Sha256::digest(&bytes).into()
 }
 
 fn hash_of(path: &Path) -> [u8; 32] {
@@ -166,9 +150,7 @@ async fn a_source_cut_off_in_mid_stream_is_an_error_every_time() {
         let request = request(&source, "cat /dev/zero", &destination, "cat > /dev/null");
         let meter = Arc::clone(&request.meter);
         let relaying = tokio::spawn(relay(request));
-        while meter.bytes() < position {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        until("the stream is under way", || meter.bytes() >= position).await;
         // The first cut falls somewhere in the log-in, so it is repeated until it hits.
         while a.signal_sessions(Signal::KILL) == 0 || (position == 0 && !relaying.is_finished()) {
             assert!(!relaying.is_finished() || position == 0);
@@ -271,9 +253,7 @@ async fn a_server_that_stands_still_is_noticed_on_either_side() {
         let request = request(&source, "cat /dev/zero", &destination, "cat > /dev/null");
         let meter = Arc::clone(&request.meter);
         let relaying = tokio::spawn(relay(request));
-        while meter.bytes() < 5_000_000 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        until("the stream is under way", || meter.bytes() >= 5_000_000).await;
         let sshd = if stopped == Side::Source { &a } else { &b };
         assert!(sshd.signal_sessions(Signal::STOP) > 0);
         let noticed = tokio::time::timeout(Duration::from_secs(30), relaying).await;
@@ -298,11 +278,10 @@ async fn cancelling_and_dropping_end_both_commands() {
             let (meter, cancel) = (Arc::clone(&request.meter), request.cancel.clone());
             let relaying = tokio::spawn(relay(request));
             // Bytes are on their way before the destination's shell has said its number.
-            let mut started: Vec<String> = Vec::new();
-            while meter.bytes() < 1_000_000 || started.len() < 2 {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-                started = fs::read_to_string(&pids).unwrap().lines().map(Into::into).collect();
-            }
+            let started =
+                || -> Vec<String> { fs::read_to_string(&pids).unwrap().lines().map(Into::into).collect() };
+            until("both are under way", || meter.bytes() >= 1_000_000 && started().len() == 2).await;
+            let started = started();
             if drop_it {
                 relaying.abort();
             } else {
@@ -310,11 +289,7 @@ async fn cancelling_and_dropping_end_both_commands() {
                 let error = relaying.await.unwrap().unwrap_err();
                 assert!(matches!(error, RelayError::Cancelled { bytes } if bytes >= 1_000_000), "{error}");
             }
-            for pid in started {
-                while Path::new("/proc").join(&pid).exists() {
-                    tokio::time::sleep(Duration::from_millis(10)).await;
-                }
-            }
+            until("both commands have ended", || !started.iter().any(|pid| is_running(pid))).await;
         }
     }
 }
@@ -349,9 +324,7 @@ async fn a_limit_holds_back_and_can_be_lifted_on_the_way() {
     request.limit = receiver;
     let meter = Arc::clone(&request.meter);
     let relaying = tokio::spawn(relay(request));
-    while meter.bytes() == 0 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    until("the stream is under way", || meter.bytes() > 0).await;
     tokio::time::sleep(Duration::from_millis(500)).await;
     // At this limit it would take five hours.
     assert!(meter.bytes() < 100_000, "{}", meter.bytes());

@@ -264,6 +264,8 @@ async fn the_command_line_starts_one_says_where_and_takes_faults() {
         "first",
         "--pool",
         "second",
+        "--disk",
+        "DISK1:500G",
         "--fault",
         r#"{"command": "zfs version", "exit": 5, "count": 1}"#,
     ]);
@@ -282,12 +284,33 @@ async fn the_command_line_starts_one_says_where_and_takes_faults() {
     let pools =
         link.exec(&words(&["/usr/sbin/zpool", "list", "-H", "-o", "name"]), None, MINUTE).await.unwrap();
     assert_eq!(pools.stdout_text(), "first\nsecond\n");
+    let disks = link.exec(&words(&["lsblk", "-dnro", "SERIAL"]), None, MINUTE).await.unwrap();
+    assert!(disks.stdout_text().ends_with("DISK1\n"), "{}", disks.stdout_text());
     assert_eq!(process.interrupt(), Some(0));
 }
 
 #[test]
+fn every_fault_rule_is_used_by_a_test() {
+    let Value::Object(fields) = serde_json::to_value(FaultRule::default()).unwrap() else {
+        panic!("no object")
+    };
+    let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let tests = ["sim_appliance.rs", "sim_direct.rs", "sim_replicate.rs", "sim_tools.rs"];
+    let text: String =
+        tests.iter().map(|name| std::fs::read_to_string(directory.join(name)).unwrap()).collect();
+    for field in fields.keys().chain([&"latency".to_owned()]) {
+        assert!(text.contains(&format!("{field}: ")), "no test breaks anything by {field}");
+    }
+}
+
+#[test]
 fn a_wrong_fault_or_key_file_is_wrong_usage() {
-    for arguments in [["--fault", r#"{"comand": "zfs"}"#], ["--authorized-key", "/no/such/file"]] {
+    for arguments in [
+        ["--fault", r#"{"comand": "zfs"}"#],
+        ["--authorized-key", "/no/such/file"],
+        ["--disk", "DISK1"],
+        ["--disk", "DISK1:12"],
+    ] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_zerfaux"));
         let output = command.args(["sim", "appliance"]).args(arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
@@ -317,4 +340,48 @@ fn the_demo_replicates_on_schedule_until_it_is_interrupted() {
     assert_eq!(demo.interrupt(), Some(0));
     let rest: Vec<String> = std::io::BufRead::lines(&mut demo.lines).map(Result::unwrap).collect();
     assert!(rest.last().unwrap().contains("\"event\":\"ended\""), "{rest:?}");
+}
+
+#[test]
+fn the_drill_is_true_in_every_fact_and_says_so_by_its_exit_status() {
+    let output = Command::new(env!("CARGO_BIN_EXE_zerfaux"))
+        .args(["demo", "--drill", "--json"])
+        .env_remove("ZERFAUX_DATA_DIR")
+        .output()
+        .unwrap();
+    let told: Vec<Value> = String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let scenes: Vec<&str> = told.iter().filter_map(|one| one["scene"].as_str()).collect();
+    assert_eq!(scenes, ["connect", "sync", "appliances", "replicate", "replicate again"]);
+    let wrong: Vec<&Value> = told
+        .iter()
+        .filter_map(|one| one["facts"].as_array())
+        .flatten()
+        .filter(|fact| fact["right"] != true)
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+    let end = told.last().unwrap();
+    assert_eq!((&end["success"], end["facts"].as_u64().unwrap() > 20), (&Value::from(true), true), "{end}");
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn the_demo_says_how_to_sign_in_and_the_simulated_sites_can_be_left_out() {
+    let mut demo = Process::start(&["demo", "--json", "--every", "60"]);
+    let started: Value = serde_json::from_str(&demo.line()).unwrap();
+    assert!(started["address"].as_str().unwrap().starts_with("https://127.0.0.1:"), "{started}");
+    assert!(started["username"] == "admin" && started["password"].as_str().unwrap().len() >= 12, "{started}");
+    assert_eq!(started["vcenters"], serde_json::json!(["vc-berlin", "vc-potsdam"]));
+    assert_eq!(demo.interrupt(), Some(0));
+    let output = Command::new("timeout")
+        .args(["-s", "INT", "3", env!("CARGO_BIN_EXE_zerfaux"), "demo", "--json"])
+        .env("ZERFAUX_USE_STUBS", "false")
+        .output()
+        .unwrap();
+    let first = String::from_utf8(output.stdout).unwrap();
+    let started: Value = serde_json::from_str(first.lines().next().unwrap()).unwrap();
+    assert_eq!((&started["simulated"], &started["vcenters"]), (&false.into(), &serde_json::json!([])));
 }

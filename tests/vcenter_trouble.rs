@@ -14,10 +14,11 @@ use serde_json::json;
 use zerfaux::domain::ids::JobId;
 use zerfaux::domain::job::{FailureKind, Job, JobState};
 use zerfaux::domain::moref::{FolderRef, PoolRef, VmRef};
+use zerfaux::domain::privileges::NEEDED;
 use zerfaux::domain::vcenter::{Trust, VcenterAddress};
 use zerfaux::engine::{Engine, SystemClock};
 use zerfaux::jobs::vsphere_vm::{PlannedVm, as_planned};
-use zerfaux::sim::vcenter::{Cut, Options, Rule, UnderWay, Vcenter};
+use zerfaux::sim::vcenter::{Cut, Options, Rule, UnderWay, User, Vcenter};
 use zerfaux::store::Store;
 use zerfaux::vsphere::verbs::{Reconfigure, RegisterVm};
 use zerfaux::vsphere::{Client, Login, Reason, VsphereError};
@@ -214,6 +215,20 @@ async fn a_task_that_is_lost_in_a_restart_is_named_and_the_world_is_asked() {
 }
 
 #[tokio::test]
+async fn a_task_that_cannot_be_looked_at_is_not_started_again() {
+    let mut site = Site::at_pace(0.2).await;
+    site.once("CreateFilter", Rule { fault: Some("NoPermission".into()), ..Rule::default() });
+    let (job, console) = site.run().await;
+    let failure = job.failure.unwrap();
+    assert_eq!((job.state, failure.kind), (JobState::Failed, FailureKind::Permanent), "{console}");
+    assert!(failure.message.contains("is missing"), "{failure}");
+    site.engine.retry(job.id).await.unwrap();
+    let (job, console) = site.ended().await;
+    assert_eq!(job.state, JobState::Succeeded, "{console}");
+    assert_eq!((site.vcenter.calls("CloneVM_Task"), site.made().await), (1, 1), "{console}");
+}
+
+#[tokio::test]
 async fn a_name_that_somebody_else_took_is_refused_and_theirs_is_left_alone() {
     let mut site = Site::new().await;
     let wish = vm_kind::wish(&site.client, NAME).await;
@@ -334,4 +349,40 @@ async fn the_certificate_is_looked_at_again_with_every_connection() {
     assert!(matches!(error, VsphereError::Certificate { .. }), "{error:?}");
     assert_eq!(site.vcenter.calls("Login"), logins);
     assert!(!matches!(error.reason(), Some(Reason::InvalidLogin)));
+}
+
+#[tokio::test]
+async fn a_privilege_that_is_missing_is_named_before_and_when_it_is_needed() {
+    let may: Vec<String> = NEEDED.iter().map(|(id, _)| (*id).to_owned()).collect();
+    let may = may.into_iter().filter(|id| id != "VirtualMachine.Provisioning.Clone").collect();
+    let user = User { name: "zerfaux".to_owned(), password: "zerfaux".to_owned(), privileges: Some(may) };
+    let vcenter =
+        Vcenter::start(Options { users: vec![user], vms: 3, pace: 0.0, ..Options::default() }).await.unwrap();
+    let login = Login {
+        address: VcenterAddress::new("127.0.0.1", vcenter.address().port()).unwrap(),
+        trust: Trust::Pinned(vcenter.thumbprint().parse().unwrap()),
+        username: "zerfaux".to_owned(),
+        password: SecretString::from("zerfaux"),
+    };
+    let client = Client::connect(login).await.unwrap();
+    let wanted: Vec<_> = NEEDED.iter().map(|(id, _)| *id).collect();
+    let missing = client.missing_privileges(&client.content().root_folder, &wanted).await.unwrap();
+    let missing: Vec<_> = missing.into_iter().map(|one| one.privilege).collect();
+    assert_eq!(missing, ["VirtualMachine.Provisioning.Clone"]);
+
+    let wish = vm_kind::wish(&client, NAME).await;
+    let clone = zerfaux::vsphere::verbs::CloneVm {
+        source: VmRef::new(wish.template),
+        name: NAME.to_owned(),
+        folder: FolderRef::new(wish.folder),
+        pool: PoolRef::new(wish.pool),
+        datastore: None,
+        host: None,
+        config: None,
+        customization: None,
+        power_on: false,
+    };
+    let error = client.clone_vm(&clone).await.unwrap_err();
+    assert!(error.to_string().contains("VirtualMachine.Provisioning.Clone is missing"), "{error}");
+    assert!(error.advice().contains("this privilege"), "{}", error.advice());
 }

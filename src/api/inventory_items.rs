@@ -209,6 +209,10 @@ pub struct Disk {
     pub nfs_host: Option<String>,
     /// The exported path.
     pub nfs_path: Option<String>,
+    /// The appliance that exports it.
+    pub target_id: Option<String>,
+    /// The dataset there.
+    pub dataset: Option<String>,
 }
 
 /// A network card of a virtual machine.
@@ -234,7 +238,10 @@ impl From<VmView> for VmDetails {
         let disks = vm.hardware.disks.into_iter().map(|disk| {
             let place = view.disks.iter().find(|place| place.disk == disk.key);
             let nfs = place.and_then(|place| place.nfs.as_ref());
+            let on = place.and_then(|place| place.appliance.as_ref());
             Disk {
+                target_id: on.map(|on| on.target.to_string()),
+                dataset: on.and_then(|on| on.dataset.as_ref()).map(ToString::to_string),
                 key: disk.key,
                 label: disk.label,
                 file: disk.file,

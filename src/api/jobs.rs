@@ -105,6 +105,7 @@ async fn page(app: &App, which: Which) -> Result<Json<List<Job>>, AppError> {
         after: paging.cursor()?,
         skip: 0,
         limit: paging.limit()?,
+        ..JobQuery::default()
     };
     let page = app.job_page(query).await?;
     let items = page.items.into_iter().map(Job::from).collect();
@@ -238,4 +239,16 @@ pub async fn cleanup(
 ) -> Answer<Response> {
     app.ask_of_job(&who, id, JobVerb::Cleanup).await?;
     Ok(accepted(id))
+}
+
+/// Note that somebody has seen that a job failed: it no longer stands on the dashboard.
+#[utoipa::path(post, path = "/jobs/{id}/acknowledge", tag = "jobs", params(("id" = String, Path, description = "The job's id")),
+    responses((status = NO_CONTENT, description = "It is noted")))]
+pub async fn acknowledge(
+    State(app): State<App>,
+    Extension(who): Extension<Principal>,
+    Path(id): Path<JobId>,
+) -> Answer<StatusCode> {
+    app.acknowledge_job(&who, id).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

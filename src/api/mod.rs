@@ -4,6 +4,8 @@
 //! `tests/http/` compares both with the table of access.
 
 pub mod audit;
+pub mod datastores;
+pub mod deployments;
 pub mod idempotency;
 pub mod inventory;
 pub mod inventory_items;
@@ -11,8 +13,13 @@ pub mod jobs;
 pub mod jobs_watch;
 pub mod paging;
 pub mod problem;
+pub mod replications;
 pub mod sessions;
+pub mod settings;
+pub mod ssh_key_rotation;
 pub mod ssh_keys;
+pub mod target_facts;
+pub mod targets;
 pub mod templates;
 pub mod tokens;
 pub mod users;
@@ -74,18 +81,34 @@ pub fn document() -> OpenApi {
 fn routes() -> OpenApiRouter<App> {
     let nouns = OpenApiRouter::new()
         .routes(routes!(jobs::list))
-        .routes(routes!(jobs::list_replications))
+        .routes(routes!(jobs::list_replications, replications::start))
+        .routes(routes!(replications::preview))
         .routes(routes!(jobs::one))
         .routes(routes!(jobs::console))
         .routes(routes!(jobs_watch::events))
         .routes(routes!(jobs::cancel))
         .routes(routes!(jobs::retry))
         .routes(routes!(jobs::cleanup))
+        .routes(routes!(jobs::acknowledge))
         .routes(routes!(ssh_keys::list, ssh_keys::create))
         .routes(routes!(ssh_keys::one, ssh_keys::delete))
+        .routes(routes!(ssh_key_rotation::one, ssh_key_rotation::begin, ssh_key_rotation::cancel))
+        .routes(routes!(ssh_key_rotation::install))
+        .routes(routes!(ssh_key_rotation::switch))
+        .routes(routes!(targets::list, targets::create))
+        .routes(routes!(targets::one, targets::replace, targets::change, targets::delete))
+        .routes(routes!(target_facts::test))
+        .routes(routes!(target_facts::check))
+        .routes(routes!(target_facts::health))
+        .routes(routes!(target_facts::accept_host_key))
+        .routes(routes!(target_facts::datasets))
+        .routes(routes!(target_facts::snapshots))
         .routes(routes!(templates::list, templates::create))
         .routes(routes!(templates::script))
         .routes(routes!(templates::one, templates::change, templates::delete))
+        .routes(routes!(datastores::create))
+        .routes(routes!(deployments::plan))
+        .routes(routes!(deployments::deploy))
         .routes(routes!(vcenters::list, vcenters::create))
         .routes(routes!(vcenters::one, vcenters::change, vcenters::delete))
         .routes(routes!(vcenters::test))
@@ -106,6 +129,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(sessions::whoami))
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::end))
+        .routes(routes!(settings::show, settings::change))
         .routes(routes!(audit::list))
         .routes(routes!(audit::verify));
     OpenApiRouter::new().nest(BASE, nouns).routes(routes!(description))

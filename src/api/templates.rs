@@ -29,6 +29,8 @@ pub struct ZfsTemplate {
     pub template_moref: String,
     /// Its name in the vCenter when it was registered.
     pub template_name: String,
+    /// Whether the vCenter still has it.
+    pub template_found: bool,
     /// The datacenter, by name or reference.
     pub default_datacenter: Option<String>,
     /// The cluster or host.
@@ -72,7 +74,7 @@ pub struct ZfsTemplate {
 }
 
 impl From<TemplateView> for ZfsTemplate {
-    fn from(TemplateView { template: one, deployments, .. }: TemplateView) -> Self {
+    fn from(TemplateView { template: one, deployments, is_there }: TemplateView) -> Self {
         Self {
             id: one.id.to_string(),
             name: one.name,
@@ -80,6 +82,7 @@ impl From<TemplateView> for ZfsTemplate {
             vcenter_id: one.vcenter.to_string(),
             template_moref: one.moref.id().to_owned(),
             template_name: one.vm_name,
+            template_found: is_there,
             default_datacenter: one.defaults.datacenter,
             default_cluster: one.defaults.cluster,
             default_datastore: one.defaults.datastore,

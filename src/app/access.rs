@@ -85,7 +85,9 @@ impl App {
         let who = principal(&session, user, address);
         let entry = self.entry(&who, "session.begin", user.name.as_str(), Outcome::Done, Value::Null);
         self.store.insert_session(&session, secret.hash(), forgiven, entry).await?;
-        self.store.forget_sessions(now - limits::IDLE, now - limits::ABSOLUTE).await?;
+        let settings = self.settings();
+        let (idle, absolute) = (settings.session_idle(), settings.session_absolute());
+        self.store.forget_sessions(now - idle, now - absolute).await?;
         Ok(SignedIn { secret, who })
     }
 
@@ -98,7 +100,7 @@ impl App {
         let Some((session, user)) = self.store.session_by_hash(&secret.hash()).await? else {
             return Ok(None);
         };
-        if user.disabled || !limits::is_good(&session, now) {
+        if user.disabled || !limits::is_good(&session, now, self.settings()) {
             return Ok(None);
         }
         if now.duration_since(session.last_seen_at) >= limits::TOUCH {

@@ -3,12 +3,14 @@
 use serde::Serialize;
 
 use super::{App, AppError};
+use crate::domain::health::Verdict;
+use crate::jobs::health_check::look_now;
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
     /// What, in a word or two.
-    pub name: &'static str,
+    pub name: String,
     /// How it is.
     pub state: CheckState,
     /// What was found, as a sentence.
@@ -73,6 +75,33 @@ impl App {
         };
         let mut checks = vec![database, audit];
         checks.extend(self.quick_checks().await?);
+        checks.extend(self.target_checks().await?);
+        Ok(checks)
+    }
+
+    /// Looks at every active appliance now. What is found is told and not kept, because the service may run beside.
+    async fn target_checks(&self) -> Result<Vec<Check>, AppError> {
+        let mut checks = Vec::new();
+        for target in self.store.targets().await?.into_iter().filter(|target| target.is_active) {
+            let of = |what: &str| format!("{}: {what}", target.name);
+            let health = match look_now(&self.target_hosts(), target.id).await {
+                Ok(health) => health,
+                Err(failure) => {
+                    let check =
+                        Check { name: of("look"), ..Check::of("", CheckState::Fail, failure.message) };
+                    checks.push(Check { advice: failure.advice, ..check });
+                    continue;
+                }
+            };
+            for one in health.checks {
+                let state = match one.verdict {
+                    Verdict::Ok | Verdict::Unknown => CheckState::Ok,
+                    Verdict::Warn => CheckState::Warn,
+                    Verdict::Fail => CheckState::Fail,
+                };
+                checks.push(Check { name: of(&one.name), state, found: one.found, advice: one.advice });
+            }
+        }
         Ok(checks)
     }
 
@@ -106,11 +135,11 @@ impl App {
 }
 
 impl Check {
-    fn of(name: &'static str, state: CheckState, found: impl Into<String>) -> Self {
-        Self { name, state, found: found.into(), advice: None }
+    fn of(name: &str, state: CheckState, found: impl Into<String>) -> Self {
+        Self { name: name.to_owned(), state, found: found.into(), advice: None }
     }
 
-    fn ok(name: &'static str, found: impl Into<String>) -> Self {
+    fn ok(name: &str, found: impl Into<String>) -> Self {
         Self::of(name, CheckState::Ok, found)
     }
 

@@ -9,6 +9,7 @@ use crate::domain::job::{ConsoleLine, Job, JobState};
 use crate::store::JobFilter;
 
 pub use crate::engine::{JobUpdate, Watcher};
+pub use crate::store::JobOrder;
 
 /// Which jobs to show, newest first.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +26,8 @@ pub struct JobQuery {
     pub skip: usize,
     /// At most so many.
     pub limit: usize,
+    /// In which order. With `after` only the newest first makes sense.
+    pub order: JobOrder,
 }
 
 /// Some of the jobs that match, and how many match in all.
@@ -89,7 +92,7 @@ impl App {
             limit: Some(query.limit.saturating_add(1)),
             after: query.after,
         };
-        let (mut items, total) = self.store.job_page(&filter, query.words, query.skip).await?;
+        let (mut items, total) = self.store.job_page(&filter, query.words, query.skip, query.order).await?;
         let more = items.len() > query.limit;
         items.truncate(query.limit);
         let next = items.last().filter(|_| more).map(|job| job.id);

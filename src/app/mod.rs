@@ -7,19 +7,28 @@ pub mod access;
 pub mod audit;
 pub mod backups;
 pub mod checks;
+pub mod datastores;
+pub mod deployment_drafts;
+pub mod deployment_form;
+pub mod deployments;
 pub mod error;
 mod fields;
 pub mod follow;
 pub mod inventory;
+pub mod job_notices;
 pub mod jobs;
 pub mod replications;
 pub mod requests;
+pub mod rights;
 pub mod schedules;
 pub mod secrets;
 pub mod sessions;
+pub mod settings;
 pub mod setup;
+pub mod ssh_key_rotation;
 pub mod ssh_keys;
 pub mod target_form;
+pub mod target_health;
 pub mod targets;
 pub mod template_form;
 pub mod templates;
@@ -31,7 +40,7 @@ pub mod vcenter_streams;
 pub mod vcenters;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -59,6 +68,7 @@ pub struct App {
     clock: Arc<dyn Clock>,
     vcenters: Option<vcenters::VcenterCases>,
     reconcilers: Arc<Reconcilers>,
+    settings: Arc<RwLock<crate::domain::settings::Settings>>,
 }
 
 impl App {
@@ -66,7 +76,8 @@ impl App {
     pub fn new(store: Store, engine: Engine, hosts: Arc<Hosts>) -> Self {
         let (passwords, clock): (_, Arc<dyn Clock>) = (Passwords::default(), Arc::new(SystemClock::new()));
         let reconcilers = Arc::new(Reconcilers::new(clock.clone(), Vec::new()));
-        Self { store, engine, hosts, secrets: None, passwords, clock, vcenters: None, reconcilers }
+        let settings = Arc::default();
+        Self { store, engine, hosts, secrets: None, passwords, clock, vcenters: None, reconcilers, settings }
     }
 
     /// The same with secrets, where there is a key file.

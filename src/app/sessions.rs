@@ -16,8 +16,8 @@ impl App {
     pub async fn own_sessions(&self, who: &Principal) -> Result<Vec<Session>, AppError> {
         let Some((_, user)) = who.session() else { return Ok(Vec::new()) };
         let now = self.clock.now();
-        let sessions = self.store.sessions_of(user).await?;
-        Ok(sessions.into_iter().filter(|session| limits::is_good(session, now)).collect())
+        let (sessions, settings) = (self.store.sessions_of(user).await?, self.settings());
+        Ok(sessions.into_iter().filter(|session| limits::is_good(session, now, settings)).collect())
     }
 
     /// How many sessions of this user are good.
@@ -26,8 +26,8 @@ impl App {
     /// If the database does not answer.
     pub async fn count_sessions(&self, user: UserId) -> Result<u64, AppError> {
         let now = self.clock.now();
-        let sessions = self.store.sessions_of(user).await?;
-        Ok(sessions.iter().filter(|session| limits::is_good(session, now)).count() as u64)
+        let (sessions, settings) = (self.store.sessions_of(user).await?, self.settings());
+        Ok(sessions.iter().filter(|session| limits::is_good(session, now, settings)).count() as u64)
     }
 
     /// Ends one of one's own sessions.

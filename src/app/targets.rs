@@ -10,10 +10,13 @@ use serde_json::{Value, json};
 use super::{App, AppError, FieldError, Principal};
 use crate::domain::audit::Outcome;
 use crate::domain::endpoint::Endpoint;
+use crate::domain::health::Health;
 use crate::domain::ids::TargetId;
 use crate::domain::job::Failure;
 use crate::domain::ssh_key::SshKey;
 use crate::domain::target::{Deployed, ShownHostKey, Target};
+use crate::jobs::health_check::check_now;
+use crate::jobs::target_watch;
 use crate::jobs::targets::{Contact, Targets, shown_host_key};
 use crate::ssh::ConnectError;
 
@@ -167,6 +170,8 @@ impl App {
         if let Some(old) = old {
             self.let_go(&old).await?;
         }
+        // Looked at as soon as it can be, not at the next minute.
+        self.reconcilers.wake(target_watch::NAME);
         Ok(Saved::Kept(Box::new(target)))
     }
 
@@ -282,11 +287,12 @@ impl App {
         Ok(())
     }
 
-    /// Tries to log in, over a connection of its own.
+    /// Tries to log in over a connection of its own, then looks at everything and keeps what was found. That the
+    /// appliance is not well is a finding, and no error.
     ///
     /// # Errors
-    /// `host-key-changed`, or why it does not work.
-    pub async fn test_target(&self, who: &Principal, id: TargetId) -> Result<(), AppError> {
+    /// `host-key-changed`, or why one does not get in.
+    pub async fn test_target(&self, who: &Principal, id: TargetId) -> Result<Health, AppError> {
         let target = self.target(id).await?;
         let key = self.ssh_key(target.ssh_key).await?;
         let came = self.target_hosts().contact(&target.endpoint, key.secret, &target.host_key).await?;
@@ -300,7 +306,9 @@ impl App {
             Err(error) => (Outcome::Failed, json!({ "why": error.to_string() })),
         };
         self.store.append_audit(self.entry(who, "target.test", &target.name, outcome, details)).await?;
-        tried
+        let health = check_now(&self.target_hosts(), id).await?;
+        tried?;
+        Ok(health)
     }
 }
 

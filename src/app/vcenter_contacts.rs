@@ -70,8 +70,10 @@ impl VcenterCases {
     /// If there is no such connection, or the database does not answer.
     pub async fn sync(&self, who: &Principal, id: VcenterId) -> Result<JobId, AppError> {
         let vcenter = self.get(id).await?;
-        let input = serde_json::to_value(SyncInput { vcenter: id })
+        let mut input = serde_json::to_value(SyncInput { vcenter: id })
             .map_err(|error| Failure::permanent(format!("The job could not be written down: {error}.")))?;
+        // For people who look at the list of jobs.
+        input["name"] = vcenter.name.clone().into();
         self.store().append_audit(self.entry(who, "vcenter.sync", &vcenter.name, Value::Null)).await?;
         Ok(self.engine().enqueue(KIND, input, &who.actor()).await?)
     }

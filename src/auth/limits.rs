@@ -3,19 +3,17 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::access::Session;
+use crate::domain::settings::Settings;
 
-/// A session that is not used for so long is over (OWASP ASVS 5.0, V7).
-pub const IDLE: SignedDuration = SignedDuration::from_mins(30);
-/// A session ends so long after the sign-in, however much it is used.
-pub const ABSOLUTE: SignedDuration = SignedDuration::from_hours(12);
 /// Dangerous actions want the password typed within this time.
 pub const CONFIRMED: SignedDuration = SignedDuration::from_mins(5);
 /// How exactly it is kept when a session or token was used last.
 pub const TOUCH: SignedDuration = SignedDuration::from_mins(1);
 
-/// Whether a session still lets its user in.
-pub fn is_good(session: &Session, now: Timestamp) -> bool {
-    now.duration_since(session.last_seen_at) < IDLE && now.duration_since(session.created_at) < ABSOLUTE
+/// Whether a session still lets its user in: it was used lately, and is not too old (OWASP ASVS 5.0, V7).
+pub fn is_good(session: &Session, now: Timestamp, settings: Settings) -> bool {
+    now.duration_since(session.last_seen_at) < settings.session_idle()
+        && now.duration_since(session.created_at) < settings.session_absolute()
 }
 
 /// Whether the password was typed recently enough for a dangerous action.

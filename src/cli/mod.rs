@@ -77,8 +77,12 @@ fn run(cli: Cli) -> Result<Exit, Trouble> {
     let environment = |name: &str| -> Option<OsString> { std::env::var_os(name) };
     let served = match &cli.command {
         Command::Serve(serve) => serve.options.clone(),
+        Command::Demo(demo) => demo.options.clone(),
         _ => serve::Options::default(),
     };
+    // What the demo says on its few lines must not drown in the log.
+    let is_demo = matches!(cli.command, Command::Demo(_)) && environment("ZERFAUX_LOG").is_none();
+    let quiet = if is_demo { "warn".parse().ok() } else { None };
     let flags = Flags {
         listen: served.listen,
         tls: served.tls,
@@ -87,7 +91,7 @@ fn run(cli: Cli) -> Result<Exit, Trouble> {
         config: cli.general.config,
         data_dir: cli.general.data_dir,
         log_format: cli.general.log_format,
-        log: cli.general.log,
+        log: cli.general.log.or(quiet),
     };
     let settings = Settings::gather(flags, environment).map_err(|error| Trouble::usage(&error))?;
     crate::telemetry::init(settings.log_format, &settings.log).map_err(|error| Trouble::failed(&error))?;
@@ -104,7 +108,7 @@ fn run(cli: Cli) -> Result<Exit, Trouble> {
             Command::Openapi(command) => Ok(command.run()),
             Command::Backup(command) => command.run(&settings),
             Command::Restore(command) => command.run(&settings),
-            Command::Demo(command) => command.run().await,
+            Command::Demo(command) => command.run(&settings).await,
             Command::Sim(command) => command.run().await,
             Command::Version(command) => Ok(command.run()),
         }

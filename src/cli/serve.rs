@@ -1,16 +1,18 @@
 //! `zerfaux serve`
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use secrecy::SecretString;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use super::demo::{Sites, key, seed};
 use super::exit::{Exit, Trouble};
 use super::options::{absolute, data_dir, passphrase};
 use super::output;
-use crate::app::App;
+use crate::app::{App, Principal};
 use crate::config::Settings;
 use crate::domain::causes::with_causes;
 use crate::domain::listen::{ListenAddress, TlsMode};
@@ -54,7 +56,8 @@ impl Serve {
                 if error.protects_data() { Trouble::refused(&error) } else { Trouble::failed(&error) };
             trouble.advise(error.advice())
         })?;
-        let options = ServerOptions { listen: settings.listen.0, tls, simulated: false };
+        let sites = stubs(&app, settings).await?;
+        let options = ServerOptions { listen: settings.listen.0, tls, simulated: sites.is_some() };
         let bound = Bound::new(app.clone(), &options)
             .await
             .map_err(|error| Trouble::failed(&error).advise(error.advice()))?;
@@ -73,11 +76,29 @@ impl Serve {
         // Nobody who waits for it, no error.
         let _no_systemd = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
         bound.run(shutdown).await.map_err(|error| Trouble::failed(&error))?;
+        drop(sites);
         Ok(Exit::Done)
     }
 }
 
-fn tls(settings: &Settings, directory: &std::path::Path) -> Result<Tls, Trouble> {
+/// How often the simulated sites replicate.
+const STUBS_REPLICATE: Duration = Duration::from_secs(300);
+
+/// The built-in simulated sites, where ZERFAUX_USE_STUBS asks for them: never by accident.
+async fn stubs(app: &App, settings: &Settings) -> Result<Option<Sites>, Trouble> {
+    if settings.use_stubs != Some(true) {
+        return Ok(None);
+    }
+    output::remark(
+        "zerfaux: ZERFAUX_USE_STUBS is on: the simulated sites are connected, and every page says so.",
+    );
+    let key = key(app, &Principal::command_line()).await?;
+    let sites = Sites::start(&key.public_key).await?;
+    seed(app, &sites, STUBS_REPLICATE).await?;
+    Ok(Some(sites))
+}
+
+pub(super) fn tls(settings: &Settings, directory: &std::path::Path) -> Result<Tls, Trouble> {
     match (settings.tls, &settings.tls_cert, &settings.tls_key) {
         (TlsMode::Off, None, None) => Ok(Tls::Off),
         (TlsMode::Off, ..) => Err(Trouble::misuse("A certificate was given together with --tls off.")
@@ -116,7 +137,10 @@ async fn first_admin(app: &App, address: &str) -> Result<(), Trouble> {
 }
 
 /// SIGTERM and SIGINT end the service; SIGHUP reads the certificate again.
-fn listen_to_signals(shutdown: &CancellationToken, certificate: Option<Certificate>) -> std::io::Result<()> {
+pub(super) fn listen_to_signals(
+    shutdown: &CancellationToken,
+    certificate: Option<Certificate>,
+) -> std::io::Result<()> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let mut hangup = signal(SignalKind::hangup())?;
     let shutdown = shutdown.clone();

@@ -25,6 +25,9 @@ pub(super) struct Appliance {
     /// Name of a pool. May be given more than once
     #[arg(long, value_name = "NAME", default_value = "tank")]
     pool: Vec<String>,
+    /// A blank disk beside those of the pools: serial number and size, such as DISK1:500G. May be given more than once
+    #[arg(long, value_name = "SERIAL:SIZE", value_parser = appliance::read_disk)]
+    disk: Vec<(String, u64)>,
     /// How long a connection and each command take to come through, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 0)]
     latency: u64,
@@ -51,6 +54,7 @@ impl Appliance {
             pools: self.pool.into_iter().map(|name| (name, POOL_SIZE)).collect(),
             authorized_keys,
             latency: Duration::from_millis(self.latency),
+            disks: self.disk,
             faults: self.fault,
             ..ApplianceOptions::default()
         };

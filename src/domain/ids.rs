@@ -99,6 +99,10 @@ uuid_id!(
     /// A template from which appliances are deployed.
     TemplateId
 );
+uuid_id!(
+    /// What somebody has filled in of the wizard for a new appliance.
+    DeploymentDraftId
+);
 
 impl GroupId {
     /// Eight hexadecimal digits for names that people read: the id's last four bytes, because the

@@ -23,7 +23,7 @@ pub const DEFAULT_NETWORKS: &str = "10.0.0.0/8";
 pub const TARGET_TYPE: &str = "zfs";
 
 /// An appliance as it is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
     /// Its id.
     pub id: TargetId,
@@ -58,7 +58,7 @@ pub struct Target {
 }
 
 /// How an appliance that Zerfaux deployed was made.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deployed {
     /// From which template.
     pub template: Option<String>,

@@ -8,7 +8,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::ids::{GroupId, JobId, VcenterId};
+use crate::domain::ids::{GroupId, JobId, TargetId, VcenterId};
+use crate::domain::names::DatasetName;
 
 /// The name of a lock, such as `replica:<group>`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -29,6 +30,16 @@ impl LockName {
     /// A virtual machine, by its instance UUID.
     pub fn vm(instance_uuid: &uuid::Uuid) -> Self {
         Self(format!("vm:{instance_uuid}"))
+    }
+
+    /// A virtual machine that is to be made under this name.
+    pub fn new_vm(vcenter: &VcenterId, name: &str) -> Self {
+        Self(format!("new-vm:{vcenter}/{}", name.to_lowercase()))
+    }
+
+    /// A dataset that is to be made on an appliance.
+    pub fn dataset(target: &TargetId, name: &DatasetName) -> Self {
+        Self(format!("dataset:{target}/{name}"))
     }
 
     /// The datastores mounted on an ESXi host, by the host's key in the inventory.

@@ -64,6 +64,24 @@ pub(super) async fn examine(targets: &Targets, id: TargetId) -> Result<(Target, 
     Ok((target, health))
 }
 
+/// Looks at an appliance and keeps nothing.
+///
+/// # Errors
+/// As for the look itself.
+pub async fn look_now(targets: &Targets, id: TargetId) -> Result<Health, Failure> {
+    examine(targets, id).await.map(|(_, health)| health)
+}
+
+/// Looks at an appliance and keeps what was found.
+///
+/// # Errors
+/// As for the look itself; or if the database cannot be written.
+pub async fn check_now(targets: &Targets, id: TargetId) -> Result<Health, Failure> {
+    let (_, health) = examine(targets, id).await?;
+    targets.store().put_target_health(id, &health).await.map_err(not_kept)?;
+    Ok(health)
+}
+
 async fn forecasts(
     targets: &Targets,
     id: TargetId,

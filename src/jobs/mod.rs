@@ -1,10 +1,17 @@
 //! One file (or folder) per kind of job: its steps, what each does, how it is undone.
 
+mod datastore_hosts;
+pub mod datastore_mounts;
+pub mod deploy;
 pub mod health_check;
+pub mod history;
 pub mod hosts;
 pub mod inventory_watch;
+pub mod protection_datastore;
 pub mod replicate;
+pub mod ssh_key_install;
 pub mod streams;
+pub mod target_browse;
 pub mod target_watch;
 pub mod targets;
 pub mod vcenter_sync;
@@ -22,7 +29,7 @@ use crate::engine::Definition;
 
 /// The names of all kinds of jobs. `tests/laws.rs` holds every one of them to the laws.
 pub fn kinds() -> Vec<&'static str> {
-    vec![health_check::KIND, replicate::KIND, vcenter_sync::KIND]
+    vec![deploy::KIND, health_check::KIND, protection_datastore::KIND, replicate::KIND, vcenter_sync::KIND]
 }
 
 /// The definitions of all kinds of jobs.
@@ -32,7 +39,9 @@ pub fn definitions(
     targets: &targets::Targets,
 ) -> Vec<Definition> {
     vec![
+        deploy::definition(Arc::clone(hosts), vcenters.clone()),
         health_check::definition(targets.clone()),
+        protection_datastore::definition(targets.clone(), vcenters.clone()),
         replicate::definition(Arc::clone(hosts)),
         vcenter_sync::definition(vcenters.clone()),
     ]

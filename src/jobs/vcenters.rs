@@ -115,6 +115,20 @@ impl Vcenters {
         }
     }
 
+    /// Which of these privileges our user lacks on the root of the inventory.
+    ///
+    /// # Errors
+    /// As for [`client`](Self::client), or if the server refuses.
+    pub async fn missing_privileges(
+        &self,
+        id: VcenterId,
+        privileges: &[&str],
+    ) -> Result<Vec<String>, Failure> {
+        let client = self.client(id).await?;
+        let missing = client.missing_privileges(&client.content().root_folder, privileges).await?;
+        Ok(missing.into_iter().map(|one| one.privilege).collect())
+    }
+
     /// Forgets the session of a connection whose password was changed, or which was deleted.
     pub async fn forget(&self, id: VcenterId) {
         let known = self.sessions.lock().await.remove(&id);

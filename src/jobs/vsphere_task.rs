@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 
 use crate::domain::job::{Failure, FailureKind};
 use crate::domain::moref::{ManagedRef, TaskRef};
@@ -147,15 +148,12 @@ pub async fn once<D: Deed>(cx: &StepContext, client: &Client, deed: &D) -> Resul
 /// # Errors
 /// If the vCenter does not answer.
 pub async fn give_up<D: Deed>(cx: &StepContext, client: &Client, deed: &D) -> Result<(), Failure> {
-    let stop = tokio_util::sync::CancellationToken::new();
+    let stop = CancellationToken::new();
     stop.cancel();
     match stages(cx)?.remove(deed.key()) {
         Some(Stage::Task { task }) => {
-            match client.wait_for_task(&task, &deed.what(), &stop, |_| ()).await {
-                Ok(_) | Err(VsphereError::Cancelled { .. } | VsphereError::TaskLost { .. }) => {}
-                Err(VsphereError::Fault { .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
+            // However it ended: what it left is for the caller to look for.
+            let _outcome = client.outcome_of_task(&task, &deed.what(), &stop, |_| ()).await?;
             note(cx, deed.key(), Stage::Over).await
         }
         Some(Stage::Sending) => {
@@ -187,7 +185,8 @@ async fn ended<D: Deed>(
             cx.progress(f64::from(percent) / 100.0);
         }
     };
-    let outcome = client.wait_for_task(task, &deed.what(), &cx.cancelled(), progress).await;
+    // If it cannot be looked at, it may still run, and the note stays.
+    let outcome = client.outcome_of_task(task, &deed.what(), &cx.cancelled(), progress).await?;
     match outcome {
         Ok(result) => {
             let made = result.and_then(|node| node.reference());
@@ -206,8 +205,6 @@ async fn ended<D: Deed>(
             note(cx, deed.key(), Stage::Over).await?;
             Ok(End::Lost)
         }
-        // Still under way for all we know: the note stays.
-        Err(error) if error.is_transient() && error.fault().is_none() => Err(error.into()),
         Err(error) => {
             note(cx, deed.key(), Stage::Over).await?;
             if is_taken(&error)
@@ -225,10 +222,16 @@ async fn ended<D: Deed>(
 async fn let_run<D: Deed>(cx: &StepContext, client: &Client, deed: &D) -> Result<(), Failure> {
     for task in client.running_tasks(deed.entity(), deed.description()).await? {
         cx.info(format!("The task {task} is under way there; waiting for it."));
-        match client.wait_for_task(&task, &deed.what(), &cx.cancelled(), |_| ()).await {
-            // However it ended, and whoever began it.
-            Ok(_) | Err(VsphereError::Fault { .. } | VsphereError::TaskLost { .. }) => {}
-            Err(error) => return Err(error.into()),
+        // It may be somebody else's: it is never asked to stop, and however it ends is fine.
+        let (never, stopped, what) = (CancellationToken::new(), cx.cancelled(), deed.what());
+        tokio::select! {
+            biased;
+            () = stopped.cancelled() => {
+                return Err(Failure::cancelled(format!(
+                    "Asked to stop while waiting for the task {task}, which goes on."
+                )));
+            }
+            outcome = client.outcome_of_task(&task, &what, &never, |_| ()) => drop(outcome?),
         }
     }
     Ok(())

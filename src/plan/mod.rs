@@ -2,11 +2,15 @@
 
 pub mod capacity;
 pub mod conflict;
+pub mod deploy;
+pub mod disk;
 pub mod health;
 pub mod preparation;
 pub mod replication;
 pub mod retention;
 pub mod rpo;
 
+mod deploy_estimate;
+mod deploy_places;
 mod partial;
 mod streams;

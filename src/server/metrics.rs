@@ -12,6 +12,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
 use crate::app::{App, AppError};
+use crate::domain::health::HealthState;
 use crate::domain::job::JobState;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -33,6 +34,7 @@ pub(super) struct Metrics {
     requests: Family<Asked, Counter>,
     durations: Histogram,
     jobs: Family<State, Gauge>,
+    appliances: Family<State, Gauge>,
 }
 
 impl Metrics {
@@ -44,10 +46,12 @@ impl Metrics {
         let jobs = Family::<State, Gauge>::default();
         registry.register("http_requests", "Requests by method, route and status", requests.clone());
         registry.register("http_request_duration_seconds", "Time to the first byte", durations.clone());
+        let appliances = Family::<State, Gauge>::default();
+        registry.register("appliances", "Active appliances by state of health", appliances.clone());
         registry.register("jobs", "Jobs by state", jobs.clone());
         let build = prometheus_client::metrics::info::Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The version that runs", build);
-        Self { registry: Arc::new(registry), requests, durations, jobs }
+        Self { registry: Arc::new(registry), requests, durations, jobs, appliances }
     }
 
     pub(super) fn count(&self, method: &str, route: &str, status: u16, took: Duration) {
@@ -65,6 +69,12 @@ impl Metrics {
         for state in JobState::ALL {
             let count = counts.iter().find(|(known, _)| *known == state).map_or(0, |(_, count)| *count);
             let gauge = self.jobs.get_or_create(&State { state: state.as_str().to_owned() });
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+        let counts = app.count_targets_by_health().await?;
+        for state in HealthState::ALL {
+            let count = counts.iter().find(|(known, _)| *known == state).map_or(0, |(_, count)| *count);
+            let gauge = self.appliances.get_or_create(&State { state: state.as_str().to_owned() });
             gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
         }
         let mut text = String::new();

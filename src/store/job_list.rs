@@ -12,9 +12,42 @@ use super::jobs::{JobFilter, job_of, page};
 use super::values::parsed;
 use crate::domain::job::{Job, JobState};
 
+/// In which order jobs are listed. Of those that are alike the newest come first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum JobOrder {
+    /// The newest first.
+    #[default]
+    Newest,
+    /// The oldest first.
+    Oldest,
+    /// By kind, from A or from Z.
+    Kind {
+        /// From Z.
+        descending: bool,
+    },
+    /// By the word of their state, from A or from Z.
+    State {
+        /// From Z.
+        descending: bool,
+    },
+}
+
+impl JobOrder {
+    fn sql(self) -> &'static str {
+        match self {
+            Self::Newest => "id DESC",
+            Self::Oldest => "id",
+            Self::Kind { descending: false } => "kind, id DESC",
+            Self::Kind { descending: true } => "kind DESC, id DESC",
+            Self::State { descending: false } => "state, id DESC",
+            Self::State { descending: true } => "state DESC, id DESC",
+        }
+    }
+}
+
 impl Store {
     /// The jobs that match the filter and have `words` in what is seen of them (id, kind, who, phase, failure, datasets),
-    /// newest first, and how many match in all pages. The first `skip` are left out.
+    /// in this order, and how many match in all pages. The first `skip` are left out.
     ///
     /// # Errors
     /// If the database cannot be read.
@@ -23,6 +56,7 @@ impl Store {
         filter: &JobFilter,
         words: Option<String>,
         skip: usize,
+        order: JobOrder,
     ) -> Result<(Vec<Job>, u64), StoreError> {
         let filter = filter.clone();
         let words = words.map(|words| words.trim().to_owned()).filter(|words| !words.is_empty());
@@ -31,7 +65,7 @@ impl Store {
             let total: i64 = c
                 .prepare_cached(&format!("SELECT count(*) FROM {}", whole.text))?
                 .query_row(params_from_iter(whole.values), |row| row.get(0))?;
-            let jobs = newest(c, &filter, words.as_deref(), skip)?;
+            let jobs = listed(c, &filter, words.as_deref(), skip, order)?;
             Ok((jobs, total.unsigned_abs()))
         })
         .await
@@ -99,38 +133,40 @@ impl Asked {
         self.values.push(value.into());
     }
 
-    /// Only older ones than the last of the page before, newest first, this many.
-    fn part(mut self, filter: &JobFilter, limit: i64, skip: i64) -> Self {
+    /// Only older ones than the last of the page before, in this order, this many.
+    fn part(mut self, filter: &JobFilter, limit: i64, skip: i64, order: JobOrder) -> Self {
         if let Some(after) = filter.after {
             self.and(" AND id < ?", after.to_string());
         }
-        self.and(" ORDER BY id DESC LIMIT ?", limit);
+        self.and(&format!(" ORDER BY {} LIMIT ?", order.sql()), limit);
         self.and(" OFFSET ?", skip);
         self
     }
 }
 
 /// One page. Of several states each is read by itself: together SQLite would sort all jobs of all of them first.
-fn newest(
+fn listed(
     c: &Connection,
     filter: &JobFilter,
     words: Option<&str>,
     skip: usize,
+    order: JobOrder,
 ) -> rusqlite::Result<Vec<Job>> {
     let (limit, skip) = (page(filter.limit), i64::try_from(skip).unwrap_or(i64::MAX));
-    let (ids, values) = if words.is_none() && filter.states.len() > 1 {
+    let (ids, values) = if words.is_none() && filter.states.len() > 1 && order == JobOrder::Newest {
         let (mut parts, mut values) = (Vec::new(), Vec::new());
         for state in &filter.states {
-            let one = Asked::new(filter, None, &[*state]).part(filter, limit.saturating_add(skip), 0);
+            let one = Asked::new(filter, None, &[*state]).part(filter, limit.saturating_add(skip), 0, order);
             parts.push(format!("SELECT * FROM (SELECT id FROM {})", one.text));
             values.extend(one.values);
         }
         values.extend([SqlValue::from(limit), SqlValue::from(skip)]);
         (format!("{} ORDER BY id DESC LIMIT ? OFFSET ?", parts.join(" UNION ALL ")), values)
     } else {
-        let asked = Asked::new(filter, words, &filter.states).part(filter, limit, skip);
+        let asked = Asked::new(filter, words, &filter.states).part(filter, limit, skip, order);
         (format!("SELECT id FROM {}", asked.text), asked.values)
     };
-    let sql = format!("SELECT * FROM jobs WHERE id IN (SELECT id FROM ({ids})) ORDER BY id DESC");
+    let order = order.sql();
+    let sql = format!("SELECT * FROM jobs WHERE id IN (SELECT id FROM ({ids})) ORDER BY {order}");
     c.prepare_cached(&sql)?.query_map(params_from_iter(values), job_of)?.collect()
 }

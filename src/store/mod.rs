@@ -25,6 +25,7 @@
 
 mod audit;
 mod backup;
+mod deployment_drafts;
 mod error;
 mod idempotent;
 mod installation;
@@ -32,6 +33,7 @@ mod inventory;
 mod inventory_read;
 mod job_list;
 mod job_log;
+mod job_notices;
 mod jobs;
 mod lockfile;
 mod locks;
@@ -46,6 +48,7 @@ mod secrets;
 mod sessions;
 mod settings;
 mod sign_ins;
+mod ssh_key_successors;
 mod ssh_keys;
 mod target_health;
 mod targets;
@@ -66,9 +69,11 @@ use rusqlite::Connection;
 
 pub use self::audit::AuditFilter;
 pub use self::backup::BackupError;
+pub use self::deployment_drafts::DeploymentDraft;
 pub use self::error::{Condition, Refusal, StoreError};
 pub use self::idempotent::{KeptAnswer, Repeat};
 pub use self::installation::Installation;
+pub use self::job_list::JobOrder;
 pub use self::jobs::{JobChange, JobFilter};
 pub use self::locks::{Lock, LockOutcome};
 pub use self::open_error::OpenError;

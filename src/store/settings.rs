@@ -4,8 +4,10 @@ use rusqlite::OptionalExtension;
 use serde_json::Value;
 
 use super::Store;
+use super::audit::append;
 use super::error::StoreError;
 use super::values::{from_json, json};
+use crate::domain::audit::AuditEntry;
 
 impl Store {
     /// The setting of this name, if it was ever set.
@@ -31,6 +33,24 @@ impl Store {
             let mut statement = c.prepare_cached("SELECT key, value FROM settings ORDER BY key")?;
             let rows = statement.query_map([], |row| Ok((row.get("key")?, from_json(row, "value")?)))?;
             Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+        .await
+    }
+
+    /// Sets one, with its line in the audit log.
+    ///
+    /// # Errors
+    /// If the database cannot be written.
+    pub async fn save_setting(&self, key: &str, value: &Value, audit: AuditEntry) -> Result<(), StoreError> {
+        let (key, value) = (key.to_owned(), value.clone());
+        self.write(format!("keep the setting {key:?}"), move |c| {
+            c.prepare_cached(
+                "INSERT INTO settings (key, value) VALUES (?1, ?2) \
+                 ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            )?
+            .execute((key, json(&value)?))?;
+            append(c, &audit)?;
+            Ok(())
         })
         .await
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::Store;
@@ -9,7 +10,7 @@ use super::audit::append;
 use super::error::{Problem, Refusal, StoreError};
 use super::values::{from_json, json, maybe_parsed, maybe_time, nanos, parsed, time};
 use crate::domain::audit::AuditEntry;
-use crate::domain::ids::TemplateId;
+use crate::domain::ids::{JobId, TemplateId};
 use crate::domain::moref::VmRef;
 use crate::domain::template::{Deployments, Template};
 
@@ -67,6 +68,41 @@ impl Store {
                 Ok((parsed(row, "template")?, Deployments { count, last: maybe_time(row, "last")? }))
             })?;
             Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+        .await
+    }
+
+    /// Counts an appliance that a job made from a template. Once for each job.
+    ///
+    /// # Errors
+    /// If the database cannot be written.
+    pub async fn count_deployment(
+        &self,
+        template: TemplateId,
+        job: JobId,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write("count a deployment", move |c| {
+            // A template that was removed meanwhile is counted no more.
+            c.prepare_cached(
+                "INSERT INTO template_deployments (job, template, at) \
+                 SELECT ?1, id, ?3 FROM templates WHERE id = ?2 ON CONFLICT (job) DO NOTHING",
+            )?
+            .execute((job.to_string(), template.to_string(), nanos(at)))?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Takes back that a job's deployment was counted.
+    ///
+    /// # Errors
+    /// If the database cannot be written.
+    pub async fn forget_deployment(&self, job: JobId) -> Result<(), StoreError> {
+        self.write("count a deployment no more", move |c| {
+            c.prepare_cached("DELETE FROM template_deployments WHERE job = ?1")?
+                .execute([job.to_string()])?;
+            Ok(())
         })
         .await
     }

@@ -55,8 +55,22 @@ impl Client {
         task: &TaskRef,
         attempted: &str,
         cancel: &CancellationToken,
-        mut progress: impl FnMut(TaskProgress) + Send,
+        progress: impl FnMut(TaskProgress) + Send,
     ) -> Result<Option<Node>, VsphereError> {
+        self.outcome_of_task(task, attempted, cancel, progress).await?
+    }
+
+    /// The same, telling how the task ended from not being able to look at it.
+    ///
+    /// # Errors
+    /// If it is not known how the task ended: it may still run.
+    pub async fn outcome_of_task(
+        &self,
+        task: &TaskRef,
+        attempted: &str,
+        cancel: &CancellationToken,
+        mut progress: impl FnMut(TaskProgress) + Send,
+    ) -> Result<Result<Option<Node>, VsphereError>, VsphereError> {
         let mut losses = 0;
         let mut asked_to_stop = false;
         loop {
@@ -67,8 +81,7 @@ impl Client {
                     tracing::debug!(%task, %error, "lost sight of a task; looking for it again");
                     tokio::time::sleep(pause.min(LONGEST_PAUSE)).await;
                 }
-                Err(error) => return Err(error),
-                Ok(outcome) => return outcome,
+                looked => return looked,
             }
         }
     }

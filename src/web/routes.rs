@@ -7,8 +7,10 @@ use axum::routing::{MethodRouter, get, post};
 use utoipa::openapi::OpenApi;
 
 use super::pages::{
-    about, access, account, audit, dashboard, docs, inventory, inventory_objects, job, job_list, settings,
-    setup, ssh_keys, template_forms, templates, theme, tokens, users, vcenter_forms, vcenters, vm,
+    about, access, account, appliance_datasets, appliance_form, appliances, audit, dashboard,
+    deployment_form, deployments, docs, inventory, inventory_objects, job, job_list, replicate, settings,
+    setup, ssh_key_rotation, ssh_keys, template_forms, templates, theme, tokens, users, vcenter_forms,
+    vcenters, vm,
 };
 use super::{Site, assets};
 
@@ -52,11 +54,15 @@ pub fn router(site: Site, api: &OpenApi) -> (Router, Vec<(String, String)>) {
         .get("/replication/events", dashboard::events)
         .get("/jobs", job_list::page)
         .get("/jobs/events", dashboard::events)
+        .get("/jobs/replicate/new", replicate::new)
+        .post("/jobs/replicate/review", replicate::review)
+        .post("/jobs/replicate", replicate::start)
         .get("/jobs/{id}", job::page)
         .get("/jobs/{id}/console.txt", job::console)
         .post("/jobs/{id}/cancel", job::cancel)
         .post("/jobs/{id}/retry", job::retry)
         .post("/jobs/{id}/cleanup", job::cleanup)
+        .post("/jobs/{id}/acknowledge", job::acknowledge)
         .get("/audit", audit::page)
         .post("/audit/verify", audit::verify)
         .get("/audit/export", audit::export)
@@ -71,6 +77,25 @@ pub fn router(site: Site, api: &OpenApi) -> (Router, Vec<(String, String)>) {
         .get("/users/tokens/new", tokens::new)
         .post("/users/tokens", tokens::create)
         .post("/users/tokens/{name}/revoke", tokens::revoke)
+        .get("/appliances", appliances::page)
+        .post("/appliances", appliance_form::create)
+        .get("/appliances/new", appliance_form::new)
+        .get("/appliances/{id}", appliances::one)
+        .post("/appliances/{id}/test", appliances::test)
+        .get("/appliances/{id}/edit", appliance_form::edit)
+        .post("/appliances/{id}/edit", appliance_form::change)
+        .get("/appliances/{id}/host-key", appliances::host_key)
+        .post("/appliances/{id}/host-key", appliances::accept_host_key)
+        .get("/appliances/{id}/delete", appliances::ask)
+        .post("/appliances/{id}/delete", appliances::delete)
+        .get("/appliances/{id}/datasets", appliance_datasets::page)
+        .get("/appliances/{id}/datasets/{*path}", appliance_datasets::one)
+        .get("/deployments/new", deployments::new)
+        .post("/deployments", deployments::begin)
+        .get("/deployments/{id}/configure", deployment_form::page)
+        .post("/deployments/{id}/configure", deployment_form::save)
+        .get("/deployments/{id}/review", deployments::review)
+        .post("/deployments/{id}/start", deployments::start)
         .get("/zfs-templates", templates::page)
         .post("/zfs-templates", template_forms::create)
         .get("/zfs-templates/new", template_forms::new)
@@ -107,7 +132,13 @@ pub fn router(site: Site, api: &OpenApi) -> (Router, Vec<(String, String)>) {
         .get("/inventory/datastores", inventory_objects::datastores)
         .get("/inventory/networks", inventory_objects::networks)
         .get("/inventory/{vcenter}/vms/{moref}", vm::page)
+        .post("/ssh-keys/{id}/rotation", ssh_key_rotation::begin)
+        .post("/ssh-keys/{id}/rotation/install", ssh_key_rotation::install)
+        .post("/ssh-keys/{id}/rotation/switch", ssh_key_rotation::switch)
+        .post("/ssh-keys/{id}/rotation/cancel", ssh_key_rotation::cancel)
         .get("/settings", settings::page)
+        .post("/settings/sessions", settings::sessions)
+        .post("/settings/history", settings::history)
         .post("/settings/recovery-key", settings::recovery_key)
         .get("/about", about::page)
         .get("/api/docs", docs::page);

@@ -53,6 +53,11 @@ impl Command {
         Self { needs, deadline: CHANGING, reads: false, ..Self::reads(Tool::Zfs, options, what) }
     }
 
+    /// A `zpool` command that changes something; only root may.
+    pub(super) fn changes_pool(options: &[&'static str], what: impl Into<String>) -> Self {
+        Self { deadline: CHANGING, ..Self::reads(Tool::Zpool, options, what) }
+    }
+
     /// Appends names, tags or tokens: types whose text cannot begin with `-`.
     #[must_use]
     pub(super) fn on<T: Display>(mut self, names: impl IntoIterator<Item = T>) -> Self {

@@ -55,6 +55,11 @@ impl Property {
         Self { name: PropertyName(name.to_owned()), value: value.to_owned() }
     }
 
+    /// The same with a value that the program itself has put together.
+    pub(super) fn written(name: &'static str, value: String) -> Self {
+        Self { name: PropertyName(name.to_owned()), value }
+    }
+
     /// Its name.
     pub fn name(&self) -> &PropertyName {
         &self.name

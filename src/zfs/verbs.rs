@@ -196,6 +196,50 @@ pub fn create_parent(name: &DatasetName) -> Command {
         .on([name])
 }
 
+/// The user property by which a pool says which job made it.
+pub const OWNER: &str = "zerfaux:deployment";
+
+/// A pool of one disk, without force: 4 KiB sectors at least (zpoolprops(7): `ashift` cannot be changed later), grown when
+/// its disk grows. Extended attributes lie with their file, so that each does not cost a hidden directory. The root itself
+/// is not mounted: what is kept has a dataset.
+pub fn create_pool(pool: &DatasetName, disk: &str, owner: &str) -> Command {
+    const OPTIONS: [&str; 15] = [
+        "create",
+        "-o",
+        "ashift=12",
+        "-o",
+        "autoexpand=on",
+        "-O",
+        "compression=lz4",
+        "-O",
+        "atime=off",
+        "-O",
+        "xattr=sa",
+        "-O",
+        "acltype=posixacl",
+        "-O",
+        "canmount=off",
+    ];
+    Command::changes_pool(&OPTIONS, format!("create the pool {pool}")).on([
+        "-O".to_owned(),
+        format!("{OWNER}={owner}"),
+        pool.to_string(),
+        disk.to_owned(),
+    ])
+}
+
+/// A file system with these properties from the first moment.
+pub fn create_filesystem(name: &DatasetName, properties: &[Property]) -> Command {
+    let above = name.parent().unwrap_or_else(|| name.clone());
+    let needs = "create,mount,canmount,mountpoint,sharenfs,recordsize,compression,userprop";
+    Command::changes(&["create"], format!("create {name}"), needs, &above).with(properties).on([name])
+}
+
+/// Destroys a pool. There is no `-f`, and the caller has seen that nothing is in it.
+pub fn destroy_pool(pool: &DatasetName) -> Command {
+    Command::changes_pool(&["destroy"], format!("destroy the pool {pool}")).on([pool])
+}
+
 /// Sets properties of a dataset.
 pub fn set(name: &DatasetName, properties: &[Property]) -> Command {
     let what = format!("set {} of {name}", a_few(properties));
@@ -305,6 +349,27 @@ pub fn pools() -> Command {
 /// What `zpool` says of every imported pool.
 pub fn pools_status() -> Command {
     Command::reads(Tool::Zpool, &["status", "-p"], "read the status of the pools")
+}
+
+/// A short table of a dataset and everything below.
+pub fn browse(root: &DatasetName) -> Command {
+    const WANTED: &str = "name,type,used,referenced,available,mountpoint";
+    let options = ["list", "-Hp", "-r", "-t", "filesystem,volume", "-o", WANTED];
+    Command::reads(Tool::Zfs, &options, format!("list {root}")).on([root])
+}
+
+/// Where our two properties are set locally in a dataset and below, snapshots left out.
+pub fn browse_owners(root: &DatasetName) -> Command {
+    const WANTED: &str = "zerfaux:group,zerfaux:role";
+    let options =
+        ["get", "-Hp", "-r", "-s", "local", "-t", "filesystem,volume", "-o", "name,property,value", WANTED];
+    Command::reads(Tool::Zfs, &options, format!("read the owners of {root}")).on([root])
+}
+
+/// The snapshots of datasets, with when they were made and nothing else.
+pub fn snapshot_times(names: &[DatasetName]) -> Command {
+    let options = ["list", "-Hp", "-d", "1", "-t", "snapshot", "-o", "name,creation"];
+    Command::reads(Tool::Zfs, &options, format!("list the snapshots of {}", a_few(names))).on(names)
 }
 
 /// Who may do what on a dataset.

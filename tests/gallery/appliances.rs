@@ -1,7 +1,9 @@
 use zerfaux::web::screens::appliances::{
-    AppliancePage, ApplianceRow, Appliances, ConfirmHostKey, DatasetRow, NewAppliance, PoolRow,
+    AppliancePage, ApplianceRow, Appliances, ConfirmHostKey, DatasetRow, Datasets, HealthLine, NewAppliance,
+    PoolRow, SnapshotRow, Snapshots,
 };
 use zerfaux::web::view::form::{Choice, Field};
+use zerfaux::web::view::list::List;
 use zerfaux::web::view::plot::Plot;
 
 use super::*;
@@ -21,6 +23,8 @@ pub(crate) fn pages() -> Vec<(&'static str, String)> {
             &Appliances { page: page("Appliances", Area::Appliances), rows: vec![], has_key: false },
         ),
         draw("appliance", &one()),
+        draw("appliance-datasets", &datasets()),
+        draw("appliance-snapshots", &snapshots()),
         draw("appliance-new", &new()),
         draw(
             "appliance-host-key",
@@ -32,6 +36,8 @@ pub(crate) fn pages() -> Vec<(&'static str, String)> {
                 algorithm: "ssh-ed25519".into(),
                 fingerprint: "SHA256:q0Kk3yq0S2P5wUyl8Wb4e1tXnA7yR9kZcVQm6hJdT2E".into(),
                 before: Some("SHA256:Zk1v0pYc3QxRkq9eLw5h7mUa2sFjT8dNbG4rHy6XoCI".into()),
+                button: "Accept and add",
+                back: "/appliances".into(),
             },
         ),
     ]
@@ -76,32 +82,25 @@ fn one() -> AppliancePage {
         write: |bytes| zerfaux::web::view::size::bytes(bytes as u64),
         zone: &zone(),
     };
-    let dataset = |name: &str, role, used: &str, snapshots| DatasetRow {
-        name: name.into(),
-        address: "/appliances/1/datasets/1".into(),
-        role,
-        used: used.into(),
-        referenced: used.into(),
-        snapshots,
-        newest: (snapshots > 0).then(|| ago(124)),
-    };
     AppliancePage {
         page: below("zfs-dr-1", Area::Appliances),
+        id: "1".into(),
         row: row(1),
-        trouble: Some(("tank is 87 % full.".into(), "At this rate it is full in about 10 days, and replication then stops. Grow its disk, or keep fewer checkpoints.".into())),
+        trouble: Some(("tank is 87 % full.".into(), "At this rate it is full in about 10 days, and replication then stops. Grow its disk, or keep fewer checkpoints.".into(), "risk")),
         capacity: capacity.draw(),
         health: vec![
-            ("Reached by SSH".into(), says(Mark::Met, "yes"), "4 ms".into()),
-            ("Rights".into(), says(Mark::Met, "complete"), "by sudo".into()),
-            ("NFS server".into(), says(Mark::Met, "running"), "3 exports".into()),
-            ("Clock".into(), says(Mark::Risk, "2.4 s behind"), "is a time server set?".into()),
-            ("Pool".into(), says(Mark::Met, "ONLINE"), "no errors".into()),
-            ("Room for retention".into(), says(Mark::Unknown, "unknown"), "needs a week of measurements".into()),
+            looked("Reached by SSH", says(Mark::Met, "yes"), "4 ms"),
+            looked("Rights", says(Mark::Met, "complete"), "by sudo"),
+            looked("NFS server", says(Mark::Met, "running"), "3 exports"),
+            looked("Clock", says(Mark::Risk, "2.4 s behind"), "is a time server set?"),
+            looked("Pool", says(Mark::Met, "ONLINE"), "no errors"),
+            looked("Room for retention", says(Mark::Unknown, "unknown"), "needs a week of measurements"),
         ],
         pools: vec![PoolRow { name: "tank".into(), status: says(Mark::Met, "ONLINE"), percent: 87, used: "7 of 8 TiB".into(), mark: "risk", fragmentation: "12 %".into(), errors: 0, scrubbed: Some(ago(400_000)) }],
         facts: vec![fact("Management", "10.1.0.21:22"), fact("NFS", "10.1.10.21"), fact("Replication", "10.1.20.21"), fact("User", "zfsadmin, by sudo"), fact("SSH key", "appliances-2026"), fact("vCenter", "vc-potsdam")],
         host_key: "SHA256:q0Kk3yq0S2P5wUyl8Wb4e1tXnA7yR9kZcVQm6hJdT2E".into(),
-        datasets: vec![dataset("tank/zerfaux/replica/web-tier", Some("replica"), "1.20 TiB", 62), dataset("tank/zerfaux/replica/files", Some("replica"), "4.90 TiB", 41), dataset("tank/zerfaux/keep/erp-prod-20261002T0210Z", Some("keep"), "210 GiB", 3), dataset("tank/nfs", None, "12.0 GiB", 0)],
+        accept: None,
+        may_work: true,
         may_change: true,
     }
 }
@@ -137,9 +136,64 @@ fn new() -> NewAppliance {
                 ],
             ),
         ],
+        button: "Look at its host key",
+        back: "/appliances".into(),
         trouble: Some((
             "Could not sign in to 10.1.0.22 as zfsadmin: the key was rejected.".into(),
             "Put the public key of appliances-2026 into its authorized_keys, then try again.".into(),
         )),
+    }
+}
+
+fn looked(name: &str, status: zerfaux::web::view::Status, found: &str) -> HealthLine {
+    HealthLine { name: name.into(), status, found: found.into(), advice: None }
+}
+
+fn list(path: &str, total: u64) -> List {
+    let (search, sort) = (String::new(), String::new());
+    let (filters, descending) = (Vec::new(), false);
+    List { path: path.into(), search, filters, sort, descending, page: 1, per_page: 50, total }
+}
+
+fn datasets() -> Datasets {
+    let dataset = |name: &str, role, used: &str, snapshots| DatasetRow {
+        name: name.into(),
+        address: "/appliances/1/datasets/1".into(),
+        role,
+        used: used.into(),
+        referenced: used.into(),
+        snapshots,
+        newest: (snapshots > 0).then(|| ago(124)),
+    };
+    Datasets {
+        page: below("Datasets of zfs-dr-1", Area::Appliances),
+        list: list("/appliances/1/datasets", 4),
+        rows: vec![
+            dataset("tank/zerfaux/replica/web-tier", Some("replica"), "1.20 TiB", 62),
+            dataset("tank/zerfaux/replica/files", Some("replica"), "4.90 TiB", 41),
+            dataset("tank/zerfaux/keep/erp-prod-20261002T0210Z", Some("keep"), "210 GiB", 3),
+            dataset("tank/nfs", None, "12.0 GiB", 0),
+        ],
+    }
+}
+
+fn snapshots() -> Snapshots {
+    let row = |tag: &str, ours, holds: &[&str], clones: &[&str], seconds| SnapshotRow {
+        tag: tag.into(),
+        taken: ago(seconds),
+        used: "12.0 MiB".into(),
+        referenced: "1.20 TiB".into(),
+        ours,
+        holds: holds.iter().map(|hold| (*hold).to_owned()).collect(),
+        clones: clones.iter().map(|clone| (*clone).to_owned()).collect(),
+    };
+    Snapshots {
+        page: below("tank/zerfaux/replica/web-tier", Area::Appliances),
+        list: list("/appliances/1/datasets/tank/zerfaux/replica/web-tier", 3),
+        rows: vec![
+            row("zx-2f9c1a77-20261127T120500Z-412", true, &["zerfaux:0193a2b4"], &[], 124),
+            row("zx-2f9c1a77-20261127T120000Z-411", true, &[], &["tank/zerfaux/run/web-tier-test"], 424),
+            row("autosnap_2026-11-27_00:00:02_daily", false, &[], &[], 43_000),
+        ],
     }
 }

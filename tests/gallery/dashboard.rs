@@ -9,8 +9,14 @@ const TIB: u64 = 1 << 40;
 
 pub(crate) fn pages() -> Vec<(&'static str, String)> {
     vec![
-        draw("dashboard", &Dashboard { page: page("Replication", Area::Replication), board: board() }),
-        draw("dashboard-first", &Dashboard { page: page("Replication", Area::Replication), board: first() }),
+        draw(
+            "dashboard",
+            &Dashboard { page: page("Replication", Area::Replication), may_deploy: true, board: board() },
+        ),
+        draw(
+            "dashboard-first",
+            &Dashboard { page: page("Replication", Area::Replication), may_deploy: true, board: first() },
+        ),
     ]
 }
 
@@ -51,7 +57,13 @@ fn group(name: &str, status: Status, vms: u64, rpo: &str, newest: i64, ready: &s
 }
 
 fn attention(status: Status, what: &str, why: &str, mend: &str) -> Attention {
-    Attention { status, what: link(what, "/groups/1"), why: why.into(), mend: link(mend, "/groups/1") }
+    Attention {
+        status,
+        what: link(what, "/groups/1"),
+        why: why.into(),
+        mend: link(mend, "/groups/1"),
+        seen: (mend == "Look").then(|| "/jobs/1/acknowledge".into()),
+    }
 }
 
 fn board() -> Board {

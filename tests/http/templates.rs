@@ -198,3 +198,157 @@ async fn in_a_browser_a_template_is_chosen_from_the_inventory() {
     );
     admin.post(&format!("{address}/delete"), &[("confirm", "Debian <12>")]).await.leads_to("/zfs-templates");
 }
+
+/// The fields that a plan's obstacles are about.
+fn obstacles(plan: &Value) -> Vec<&str> {
+    plan["obstacles"].as_array().unwrap().iter().map(|one| one["field"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_deployment_is_planned_and_starts_only_if_nothing_stands_in_its_way() {
+    let scene = Scene::new().await;
+    let template = scene.asks("POST", API, Some(scene.body().await)).await.expect(201);
+    let address = template.header("location").to_owned();
+    let plan = async |body: Value| {
+        scene.asks("POST", &format!("{address}/deploy-plan"), Some(body)).await.expect(200).json()
+    };
+    // Nothing was chosen: everything that is open is named at once.
+    let empty = plan(json!({})).await;
+    assert_eq!(empty["possible"], false);
+    for field in ["ssh_key_id", "datastore", "network_id"] {
+        assert!(obstacles(&empty).contains(&field), "{field}: {empty}");
+    }
+    let total: u64 =
+        empty["phases"].as_array().unwrap().iter().map(|one| one["seconds"].as_u64().unwrap()).sum();
+    assert!(total > 0 && empty["estimated_seconds"] == total, "{empty}");
+    assert_eq!(empty["phases"].as_array().unwrap().len(), 9);
+    let refused = scene.asks("POST", &format!("{address}/deploy"), Some(json!({}))).await.expect(422).json();
+    assert!(refused["errors"].as_array().unwrap().len() >= 3, "{refused}");
+    assert_eq!(
+        scene.asks("GET", "/api/replication/jobs?kind=deploy_zfs_target", None).await.json()["total"],
+        0
+    );
+    // With everything chosen.
+    let key = json!({ "name": "lab", "generate": "ed25519" });
+    let key = scene.asks("POST", "/api/replication/ssh-keys", Some(key)).await.expect(201).json();
+    let mut wish = json!({
+        "vm_name": "zfs-dr-1", "ssh_key_id": key["id"], "cluster": scene.first("clusters").await,
+        "network_id": scene.first("networks").await, "zfs_disk_gb": 10,
+        "ip_address": "10.99.1.50", "subnet_mask": "/24", "gateway": "10.99.1.1",
+    });
+    let stores = scene.asks("GET", &format!("{VCENTERS}/{}/datastores", scene.vcenter), None).await.json();
+    let mut good = None;
+    for store in stores["items"].as_array().unwrap() {
+        wish["datastore"] = store["moref"].clone();
+        let one = plan(wish.clone()).await;
+        if one["possible"] == true {
+            good = Some(one);
+            break;
+        }
+    }
+    let good = good.unwrap_or_else(|| panic!("no datastore will do: {stores}"));
+    assert_eq!(good["deployment"]["vm_name"], "zfs-dr-1");
+    assert!(
+        !good["deployment"]["datastore_hosts"].as_array().unwrap().is_empty(),
+        "all hosts of the cluster"
+    );
+    let mut wrong = wish.clone();
+    wrong["gateway"] = json!("10.99.2.1");
+    assert_eq!(obstacles(&plan(wrong).await), ["gateway"]);
+    let mut dhcp = wish.clone();
+    for field in ["ip_address", "subnet_mask", "gateway"] {
+        dhcp.as_object_mut().unwrap().remove(field);
+    }
+    let dhcp = plan(dhcp).await;
+    assert_eq!((&dhcp["possible"], &dhcp["warnings"][0]["field"]), (&json!(true), &json!("use_dhcp")));
+    let started = scene.asks("POST", &format!("{address}/deploy"), Some(wish)).await.expect(202);
+    let job = scene.asks("GET", started.header("location"), None).await.expect(200).json();
+    assert_eq!(job["kind"], "deploy_zfs_target");
+    // A template that a job uses stays.
+    scene.asks("DELETE", &address, None).await.expect(409);
+    let viewer = scene.site.token("viewer", Role::Viewer).await;
+    scene.site.program(&viewer, "POST", &format!("{address}/deploy"), Some(json!({}))).await.expect(403);
+}
+
+fn pairs<'a>(fields: &'a [(&'a str, String)]) -> Vec<(&'a str, &'a str)> {
+    fields.iter().map(|(name, value)| (*name, value.as_str())).collect()
+}
+
+/// The wizard: nothing is lost on the way, and nothing is started twice.
+#[tokio::test]
+async fn in_a_browser_an_appliance_is_configured_reviewed_and_started_once() {
+    let scene = Scene::new().await;
+    let mut operator = scene.site.signed_in("operator").await;
+    operator.get("/deployments/new").await.expect(200).says("Register a template first");
+    let key = json!({ "name": "lab", "generate": "ed25519" });
+    let key = scene.asks("POST", "/api/replication/ssh-keys", Some(key)).await.expect(201).json();
+    let mut body = scene.body().await;
+    body["ssh_key_id"] = key["id"].clone();
+    let template = scene.asks("POST", API, Some(body)).await.expect(201).json();
+    let template = template["id"].as_str().unwrap();
+    operator.get("/deployments/new").await.expect(200).says("Debian 12");
+    operator.post("/deployments", &[]).await.expect(422);
+    let begun = operator.post("/deployments", &[("template", template)]).await.expect(303);
+    let configure = begun.header("location").to_owned();
+    let form = operator.get(&configure).await.expect(200).says("zfs-dr-20261121-120000");
+    assert!(form.text.contains("VLAN ") && form.text.contains(" free, "), "choices tell more");
+    let (cluster, network) = (scene.first("clusters").await, scene.first("networks").await);
+    let host = scene.first("hosts").await;
+    let host = format!("host-{host}");
+    let fields = |datastore: &str| {
+        vec![
+            ("vm_name", "zfs-dr-1".to_owned()),
+            ("cluster", cluster.clone()),
+            ("network_id", network.clone()),
+            ("datastore", datastore.to_owned()),
+            ("zfs_disk_gb", "10".to_owned()),
+            ("thin", "on".to_owned()),
+            ("ip_address", "10.99.1.50".to_owned()),
+            ("subnet_mask", "/24".to_owned()),
+            ("gateway", "10.99.1.1".to_owned()),
+            ("ssh_key_id", key["id"].as_str().unwrap().to_owned()),
+            ("register_as_target", "on".to_owned()),
+            ("register_datastore", "on".to_owned()),
+            (host.as_str(), "on".to_owned()),
+        ]
+    };
+    // What cannot be read stands beside its field, and what was typed stays.
+    let mut wrong = fields("");
+    wrong[6].1 = "10.99.1".to_owned();
+    let again = operator.post(&configure, &pairs(&wrong)).await.expect(422).says("f-ip_address-error");
+    assert!(again.text.contains("value=\"10.99.1\""));
+    // What stands in the way stands on the review.
+    let review = configure.replace("/configure", "/review");
+    operator.post(&configure, &pairs(&fields(""))).await.leads_to(&review);
+    let page = operator.get(&review).await.expect(200).says("Choose the datastore");
+    assert!(!page.text.contains(">Deploy zfs-dr-1<"), "nothing to press while something stands in the way");
+    operator
+        .post(&configure.replace("/configure", "/start"), &[])
+        .await
+        .expect(422)
+        .says("Choose the datastore");
+    // In another browser of the same person it is as it was left.
+    let mut elsewhere = scene.site.signed_in("operator").await;
+    elsewhere.get(&configure).await.expect(200).says("value=\"10.99.1.50\"");
+    scene.site.signed_in("admin").await.get(&configure).await.expect(404);
+    let stores = scene.asks("GET", &format!("{VCENTERS}/{}/datastores", scene.vcenter), None).await.json();
+    let mut ready = false;
+    for store in stores["items"].as_array().unwrap() {
+        let all = fields(store["moref"].as_str().unwrap());
+        operator.post(&configure, &pairs(&all)).await.leads_to(&review);
+        if operator.get(&review).await.expect(200).text.contains(">Deploy zfs-dr-1<") {
+            ready = true;
+            break;
+        }
+    }
+    assert!(ready, "no datastore will do: {stores}");
+    let start = configure.replace("/configure", "/start");
+    let first = operator.post(&start, &[]).await.expect(303).header("location").to_owned();
+    assert!(first.starts_with("/jobs/"), "{first}");
+    elsewhere.get(&review).await;
+    let again = elsewhere.post(&start, &[]).await.expect(303).header("location").to_owned();
+    assert_eq!(first, again, "started once");
+    let jobs = scene.asks("GET", "/api/replication/jobs?kind=deploy_zfs_target", None).await.json();
+    assert_eq!(jobs["total"], 1);
+    operator.get(&first).await.expect(200).says("deploy_zfs_target");
+}

@@ -14,6 +14,11 @@ use zerfaux::zfs::{
     SendArgs, SendFlags, Zfs, ZfsError,
 };
 
+#[path = "contract_tools.rs"]
+mod tools;
+
+pub use tools::*;
+
 const GROUP: &str = "g1";
 
 /// A place on a host that a case has to itself.
@@ -66,6 +71,15 @@ macro_rules! contract_cases {
             what_is_no_stream_is_refused,
             raw_streams_stay_locked_and_keys_open_them,
             written_counts_from_a_snapshot,
+            disks_are_listed_with_what_is_on_them,
+            a_pool_is_not_made_of_what_is_missing_or_in_use,
+            what_is_shared_is_exported_to_its_clients,
+            files_have_owners_modes_times_links_and_attributes,
+            sums_are_made_and_compared,
+            rsync_copies_with_all_that_belongs_to_it,
+            mounts_and_free_room_are_told,
+            units_that_are_not_there_are_named,
+            the_shell_runs_what_a_direct_stream_needs,
         }
     };
 }

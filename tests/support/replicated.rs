@@ -1,18 +1,117 @@
-//! What the laws look at when the job is `replicate`: the same on real hosts and on simulated ones.
+//! Where the laws try `replicate`, and what they look at: the same on real hosts and on simulated ones.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
+use async_trait::async_trait;
 use serde_json::{Value, json};
 use zerfaux::domain::job::Job;
-use zerfaux::engine::{Engine, SystemClock};
+use zerfaux::engine::{Definition, Engine, SystemClock};
+use zerfaux::jobs::hosts::Hosts;
+use zerfaux::jobs::replicate;
 use zerfaux::store::{JobFilter, Store};
 
-use super::laws::{Child, Facts, Report, Scene};
+use super::laws::{Child, Facts, Report, Scene, World};
 
-pub const GROUP: &str = "01937c5e-0000-7000-8000-0000c0ffee00";
+const GROUP: &str = "01937c5e-0000-7000-8000-0000c0ffee00";
+
+/// A source and a destination, with `data` at the source.
+pub trait Ground: Send + Sync + 'static {
+    /// Whether all of them are on the same hosts, so that connections may be shared.
+    const SAME_HOSTS: bool;
+    /// A new one; `later` says for which of the two worlds.
+    fn new(later: bool) -> Self;
+    /// Something more is written at the source.
+    fn write_more(&self);
+    /// The source and the destination as a job's input has them.
+    fn locations(&self) -> (Value, Value);
+    /// Everything there is on both.
+    fn seen(&self) -> (Things, Things);
+}
+
+/// The world of `replicate`. There are two, because a first run and a later one take different ways: the first creates
+/// parents and the replica; the later one builds on a common base, moves the holds forward and lets retention destroy.
+pub struct Replication<G> {
+    later: bool,
+    hosts: Arc<Hosts>,
+    scenes: Mutex<HashMap<PathBuf, Arc<Trial<G>>>>,
+}
+
+struct Trial<G> {
+    ground: G,
+    hosts: Arc<Hosts>,
+}
+
+impl<G> Replication<G> {
+    pub fn new(later: bool) -> Self {
+        Self { later, hosts: Arc::new(Hosts::new(None, None)), scenes: Mutex::default() }
+    }
+}
+
+#[async_trait]
+impl<G: Ground> World for Replication<G> {
+    fn kind(&self) -> &'static str {
+        "replicate"
+    }
+
+    async fn build(&self, place: &Path) -> Arc<dyn Scene> {
+        let hosts = if G::SAME_HOSTS { Arc::clone(&self.hosts) } else { Arc::new(Hosts::new(None, None)) };
+        let trial = Arc::new(Trial { ground: G::new(self.later), hosts });
+        if self.later {
+            for _ in 0..2 {
+                run_once(trial.as_ref()).await;
+            }
+            trial.ground.write_more();
+        }
+        self.scenes.lock().unwrap().insert(place.to_owned(), Arc::clone(&trial));
+        trial
+    }
+
+    fn open(&self, place: &Path) -> Arc<dyn Scene> {
+        Arc::clone(&self.scenes.lock().unwrap()[place]) as Arc<dyn Scene>
+    }
+
+    async fn remove(&self, place: &Path) {
+        self.scenes.lock().unwrap().remove(place);
+    }
+}
+
+#[async_trait]
+impl<G: Ground> Scene for Trial<G> {
+    fn definition(&self) -> Definition {
+        replicate::definition(Arc::clone(&self.hosts))
+    }
+
+    fn input(&self) -> Value {
+        let (source, destination) = self.ground.locations();
+        json!({
+            "source": source,
+            "destination": destination,
+            "group": GROUP,
+            "keep_source": { "last": 1 },
+            "keep_destination": { "last": 2 },
+        })
+    }
+
+    async fn fingerprint(&self) -> Facts {
+        let (here, there) = self.ground.seen();
+        fingerprint(&here, &there)
+    }
+
+    fn may_remain(&self) -> Vec<(&'static str, &'static str)> {
+        vec![("arrived ", "what arrived is complete, and the next run builds on it")]
+    }
+
+    fn outcome(&self, job: &Job) -> Value {
+        let destroyed = |side: &str| job.result.as_ref().map(|result| result[side].clone());
+        json!({
+            "state": job.state,
+            "destroyed": [destroyed("destroyed_at_source"), destroyed("destroyed_at_destination")],
+        })
+    }
+}
 
 /// A dataset, snapshot or bookmark.
 pub struct Seen {
@@ -48,7 +147,7 @@ pub fn read(root: &str, list: &str, marks: &str, holds: &str) -> Things {
 
 /// Every dataset, snapshot and bookmark with its holds and marks. What has arrived at the destination, and
 /// what it came from, is named so: it may remain after everything was taken back.
-pub fn fingerprint(here: &Things, there: &Things) -> Facts {
+fn fingerprint(here: &Things, there: &Things) -> Facts {
     let mut facts = Facts::new();
     for (side, things, others) in [("source", here, there), ("destination", there, here)] {
         let is_there = |thing: &Seen| others.values().any(|other| other.guid == thing.guid);
@@ -69,20 +168,8 @@ pub fn fingerprint(here: &Things, there: &Things) -> Facts {
     facts
 }
 
-pub fn may_remain() -> Vec<(&'static str, &'static str)> {
-    vec![("arrived ", "what arrived is complete, and the next run builds on it")]
-}
-
-pub fn outcome(job: &Job) -> Value {
-    let destroyed = |side: &str| job.result.as_ref().map(|result| result[side].clone());
-    json!({
-        "state": job.state,
-        "destroyed": [destroyed("destroyed_at_source"), destroyed("destroyed_at_destination")],
-    })
-}
-
 /// Runs the scene's job once, undisturbed.
-pub async fn run_once(scene: &dyn Scene) {
+async fn run_once(scene: &dyn Scene) {
     let clock = Arc::new(SystemClock::new());
     let engine = Engine::new(Store::open_in_memory().unwrap(), vec![scene.definition()], clock);
     let id = engine.enqueue("replicate", scene.input(), "the scene").await.unwrap();

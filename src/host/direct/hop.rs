@@ -156,6 +156,22 @@ pub(super) fn is_new_enough(text: &str) -> bool {
     matches!((numbers.next().flatten(), numbers.next().flatten()), (Some(major), Some(minor)) if (major, minor) >= NEEDED)
 }
 
+/// Whether `ssh` says that a connection which stood is gone. Of a peer that fell silent it says nothing at the log level
+/// of a stream.
+pub(super) fn says_broken(stderr: &str) -> bool {
+    const BROKEN: &[&str] = &[
+        "Broken pipe",
+        "Connection reset",
+        "closed by remote host",
+        "Connection closed",
+        "Timeout, server",
+        "client_loop",
+        "Connection corrupted",
+    ];
+    let says_nothing = stderr.lines().all(|line| line.trim().is_empty() || line.starts_with("debug"));
+    says_nothing || BROKEN.iter().any(|needle| stderr.contains(needle))
+}
+
 /// What the exit status 255 of `ssh` means, by what it said. With `-v` it also says what the server is.
 pub(super) fn read_ssh(stderr: &str) -> Trouble {
     const NO_WAY: &[&str] = &[

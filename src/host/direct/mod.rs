@@ -22,7 +22,7 @@ pub use hop::HopError;
 pub use look::look;
 
 use self::command::Target;
-use self::hop::{Trouble, last_words, read_ssh};
+use self::hop::{Trouble, last_words, read_ssh, says_broken};
 use self::tally::{Tally, Voices};
 use super::lanes::leads_to;
 use super::outcome::{RelayError, Relayed, Side, SideOutcome};
@@ -268,10 +268,12 @@ impl Heard {
     }
 }
 
-/// What `ssh` broke down with: before or after the first bytes.
+/// What `ssh` broke down with: before or after the first bytes. The count comes once a second, so that a connection which
+/// breaks in the first one is known by what `ssh` says of it, or by its saying nothing.
 fn read_break(stderr: &str, bytes: u64) -> Trouble {
     match read_ssh(stderr) {
-        Trouble::Other(_) | Trouble::Unreachable(_) if bytes > 0 => Trouble::Broken(last_words(stderr)),
+        Trouble::Unreachable(_) if bytes > 0 => Trouble::Broken(last_words(stderr)),
+        Trouble::Other(_) if bytes > 0 || says_broken(stderr) => Trouble::Broken(last_words(stderr)),
         trouble => trouble,
     }
 }

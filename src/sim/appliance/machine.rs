@@ -153,6 +153,7 @@ impl Machine {
         match path {
             "/dev/null" => Ok(Box::new(io::empty())),
             "/dev/zero" => Ok(Box::new(io::repeat(0))),
+            "/dev/urandom" | "/dev/random" => Ok(Box::new(Noise)),
             _ => {
                 self.state().read_at(path, 0, 0).map_err(|why| format!("{path}: {why}"))?;
                 Ok(Box::new(OpenFile { machine: Arc::clone(self), path: path.to_owned(), at: 0 }))
@@ -192,6 +193,18 @@ impl Machine {
             return Ok(());
         }
         self.state().write_at(path, offset, bytes).map_err(io::Error::other)
+    }
+}
+
+/// `/dev/urandom`.
+struct Noise;
+
+impl Read for Noise {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        buffer
+            .chunks_mut(8)
+            .for_each(|chunk| chunk.copy_from_slice(&rand::random::<[u8; 8]>()[..chunk.len()]));
+        Ok(buffer.len())
     }
 }
 

@@ -210,8 +210,10 @@ impl Appliance {
         let (out, err) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
         let mut shell = shell::Shell::login(Arc::clone(&self.machine), Arc::default(), user);
         let stdin = io::Cursor::new(input.to_vec());
-        let status =
-            shell.run_text(script, &shell::Io::new(stdin, Kept(Arc::clone(&out)), Kept(Arc::clone(&err))));
+        let status = shell.run_text(
+            script,
+            &shell::Io::new(stdin, shell::Collector(Arc::clone(&out)), shell::Collector(Arc::clone(&err))),
+        );
         let taken =
             |kept: &Mutex<Vec<u8>>| std::mem::take(&mut *kept.lock().unwrap_or_else(PoisonError::into_inner));
         let stderr = String::from_utf8_lossy(&taken(&err)).into_owned();
@@ -317,6 +319,21 @@ impl Appliance {
     }
 }
 
+/// Reads `SERIAL:SIZE`, such as `6000c29…:500G`: a blank disk for [`ApplianceOptions::disks`].
+///
+/// # Errors
+/// A sentence, if it is none.
+pub fn read_disk(text: &str) -> Result<(String, u64), String> {
+    let (serial, size) = text.rsplit_once(':').ok_or("it has to be SERIAL:SIZE, such as DISK1:500G")?;
+    let sound = !serial.is_empty()
+        && serial.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    if !sound {
+        return Err("a serial number has letters, digits, - and _ only".to_owned());
+    }
+    let size = model::properties::bytes(size).filter(|size| *size >= 64 << 20);
+    Ok((serial.to_owned(), size.ok_or("the size has to be 64M or more, such as 500G")?))
+}
+
 /// How a pool of an appliance stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PoolHealth {
@@ -341,23 +358,12 @@ impl PoolHealth {
 impl Drop for Appliance {
     fn drop(&mut self) {
         self.break_connections();
+        // Nobody mounts from it any more, whoever still holds on to it.
+        self.machine.services().clear();
         if let Some(runtime) = self.runtime.take() {
             // Also from within another runtime, where waiting is not allowed.
             runtime.shutdown_background();
         }
-    }
-}
-
-struct Kept(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Kept {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

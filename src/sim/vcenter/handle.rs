@@ -122,6 +122,11 @@ impl Vcenter {
         self.service.with(|state| state.calls.get(method).copied().unwrap_or(0))
     }
 
+    /// How many objects of a type there are, by vSphere's word: `VirtualMachine`, templates among them.
+    pub fn count(&self, kind: &str) -> usize {
+        self.service.with(|state| state.world.of_kind(kind).count())
+    }
+
     /// What a restart of the vCenter does: sessions end, tasks are forgotten, the inventory stays.
     pub fn restart(&self, under_way: UnderWay) {
         self.service.with(|state| {

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 use std::{fmt, io};
 
 use axum::extract::connect_info::Connected;
@@ -48,6 +49,10 @@ pub(super) fn identity(site: &str, listen: IpAddr) -> Result<Identity, IdentityE
         .or_else(|_| CertificateParams::new(vec!["localhost".to_owned()]))?;
     params.distinguished_name.push(DnType::CommonName, format!("vcenter.{site}.example"));
     params.distinguished_name.push(DnType::OrganizationName, "Zerfaux simulator");
+    // As long as a vCenter's own certificate is good for: two years.
+    let now = std::time::SystemTime::now();
+    params.not_before = (now - Duration::from_secs(86_400)).into();
+    params.not_after = (now + Duration::from_secs(730 * 86_400)).into();
     for address in [IpAddr::from([127, 0, 0, 1]), IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]), listen] {
         params.subject_alt_names.push(SanType::IpAddress(address));
     }

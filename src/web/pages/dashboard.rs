@@ -10,18 +10,19 @@ use futures_util::Stream;
 use futures_util::stream::unfold;
 use tokio_util::sync::CancellationToken;
 
+use super::attention::attention;
 use super::job_list::row;
 use crate::app::jobs::{JobQuery, JobUpdate};
+use crate::app::vcenters::{InventoryChange, VcenterView};
 use crate::domain::access::Role;
 use crate::domain::job::{Job, JobState};
 use crate::web::cx::Cx;
-use crate::web::screens::dashboard::{Attention, Board, Dashboard, DashboardBoard, FirstRunStep};
-use crate::web::view::Status;
+use crate::web::screens::dashboard::{Board, Dashboard, DashboardBoard, FirstRunStep};
 use crate::web::view::navigation::Area;
-use crate::web::view::page::Link;
-use crate::web::view::status::Mark;
 use crate::web::{Answer, Site, Trouble};
 
+/// Where appliances are added.
+const APPLIANCES: &str = "/appliances";
 /// Most jobs in each list.
 const SHOWN: usize = 8;
 /// How often it is asked whether the reader may still read.
@@ -33,7 +34,7 @@ pub(crate) async fn page(State(site): State<Site>, cx: Cx) -> Answer {
     if cx.wants_fragment() {
         return cx.draw(&DashboardBoard { page: frame, board });
     }
-    cx.draw(&Dashboard { page: frame, board })
+    cx.draw(&Dashboard { page: frame, may_deploy: cx.may(Role::Operator), board })
 }
 
 async fn jobs_in(site: &Site, states: &[JobState]) -> Result<Vec<Job>, Trouble> {
@@ -45,41 +46,15 @@ async fn board(site: &Site, cx: &Cx) -> Result<Board, Trouble> {
     let running = jobs_in(site, &[JobState::Running, JobState::Cancelling, JobState::Queued]).await?;
     let recent = jobs_in(site, &[JobState::Succeeded, JobState::Failed, JobState::Cancelled]).await?;
     let stuck = jobs_in(site, &[JobState::Waiting, JobState::Interrupted]).await?;
-    let link = |label: &str, address: String| Link { label: label.to_owned(), address };
-    let mut attention: Vec<Attention> = stuck
-        .iter()
-        .map(|job| Attention {
-            status: Status::from(job.state),
-            what: link(&job.kind, format!("/jobs/{}", job.id)),
-            why: job.failure.as_ref().map_or("It waits for a person.".to_owned(), |why| why.message.clone()),
-            mend: link("Look", format!("/jobs/{}", job.id)),
-        })
-        .collect();
-    if cx.may(Role::Admin) && !site.app.has_recovery_key().await? {
-        attention.push(Attention {
-            status: Status::new(Mark::Risk, "at risk"),
-            what: link("Recovery key", "/settings".to_owned()),
-            why: "None was made: if this machine is lost, every password and key has to be entered again."
-                .to_owned(),
-            mend: link("Make one", "/settings".to_owned()),
-        });
-    }
-    let keys = site.app.ssh_keys().await?;
-    let replicated = recent.iter().any(|job| job.kind == "replicate" && job.state == JobState::Succeeded);
-    let admin = cx.may(Role::Admin);
-    let first_run = vec![
-        FirstRunStep { done: true, label: "Sign in".to_owned(), address: None },
-        FirstRunStep {
-            done: !keys.is_empty(),
-            label: "Make an SSH key".to_owned(),
-            address: admin.then(|| "/ssh-keys/new".to_owned()),
-        },
-    ];
-    let finished = replicated || first_run.iter().all(|step| step.done);
+    let vcenters = site.app.vcenters()?.views().await?;
+    let attention = attention(site, cx, &vcenters, &stuck).await?;
+    let map = super::site_map::draw(&site.app, &vcenters).await?;
+    let first_run = first_run(site, cx, &vcenters).await?;
+    let finished = first_run.iter().all(|step| step.done);
     Ok(Board {
         tally: Vec::new(),
         attention,
-        map: None,
+        map,
         groups: Vec::new(),
         running: running.iter().map(|job| row(cx, job)).collect(),
         recent: recent.iter().map(|job| row(cx, job)).collect(),
@@ -87,16 +62,46 @@ async fn board(site: &Site, cx: &Cx) -> Result<Board, Trouble> {
     })
 }
 
-/// The event `job` whenever any job has moved on, for pages that show several.
+/// What is left until the first replication, in the order in which it is done best.
+async fn first_run(site: &Site, cx: &Cx, vcenters: &[VcenterView]) -> Result<Vec<FirstRunStep>, Trouble> {
+    let admin = cx.may(Role::Admin);
+    let step = |done: bool, label: &str, address: &str, may: bool| FirstRunStep {
+        done,
+        label: label.to_owned(),
+        address: may.then(|| address.to_owned()),
+    };
+    let keys = site.app.ssh_keys().await?;
+    let appliances = site.app.targets().await?;
+    let replicated = JobQuery {
+        states: vec![JobState::Succeeded],
+        kind: Some("replicate".to_owned()),
+        limit: 1,
+        ..JobQuery::default()
+    };
+    let replicated = site.app.job_page(replicated).await?.total > 0;
+    let synced = !vcenters.is_empty() && vcenters.iter().all(|view| view.vcenter.synced_at.is_some());
+    Ok(vec![
+        step(site.app.has_recovery_key().await?, "Make a recovery key", "/settings#recovery-key", admin),
+        step(vcenters.len() > 1, "Connect both vCenters", "/vcenters/new", admin),
+        step(synced, "Read their inventory", "/vcenters", true),
+        step(!keys.is_empty(), "Make an SSH key", "/ssh-keys/new", admin),
+        step(appliances.len() > 1, "Add the appliances of both sites", APPLIANCES, admin),
+        step(replicated, "Replicate for the first time", APPLIANCES, true),
+    ])
+}
+
+/// The event `job` whenever any job has moved on, and `vcenter` whenever one is followed differently, for pages that
+/// show several.
 pub(crate) async fn events(
     State(site): State<Site>,
     cx: Cx,
     Extension(closing): Extension<CancellationToken>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>> + use<>>, Trouble> {
     let (who, watcher) = (cx.who()?.clone(), site.app.watch_all());
+    let streams = site.app.vcenters()?.watch(None);
     let mut asked = tokio::time::interval(ASKED);
     asked.reset();
-    let stream = unfold((watcher, asked), move |(mut watcher, mut asked)| {
+    let stream = unfold((watcher, streams, asked), move |(mut watcher, mut streams, mut asked)| {
         let (app, who, closing) = (site.app.clone(), who.clone(), closing.clone());
         async move {
             loop {
@@ -106,7 +111,18 @@ pub(crate) async fn events(
                     update = watcher.next() => match update? {
                         // A console is nothing that a list shows.
                         JobUpdate::Console { .. } => {}
-                        _ => return Some((Ok(Event::default().event("job").data("")), (watcher, asked))),
+                        _ => {
+                            let event = Event::default().event("job").data("");
+                            return Some((Ok(event), (watcher, streams, asked)));
+                        }
+                    },
+                    change = streams.next() => match change? {
+                        // What is in an inventory is nothing that the dashboard shows.
+                        InventoryChange::Inventory { .. } => {}
+                        _ => {
+                            let event = Event::default().event("vcenter").data("");
+                            return Some((Ok(event), (watcher, streams, asked)));
+                        }
                     },
                     _ = asked.tick() => {
                         if !app.still_good(&who).await.unwrap_or(false) {

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use super::job_list::{object, progress, took};
 use crate::app::jobs::{JobVerb, Phase as KnownPhase};
 use crate::domain::access::Role;
-use crate::domain::ids::JobId;
+use crate::domain::ids::{JobId, TargetId};
 use crate::domain::job::{Job, JobState, Level};
 use crate::web::cx::{Cx, done};
 use crate::web::screens::jobs::{Console, FailureView, JobPage, JobState as JobStateScreen, JobView, Line};
@@ -14,7 +14,7 @@ use crate::web::view::list::in_query;
 use crate::web::view::navigation::Area;
 use crate::web::view::page::Link;
 use crate::web::view::progress::{Phase, PhaseState, Progress};
-use crate::web::view::{Html, Status, html, when};
+use crate::web::view::{Html, Status, html, size, when};
 use crate::web::{Answer, Site};
 
 /// Console lines on the page: the newest ones; the download has all.
@@ -82,6 +82,7 @@ fn view(cx: &Cx, job: &Job, known: &[KnownPhase], console: Console) -> JobView {
         let word = if job.finished_at.is_some() { "took" } else { "at work for" };
         facts.push((word.to_owned(), text(&took(cx, job))));
     }
+    facts.extend(of_kind(job));
     let ended_badly = matches!(job.state, JobState::Failed | JobState::Cancelled | JobState::Interrupted);
     let stopped_in = job.failed_phase.clone().or_else(|| job.phase.clone());
     let retry = stopped_in.unwrap_or_else(|| "the beginning".to_owned());
@@ -103,6 +104,29 @@ fn view(cx: &Cx, job: &Job, known: &[KnownPhase], console: Console) -> JobView {
         can_clean_up: operator && (ended_badly || job.state == JobState::Waiting),
         console,
     }
+}
+
+/// What is said of a job of its kind: from where to where, how much, how fast.
+fn of_kind(job: &Job) -> Vec<(String, Html)> {
+    let text = |text: &str| Html(html::escape(text).to_string());
+    let mut facts = Vec::new();
+    if job.kind == "replicate" {
+        for (key, word) in [("source", "from"), ("destination", "to")] {
+            let host = job.input[key]["host"]["ssh"]["endpoint"].as_str().unwrap_or("this host");
+            facts.push((word.to_owned(), text(host)));
+        }
+        let number = |key: &str| {
+            let result = job.result.as_ref().and_then(|result| result[key].as_u64());
+            result.or_else(|| job.details[key].as_u64())
+        };
+        facts.extend(number("bytes").map(|bytes| ("sent".to_owned(), text(&size::bytes(bytes)))));
+    }
+    if let Some(id) = job.details["target_id"].as_str().filter(|id| id.parse::<TargetId>().is_ok()) {
+        let name = job.details["target"].as_str().unwrap_or("the appliance");
+        let link = format!("<a href=\"/appliances/{id}\">{}</a>", html::escape(name));
+        facts.push(("appliance".to_owned(), Html(link)));
+    }
+    facts
 }
 
 fn failure(job: &Job) -> Option<FailureView> {
@@ -194,6 +218,11 @@ pub(crate) async fn retry(State(site): State<Site>, cx: Cx, Path(id): Path<JobId
 
 pub(crate) async fn cleanup(State(site): State<Site>, cx: Cx, Path(id): Path<JobId>) -> Answer {
     ask(&site, &cx, id, JobVerb::Cleanup, "What the job did will be taken back.").await
+}
+
+pub(crate) async fn acknowledge(State(site): State<Site>, cx: Cx, Path(id): Path<JobId>) -> Answer {
+    site.app.acknowledge_job(cx.who()?, id).await?;
+    Ok(done(&site, "/replication", "It no longer stands on the dashboard; the job itself stays in the list."))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 
-use crate::app::jobs::JobQuery;
+use crate::app::jobs::{JobOrder, JobQuery};
 use crate::domain::job::{Job, JobState};
 use crate::web::cx::Cx;
 use crate::web::screens::jobs::{JobRow, JobRows, Jobs};
@@ -22,6 +22,7 @@ pub(crate) async fn page(State(site): State<Site>, cx: Cx) -> Answer {
     let state = cx.asked("state").parse::<JobState>().ok();
     let (kind, search) = (cx.asked("kind").to_owned(), cx.asked("q").to_owned());
     let number = cx.page_number();
+    let (column, descending, order) = order(cx.asked("sort"));
     let found = site
         .app
         .job_page(JobQuery {
@@ -31,6 +32,7 @@ pub(crate) async fn page(State(site): State<Site>, cx: Cx) -> Answer {
             after: None,
             skip: usize::try_from((number - 1) * ROWS).unwrap_or(usize::MAX),
             limit: usize::try_from(ROWS).unwrap_or(25),
+            order,
         })
         .await?;
     let filter = |name: &str, value: &str| Filter {
@@ -45,8 +47,8 @@ pub(crate) async fn page(State(site): State<Site>, cx: Cx) -> Answer {
         path: "/jobs".to_owned(),
         search,
         filters,
-        sort: String::new(),
-        descending: true,
+        sort: column.to_owned(),
+        descending,
         page: number,
         per_page: ROWS,
         total: found.total,
@@ -72,6 +74,20 @@ pub(crate) async fn page(State(site): State<Site>, cx: Cx) -> Answer {
     })
 }
 
+/// What the address says: column, whether from the end, and the order that this is.
+fn order(asked: &str) -> (&'static str, bool, JobOrder) {
+    let (descending, column) = match asked.strip_prefix('-') {
+        Some(column) => (true, column),
+        None => (false, asked),
+    };
+    match column {
+        "kind" => ("kind", descending, JobOrder::Kind { descending }),
+        "state" => ("state", descending, JobOrder::State { descending }),
+        "created" if !descending => ("created", false, JobOrder::Oldest),
+        _ => ("created", true, JobOrder::Newest),
+    }
+}
+
 /// A job as a line of a list.
 pub(super) fn row(cx: &Cx, job: &Job) -> JobRow {
     let works = matches!(job.state, JobState::Running | JobState::Cancelling);
@@ -95,7 +111,8 @@ pub(super) fn object(job: &Job) -> String {
     };
     match (text("source"), text("destination")) {
         (Some(source), Some(destination)) => format!("{source} → {destination}"),
-        _ => text("name").unwrap_or_default(),
+        // What it found out itself: the appliance's name.
+        _ => text("name").or_else(|| job.details["target"].as_str().map(str::to_owned)).unwrap_or_default(),
     }
 }
 

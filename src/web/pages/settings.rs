@@ -1,16 +1,25 @@
 //! `/settings`
 
+use axum::Form;
 use axum::extract::State;
+use axum::http::StatusCode;
 use secrecy::ExposeSecret;
 
-use crate::web::cx::Cx;
+use crate::app::settings::Settings as Saved;
+use crate::app::{AppError, FieldError};
+use crate::web::cx::{Cx, Typed, done, error_of, typed};
 use crate::web::screens::access::RecoveryKey;
-use crate::web::screens::settings::Settings;
+use crate::web::screens::settings::{Settings, SettingsGroup};
+use crate::web::view::form::Field;
 use crate::web::view::navigation::Area;
 use crate::web::view::{Html, html};
 use crate::web::{Answer, Site};
 
 pub(crate) async fn page(State(site): State<Site>, cx: Cx) -> Answer {
+    draw(&site, &cx, StatusCode::OK, Asked::from(site.app.settings()), &[]).await
+}
+
+async fn draw(site: &Site, cx: &Cx, status: StatusCode, asked: Asked, errors: &[FieldError]) -> Answer {
     let word = |yes: bool| if yes { "yes" } else { "no" };
     let has_key = site.app.has_recovery_key().await?;
     let text = |text: &str| Html(html::escape(text).to_string());
@@ -18,7 +27,89 @@ pub(crate) async fn page(State(site): State<Site>, cx: Cx) -> Answer {
         ("Recovery key made".to_owned(), text(word(has_key))),
         ("Simulated sites".to_owned(), text(word(site.simulated))),
     ];
-    cx.draw(&Settings { page: cx.page("Settings", Area::Settings), groups: Vec::new(), fixed })
+    let groups = groups(&asked, errors);
+    cx.draw_with(status, &Settings { page: cx.page("Settings", Area::Settings), groups, fixed })
+}
+
+/// The settings as they stand in the form.
+struct Asked {
+    idle: String,
+    hours: String,
+    days: String,
+}
+
+impl From<Saved> for Asked {
+    fn from(saved: Saved) -> Self {
+        Self {
+            idle: saved.session_idle_minutes.to_string(),
+            hours: saved.session_hours.to_string(),
+            days: saved.history_days.map(|days| days.to_string()).unwrap_or_default(),
+        }
+    }
+}
+
+fn groups(asked: &Asked, errors: &[FieldError]) -> Vec<SettingsGroup> {
+    let error = |name: &str| error_of(errors, name);
+    vec![
+        SettingsGroup {
+            name: "sessions",
+            heading: "Sessions",
+            lead: "How long somebody stays signed in. In force at once, for those who are signed in too.",
+            fields: vec![
+                Field::number("session_idle_minutes", "Over after")
+                    .value(&asked.idle)
+                    .unit("minutes without use")
+                    .error(error("session_idle_minutes")),
+                Field::number("session_hours", "Over in any case after")
+                    .value(&asked.hours)
+                    .unit("hours")
+                    .error(error("session_hours")),
+            ],
+        },
+        SettingsGroup {
+            name: "history",
+            heading: "History",
+            lead: "How long jobs that have ended are kept, with their consoles. The audit log is kept for ever.",
+            fields: vec![
+                Field::number("history_days", "Keep jobs for")
+                    .value(&asked.days)
+                    .unit("days")
+                    .optional()
+                    .hint("Empty: for ever.")
+                    .error(error("history_days")),
+            ],
+        },
+    ]
+}
+
+pub(crate) async fn sessions(State(site): State<Site>, cx: Cx, Form(form): Typed) -> Answer {
+    let now = site.app.settings();
+    let (idle, hours) = (typed(&form, "session_idle_minutes").trim(), typed(&form, "session_hours").trim());
+    // What is no number is outside every limit.
+    let wanted = Saved {
+        session_idle_minutes: idle.parse().unwrap_or(0),
+        session_hours: hours.parse().unwrap_or(0),
+        ..now
+    };
+    let asked = Asked { idle: idle.to_owned(), hours: hours.to_owned(), ..Asked::from(now) };
+    save(&site, &cx, wanted, asked).await
+}
+
+pub(crate) async fn history(State(site): State<Site>, cx: Cx, Form(form): Typed) -> Answer {
+    let (now, days) = (site.app.settings(), typed(&form, "history_days").trim());
+    let history_days = (!days.is_empty()).then(|| days.parse().unwrap_or(0));
+    let asked = Asked { days: days.to_owned(), ..Asked::from(now) };
+    save(&site, &cx, Saved { history_days, ..now }, asked).await
+}
+
+async fn save(site: &Site, cx: &Cx, wanted: Saved, asked: Asked) -> Answer {
+    match site.app.save_settings(cx.who()?, wanted).await {
+        Ok(()) => Ok(done(site, "/settings", "The settings are saved and in force.")),
+        Err(AppError::Invalid { fields }) => {
+            draw(site, cx, StatusCode::UNPROCESSABLE_ENTITY, asked, &fields).await
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 pub(crate) async fn recovery_key(State(site): State<Site>, cx: Cx) -> Answer {

@@ -21,20 +21,21 @@ use crate::web::view::size;
 use crate::web::{Answer, Site, Trouble};
 
 /// What a vCenter has to choose from.
-struct Offer {
-    vcenter: Vcenter,
-    templates: Vec<Choice>,
-    datacenters: Vec<Choice>,
-    clusters: Vec<Choice>,
-    pools: Vec<Choice>,
-    folders: Vec<Choice>,
-    datastores: Vec<Choice>,
-    networks: Vec<Choice>,
-    keys: Vec<Choice>,
+pub(super) struct Offer {
+    pub(super) vcenter: Vcenter,
+    pub(super) templates: Vec<Choice>,
+    pub(super) datacenters: Vec<Choice>,
+    pub(super) clusters: Vec<Choice>,
+    pub(super) pools: Vec<Choice>,
+    pub(super) folders: Vec<Choice>,
+    pub(super) datastores: Vec<Choice>,
+    pub(super) networks: Vec<Choice>,
+    pub(super) hosts: Vec<Choice>,
+    pub(super) keys: Vec<Choice>,
 }
 
 impl Offer {
-    async fn of(site: &Site, vcenter: VcenterId) -> Result<Self, Trouble> {
+    pub(super) async fn of(site: &Site, vcenter: VcenterId) -> Result<Self, Trouble> {
         let cases = site.app.vcenters()?;
         let places = cases.places(vcenter, None).await?;
         let of = |kinds: &[PlaceKind]| choices(places.iter().filter(|place| is_one_of(place, kinds)), place);
@@ -47,6 +48,11 @@ impl Offer {
             pools: of(&[PlaceKind::Pool]),
             folders: of(&[PlaceKind::Folder]),
             datastores: choices(cases.datastores(vcenter).await?.iter(), datastore),
+            hosts: places
+                .iter()
+                .filter(|place| is_one_of(place, &[PlaceKind::Host]))
+                .map(|host| Choice::new(&host.object.object.id, &host.object.name))
+                .collect(),
             networks: choices(cases.networks(vcenter).await?.iter(), network),
             keys: keys.into_iter().map(|key| Choice::new(key.id.to_string(), key.name)).collect(),
             vcenter: cases.get(vcenter).await?,
@@ -84,7 +90,7 @@ fn network(known: &Known<Network>) -> Choice {
 }
 
 /// A choice among what there is. What was chosen before and is not there any more stays among it, and says so.
-fn select(name: &'static str, label: &str, mut choices: Vec<Choice>, value: &str) -> Field {
+pub(super) fn select(name: &'static str, label: &str, mut choices: Vec<Choice>, value: &str) -> Field {
     let by_name = |choice: &&Choice| {
         !value.is_empty() && (choice.label == value || choice.label.starts_with(&format!("{value} (")))
     };

@@ -82,8 +82,10 @@ pub(crate) async fn one(State(site): State<Site>, cx: Cx, Path(id): Path<Templat
     let mut page = cx.page(view.template.name.clone(), Area::Templates);
     page.crumbs = crumbs();
     let defaults = defaults(&view.template.defaults, &places);
-    let description = view.template.description;
-    cx.draw(&TemplatePage { page, row, description, source, defaults, may_change: cx.may(Role::Admin) })
+    let usable = view.template.is_active && view.is_there && cx.may(Role::Operator);
+    let deploy = usable.then(|| format!("/deployments/new?template={id}"));
+    let (description, may_change) = (view.template.description, cx.may(Role::Admin));
+    cx.draw(&TemplatePage { page, row, description, source, defaults, may_change, deploy })
 }
 
 fn defaults(defaults: &TemplateDefaults, names: &HashMap<String, String>) -> Vec<(String, Html)> {

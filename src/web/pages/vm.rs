@@ -113,7 +113,10 @@ fn drawn_disk(hardware: &Hardware, disk: &Disk, places: &[DiskPlace]) -> VmDisk 
         place: controller(hardware, disk),
         file: disk.file.clone().unwrap_or_else(|| "no file: a raw device".to_owned()),
         export: nfs.map(|nfs| format!("{}:{}", nfs.host, nfs.path)),
-        dataset: None,
+        dataset: place.and_then(|place| place.appliance.as_ref()).map(|on| match &on.dataset {
+            Some(dataset) => format!("{}: {dataset}", on.name),
+            None => on.name.clone(),
+        }),
     }
 }
 

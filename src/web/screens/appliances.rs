@@ -3,6 +3,7 @@
 use askama::Template;
 
 use crate::web::view::form::Field;
+use crate::web::view::list::List;
 use crate::web::view::{Html, Page, Status};
 
 /// `/appliances`.
@@ -45,22 +46,38 @@ pub struct AppliancePage {
     pub page: Page,
     /// The appliance.
     pub row: ApplianceRow,
-    /// What is wrong and what to do, if something is.
-    pub trouble: Option<(String, String)>,
+    /// Its id.
+    pub id: String,
+    /// What is wrong, what to do, and `risk` or `broken`, if something is.
+    pub trouble: Option<(String, String, &'static str)>,
     /// The capacity over time, with the forecast.
     pub capacity: Html,
-    /// Each thing that was looked at: name, how it stands, what was seen.
-    pub health: Vec<(String, Status, String)>,
+    /// Each thing that was looked at.
+    pub health: Vec<HealthLine>,
     /// Its pools.
     pub pools: Vec<PoolRow>,
     /// Addresses, key, host key, user: name and fact.
     pub facts: Vec<(String, Html)>,
     /// The pinned host key's fingerprint.
     pub host_key: String,
-    /// The datasets, by name.
-    pub datasets: Vec<DatasetRow>,
+    /// Where another host key can be accepted, if it shows one.
+    pub accept: Option<String>,
+    /// Whether the viewer may start jobs on it.
+    pub may_work: bool,
     /// Whether the viewer may change it.
     pub may_change: bool,
+}
+
+/// One thing that was looked at.
+pub struct HealthLine {
+    /// What.
+    pub name: String,
+    /// How it stands.
+    pub status: Status,
+    /// What was seen.
+    pub found: String,
+    /// What to do about it.
+    pub advice: Option<String>,
 }
 
 /// A pool.
@@ -81,6 +98,48 @@ pub struct PoolRow {
     pub errors: u64,
     /// When the last scrub ended.
     pub scrubbed: Option<Html>,
+}
+
+/// `/appliances/{id}/datasets`: as they are now.
+#[derive(Template)]
+#[template(path = "appliances/datasets.html")]
+pub struct Datasets {
+    /// The frame.
+    pub page: Page,
+    /// The list as it is asked for.
+    pub list: List,
+    /// By name.
+    pub rows: Vec<DatasetRow>,
+}
+
+/// `/appliances/{id}/datasets/{name}`: its snapshots as they are now.
+#[derive(Template)]
+#[template(path = "appliances/snapshots.html")]
+pub struct Snapshots {
+    /// The frame.
+    pub page: Page,
+    /// The list as it is asked for.
+    pub list: List,
+    /// Newest first.
+    pub rows: Vec<SnapshotRow>,
+}
+
+/// A snapshot.
+pub struct SnapshotRow {
+    /// What follows the `@`.
+    pub tag: String,
+    /// When it was taken.
+    pub taken: Html,
+    /// In words: what only it keeps.
+    pub used: String,
+    /// In words.
+    pub referenced: String,
+    /// Whether it is one of ours.
+    pub ours: bool,
+    /// The tags of its holds.
+    pub holds: Vec<String>,
+    /// The datasets cloned from it.
+    pub clones: Vec<String>,
 }
 
 /// A dataset.
@@ -113,6 +172,10 @@ pub struct NewAppliance {
     pub groups: Vec<(&'static str, &'static str, Vec<Field>)>,
     /// What went wrong when it was tried: what and what to do.
     pub trouble: Option<(String, String)>,
+    /// What the button says.
+    pub button: &'static str,
+    /// Where one goes instead.
+    pub back: String,
 }
 
 /// The host key of a server, shown to be confirmed.
@@ -133,4 +196,8 @@ pub struct ConfirmHostKey {
     pub fingerprint: String,
     /// The one that was accepted before, if it has changed.
     pub before: Option<String>,
+    /// What the button says.
+    pub button: &'static str,
+    /// Where one goes instead.
+    pub back: String,
 }

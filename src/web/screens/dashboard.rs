@@ -12,6 +12,8 @@ use crate::web::view::{Html, Page, Status};
 pub struct Dashboard {
     /// The frame.
     pub page: Page,
+    /// Whether the viewer may deploy an appliance.
+    pub may_deploy: bool,
     /// What changes by itself.
     pub board: Board,
 }
@@ -61,6 +63,8 @@ pub struct Attention {
     pub why: String,
     /// The button that mends it or leads there.
     pub mend: Link,
+    /// Where it is said that somebody has seen it, so that it goes away.
+    pub seen: Option<String>,
 }
 
 /// A protection group.

@@ -232,7 +232,7 @@ impl Cell {
 
     /// How it stands.
     pub fn status(status: Status) -> Self {
-        Self { text: status.word.to_string(), status: Some(status), ..Self::default() }
+        Self { text: status.word.to_string(), class: "fact", status: Some(status), ..Self::default() }
     }
 
     /// A way to somewhere.
@@ -242,7 +242,7 @@ impl Cell {
 
     /// How much is used.
     pub fn meter(percent: u8, text: String, of: &str) -> Self {
-        Self { text, meter: Some((percent, of.to_owned())), ..Self::default() }
+        Self { text, class: "fact", meter: Some((percent, of.to_owned())), ..Self::default() }
     }
 
     /// The bar's colour.

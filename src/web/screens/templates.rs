@@ -51,6 +51,8 @@ pub struct TemplatePage {
     pub defaults: Vec<(String, Html)>,
     /// Whether the viewer may change it.
     pub may_change: bool,
+    /// Where an appliance is made from it, if it can be, and the viewer may.
+    pub deploy: Option<String>,
 }
 
 /// `/zfs-templates/new` once a vCenter is chosen, and `/zfs-templates/{id}/edit`.

@@ -31,7 +31,7 @@ pub enum Area {
 
 impl Area {
     /// What one works with every day. An area is in the list once its pages work.
-    pub const WORK: [Area; 3] = [Self::Replication, Self::Inventory, Self::Jobs];
+    pub const WORK: [Area; 4] = [Self::Replication, Self::Inventory, Self::Appliances, Self::Jobs];
     /// What is set up once.
     pub const SETUP: [Area; 7] = [
         Self::Vcenters,

@@ -123,6 +123,11 @@ impl Page {
         (self.assets)(name)
     }
 
+    /// Whether the viewer may start and stop jobs.
+    pub fn may_work(&self) -> bool {
+        self.user.as_ref().is_some_and(|user| user.role != "viewer")
+    }
+
     /// The themes of the switch.
     pub fn themes(&self) -> [Theme; 3] {
         Theme::ALL

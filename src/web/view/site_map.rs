@@ -223,7 +223,8 @@ fn draw_flow(svg: &mut String, flow: &Flow, lane: f64, from: (f64, f64), to: (f6
         at(2.0 * PLATE),
         at(middle - PLATE + 30.0),
         at(lane + 4.5),
-        escape(&cut(&flow.name, 14)),
+        // The longer the word beside it, the less room the name has.
+        escape(&cut(&flow.name, 22usize.saturating_sub(right.chars().count()).clamp(8, 14))),
         at(middle + PLATE - 14.0),
         at(lane + 4.5),
         escape(&right),

@@ -37,6 +37,12 @@ fn every_command() -> Vec<(&'static str, Command)> {
         ("guids", verbs::guids(&snapshot, &bookmark)),
         ("get", verbs::get(&name, std::slice::from_ref(&property))),
         ("exists", verbs::exists(&names)),
+        ("browse", verbs::browse(&name)),
+        ("browse_owners", verbs::browse_owners(&name)),
+        ("snapshot_times", verbs::snapshot_times(&names)),
+        ("allowed", verbs::allowed(&name)),
+        ("pools", verbs::pools()),
+        ("pools_status", verbs::pools_status()),
         ("written_since", verbs::written_since(&name, "written@s1")),
         ("snapshot", verbs::snapshot(&snapshot, &more, &properties)),
         ("hold", verbs::hold(&tag, &snapshot, &more)),
@@ -49,6 +55,9 @@ fn every_command() -> Vec<(&'static str, Command)> {
         ("destroy_snapshot", verbs::destroy_snapshot(&snapshot)),
         ("destroy_dataset", verbs::destroy_dataset(&name)),
         ("create_parent", verbs::create_parent(&name)),
+        ("create_pool", verbs::create_pool(&name, "/dev/disk/by-id/wwn-0x6000", "job")),
+        ("destroy_pool", verbs::destroy_pool(&name)),
+        ("create_filesystem", verbs::create_filesystem(&name, &properties)),
         ("set", verbs::set(&name, &properties)),
         ("set_on_snapshots", verbs::set_on_snapshots(&snapshot, &more, &properties)),
         ("inherit", verbs::inherit(&name, &property)),
@@ -151,6 +160,8 @@ fn what_changes_something_says_what_a_delegated_user_needs() {
         let reads = ["list", "list_snapshots", "list_owners", "inspect_snapshots", "guids", "get", "exists", "holds", "token_contents"]
             .contains(&verb)
             || ["estimate", "pool_properties", "pool_status", "written_since"].contains(&verb)
+            // pools are made and destroyed by root alone
+            || ["create_pool", "destroy_pool"].contains(&verb)
             // of a resumed stream only the token knows the dataset
             || command.words().contains(&"-t".to_owned());
         assert_eq!(command.needs().is_none(), reads, "{verb}");

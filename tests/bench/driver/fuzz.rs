@@ -236,7 +236,9 @@ async fn requests(random: &mut Random, count: u64) -> u64 {
     let options = ServerOptions { listen, tls: Tls::Off, simulated: false };
     let routes = router(app.clone(), &options, Default::default()).router;
     let dials = |path: &str| {
-        ["/vcenters", "/targets", "/appliances", "/replications"].iter().any(|one| path.contains(one))
+        ["/vcenters", "/targets", "/appliances", "/replications", "templates"]
+            .iter()
+            .any(|one| path.contains(one))
     };
     let rules: Vec<_> = RULES
         .iter()

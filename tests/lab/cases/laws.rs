@@ -1,104 +1,43 @@
 //! The laws (`tests/support/laws`) for the job kind `replicate`, on real OpenZFS and, where a process is
 //! killed, with the real binary.
-//!
-//! In two worlds, because a first run and a later one take different ways: the first creates parents and the
-//! replica; the later one builds on a common base, moves the holds forward and lets retention destroy.
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use async_trait::async_trait;
-use serde_json::{Value, json};
-use zerfaux::domain::job::Job;
-use zerfaux::engine::Definition;
+use serde_json::Value;
 use zerfaux::jobs::hosts::Hosts;
 use zerfaux::jobs::replicate;
 
 use crate::lab;
 use crate::laws::{
-    self, Facts, Scene, World, fail_at_each_step, kill_around_each_event, retry_after_each_failure,
-    run_each_step_twice, undo_each_step_twice,
+    self, fail_at_each_step, kill_around_each_event, retry_after_each_failure, run_each_step_twice,
+    undo_each_step_twice,
 };
-use crate::replicated::{self, COLUMNS, GROUP, JobRun, Things, kept, run_once};
+use crate::replicated::{self, COLUMNS, Ground, JobRun, Things, kept};
 use crate::zerfaux_cli::location;
 
-/// Where `replicate` is tried.
-struct Replication {
-    later: bool,
-    hosts: Arc<Hosts>,
-    scenes: Mutex<HashMap<PathBuf, Arc<Trial>>>,
-}
+impl Ground for lab::Scene {
+    const SAME_HOSTS: bool = true;
 
-/// One source and one destination.
-struct Trial {
-    lab: lab::Scene,
-    hosts: Arc<Hosts>,
-}
-
-impl Replication {
     fn new(later: bool) -> Self {
-        Self { later, hosts: Arc::new(Hosts::new(None, None)), scenes: Mutex::default() }
-    }
-}
-
-#[async_trait]
-impl World for Replication {
-    fn kind(&self) -> &'static str {
-        "replicate"
-    }
-
-    async fn build(&self, place: &Path) -> Arc<dyn Scene> {
-        let scene = lab::Scene::new(if self.later { "laws-later" } else { "laws-first" });
+        let scene = lab::Scene::new(if later { "laws-later" } else { "laws-first" });
         scene.source.play("+ data\nw data one 256K\n@ data by-hand\nw data two 128K");
-        let trial = Arc::new(Trial { lab: scene, hosts: Arc::clone(&self.hosts) });
-        if self.later {
-            for _ in 0..2 {
-                run_once(trial.as_ref()).await;
-            }
-            trial.lab.source.play("w data three 64K");
-        }
-        self.scenes.lock().unwrap().insert(place.to_owned(), Arc::clone(&trial));
-        trial
+        scene
     }
 
-    fn open(&self, place: &Path) -> Arc<dyn Scene> {
-        Arc::clone(&self.scenes.lock().unwrap()[place]) as Arc<dyn Scene>
+    fn write_more(&self) {
+        self.source.play("w data three 64K");
     }
 
-    async fn remove(&self, place: &Path) {
-        self.scenes.lock().unwrap().remove(place);
+    fn locations(&self) -> (Value, Value) {
+        (location(&self.source, "root", "data"), location(&self.target, "root", "backup/data"))
+    }
+
+    fn seen(&self) -> (Things, Things) {
+        (seen(&self.source), seen(&self.target))
     }
 }
 
-#[async_trait]
-impl Scene for Trial {
-    fn definition(&self) -> Definition {
-        replicate::definition(Arc::clone(&self.hosts))
-    }
-
-    fn input(&self) -> Value {
-        json!({
-            "source": location(&self.lab.source, "root", "data"),
-            "destination": location(&self.lab.target, "root", "backup/data"),
-            "group": GROUP,
-            "keep_source": { "last": 1 },
-            "keep_destination": { "last": 2 },
-        })
-    }
-
-    async fn fingerprint(&self) -> Facts {
-        replicated::fingerprint(&seen(&self.lab.source), &seen(&self.lab.target))
-    }
-
-    fn may_remain(&self) -> Vec<(&'static str, &'static str)> {
-        replicated::may_remain()
-    }
-
-    fn outcome(&self, job: &Job) -> Value {
-        replicated::outcome(job)
-    }
-}
+type Replication = replicated::Replication<lab::Scene>;
 
 /// Everything below a side's root.
 fn seen(side: &lab::Side) -> Things {

@@ -9,6 +9,7 @@ mod foreign;
 mod hindered;
 mod interrupted;
 mod laws;
+mod prepared;
 mod replicate;
 mod replicate_kinds;
 mod replicate_local;

@@ -44,7 +44,10 @@ impl Shell {
         match piece {
             Piece::Text { text, .. } => (text.clone(), false),
             Piece::Variable { name, otherwise, quoted } => {
-                let value = self.variable(name);
+                let value = match name.find(['%', '#']).filter(|at| *at > 0) {
+                    Some(at) => Some(trimmed(&self.variable(&name[..at]).unwrap_or_default(), &name[at..])),
+                    None => self.variable(name),
+                };
                 let value = value.filter(|value| otherwise.is_none() || !value.is_empty());
                 (value.or_else(|| otherwise.clone()).unwrap_or_default(), !quoted)
             }
@@ -137,6 +140,26 @@ impl Sum<'_> {
     }
 }
 
+/// `%pattern` and `%%pattern` cut from the end, `#pattern` and `##pattern` from the beginning, the shortest and the longest.
+fn trimmed(text: &str, cut: &str) -> String {
+    let sign = &cut[..1];
+    let (longest, pattern) = match cut[1..].strip_prefix(sign) {
+        Some(pattern) => (true, pattern),
+        None => (false, &cut[1..]),
+    };
+    let mut ends: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
+    if (sign == "%") != longest {
+        ends.reverse();
+    }
+    let found =
+        ends.into_iter().find(|at| fits(pattern, if sign == "%" { &text[*at..] } else { &text[..*at] }));
+    match found {
+        Some(at) if sign == "%" => text[..at].to_owned(),
+        Some(at) => text[at..].to_owned(),
+        None => text.to_owned(),
+    }
+}
+
 /// Whether a text fits a pattern with `*` and `?`.
 pub(crate) fn fits(pattern: &str, text: &str) -> bool {
     let mut rest = pattern.chars();
@@ -154,7 +177,8 @@ pub(crate) fn fits(pattern: &str, text: &str) -> bool {
     }
 }
 
-struct Collector(Arc<Mutex<Vec<u8>>>);
+/// Keeps what is written.
+pub(crate) struct Collector(pub(crate) Arc<Mutex<Vec<u8>>>);
 
 impl Write for Collector {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {

@@ -51,6 +51,7 @@ impl Process {
     pub(crate) fn run(self: &Arc<Self>, work: impl FnOnce() -> i32) -> i32 {
         CURRENT.with(|current| *current.borrow_mut() = Some(Arc::clone(self)));
         let status = work();
+        let status = self.status_of_signal().unwrap_or(status);
         CURRENT.with(|current| *current.borrow_mut() = None);
         *self.status.lock().unwrap_or_else(PoisonError::into_inner) = Some(status);
         self.ended.notify_all();

@@ -189,7 +189,7 @@ pub(super) fn run(shell: &mut Shell, argv: &[String], io: &Io) -> i32 {
                 .or_else(|| disks::run(shell, program, words, io))
                 .or_else(|| services::run(shell, program, words, io))
                 .or_else(|| exports::run(shell, program, words, io))
-                .or_else(|| text::run(program, words, io))
+                .or_else(|| text::run(shell, program, words, io))
                 .or_else(|| system::run(shell, program, words, io));
             status.unwrap_or(0)
         }

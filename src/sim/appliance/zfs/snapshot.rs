@@ -116,16 +116,20 @@ fn named(state: &State, names: &[String], below: bool) -> Vec<String> {
     all
 }
 
+/// `[-r] TAG SNAPSHOT…`: the tag, and every snapshot that is meant.
+fn tag_and_names(state: &State, words: &[String]) -> Result<(String, Vec<String>), Reply> {
+    let options = Options::read(words, "r").map_err(|error| Reply::fails(2, error))?;
+    let (tag, names) = options.rest.split_first().ok_or_else(|| Reply::fails(2, "missing tag argument"))?;
+    Ok((tag.clone(), named(state, names, options.has('r'))))
+}
+
 pub(super) fn hold(state: &mut State, words: &[String]) -> Reply {
-    let options = match Options::read(words, "r") {
-        Ok(options) => options,
-        Err(error) => return Reply::fails(2, error),
-    };
-    let Some((hold, names)) = options.rest.split_first() else {
-        return Reply::fails(2, "missing tag argument");
+    let (hold, names) = match tag_and_names(state, words) {
+        Ok(given) => given,
+        Err(reply) => return reply,
     };
     let mut reply = Reply::default();
-    for name in named(state, names, options.has('r')) {
+    for name in names {
         let Target::Snapshot(dataset, tag) = Target::parse(&name) else {
             reply.complain(format!("'{name}' is not a snapshot"));
             continue;
@@ -133,7 +137,7 @@ pub(super) fn hold(state: &mut State, words: &[String]) -> Reply {
         let found = state.datasets.get_mut(dataset).and_then(|dataset| dataset.snapshot_mut(tag));
         match found {
             None => reply.complain(format!("cannot hold snapshot '{name}': dataset does not exist")),
-            Some(snapshot) if snapshot.holds.contains_key(hold) => {
+            Some(snapshot) if snapshot.holds.contains_key(&hold) => {
                 reply.complain(format!("cannot hold snapshot '{name}': tag already exists on this dataset"));
             }
             Some(snapshot) => {
@@ -145,22 +149,19 @@ pub(super) fn hold(state: &mut State, words: &[String]) -> Reply {
 }
 
 pub(super) fn release(state: &mut State, words: &[String]) -> Reply {
-    let options = match Options::read(words, "r") {
-        Ok(options) => options,
-        Err(error) => return Reply::fails(2, error),
-    };
-    let Some((hold, names)) = options.rest.split_first() else {
-        return Reply::fails(2, "missing tag argument");
+    let (hold, names) = match tag_and_names(state, words) {
+        Ok(given) => given,
+        Err(reply) => return reply,
     };
     let mut reply = Reply::default();
-    for name in named(state, names, options.has('r')) {
+    for name in names {
         let found = match Target::parse(&name) {
             Target::Snapshot(dataset, tag) => {
                 state.datasets.get_mut(dataset).and_then(|found| found.snapshot_mut(tag))
             }
             _ => None,
         };
-        let told = match found.map(|snapshot| snapshot.holds.remove(hold)) {
+        let told = match found.map(|snapshot| snapshot.holds.remove(&hold)) {
             None => "dataset does not exist",
             Some(Some(_)) => continue,
             Some(None) => "no such tag on this dataset",

@@ -1,0 +1,75 @@
+//! `/settings`
+
+use axum::extract::State;
+use axum::{Extension, Json};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Answer;
+use crate::app::settings::Settings as Saved;
+use crate::app::{App, Principal};
+
+/// What an administrator can set.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Settings {
+    /// Minutes after which a session that is not used is over: 5 to 480.
+    pub session_idle_minutes: u32,
+    /// Hours after which a session ends in any case: 1 to 72.
+    pub session_hours: u32,
+    /// Days for which jobs that have ended are kept: 7 to 3650; null: for ever.
+    pub history_days: Option<u32>,
+}
+
+impl From<Saved> for Settings {
+    fn from(saved: Saved) -> Self {
+        Self {
+            session_idle_minutes: saved.session_idle_minutes,
+            session_hours: saved.session_hours,
+            history_days: saved.history_days,
+        }
+    }
+}
+
+/// What to change; what is left out stays.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangedSettings {
+    /// Minutes after which a session that is not used is over.
+    #[schema(minimum = 5, maximum = 480)]
+    pub session_idle_minutes: Option<u32>,
+    /// Hours after which a session ends in any case.
+    #[schema(minimum = 1, maximum = 72)]
+    pub session_hours: Option<u32>,
+    /// Days for which jobs that have ended are kept; 0: for ever.
+    #[schema(maximum = 3650)]
+    pub history_days: Option<u32>,
+}
+
+/// The settings in force.
+#[utoipa::path(get, path = "/settings", tag = "settings",
+    responses((status = OK, description = "The settings", body = Settings)))]
+pub async fn show(State(app): State<App>) -> Json<Settings> {
+    Json(app.settings().into())
+}
+
+/// Change settings; they are in force at once.
+#[utoipa::path(patch, path = "/settings", tag = "settings", request_body = ChangedSettings,
+    responses((status = OK, description = "The settings", body = Settings)))]
+pub async fn change(
+    State(app): State<App>,
+    Extension(who): Extension<Principal>,
+    Json(change): Json<ChangedSettings>,
+) -> Answer<Json<Settings>> {
+    let now = app.settings();
+    let wanted = Saved {
+        session_idle_minutes: change.session_idle_minutes.unwrap_or(now.session_idle_minutes),
+        session_hours: change.session_hours.unwrap_or(now.session_hours),
+        history_days: match change.history_days {
+            None => now.history_days,
+            Some(0) => None,
+            Some(days) => Some(days),
+        },
+    };
+    app.save_settings(&who, wanted).await?;
+    Ok(Json(app.settings().into()))
+}

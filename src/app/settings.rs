@@ -1,0 +1,50 @@
+//! Settings that an administrator can save: read once at the start, in force as soon as they are saved.
+
+use std::sync::PoisonError;
+
+use serde_json::json;
+
+use super::{App, AppError, FieldError, Principal};
+use crate::domain::audit::Outcome;
+
+pub use crate::domain::settings::Settings;
+
+/// Where they lie in the store.
+pub(crate) const KEY: &str = "settings";
+
+impl App {
+    /// What is in force.
+    pub fn settings(&self) -> Settings {
+        *self.settings.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads what was saved, at the start.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn load_settings(&self) -> Result<(), AppError> {
+        let saved = self.store.setting(KEY).await?;
+        // What an older or newer version left out has its default.
+        let settings = saved.and_then(|value| serde_json::from_value(value).ok()).unwrap_or_default();
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+        Ok(())
+    }
+
+    /// Saves settings, and puts them in force.
+    ///
+    /// # Errors
+    /// [`AppError::Invalid`] with what cannot be used.
+    pub async fn save_settings(&self, who: &Principal, settings: Settings) -> Result<(), AppError> {
+        let fields: Vec<FieldError> =
+            settings.faults().into_iter().map(|(field, message)| FieldError { field, message }).collect();
+        if !fields.is_empty() {
+            return Err(AppError::Invalid { fields });
+        }
+        let before = self.settings();
+        let details = json!({ "before": before, "after": settings });
+        let audit = self.entry(who, "settings.change", "settings", Outcome::Done, details);
+        self.store.save_setting(KEY, &json!(settings), audit).await?;
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+        Ok(())
+    }
+}

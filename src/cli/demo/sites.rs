@@ -1,0 +1,154 @@
+//! The two simulated sites of a small company: a vCenter and an appliance each, inside this process.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::exit::Trouble;
+use crate::sim::appliance::{Appliance, ApplianceOptions};
+use crate::sim::exports::MemoryExports;
+use crate::sim::vcenter::{NfsDatastore, Options, User, Vcenter};
+
+/// Who logs in to both vCenters.
+pub(in crate::cli) const VCENTER_USER: &str = "zerfaux@vsphere.local";
+/// It protects nothing: what it opens is simulated.
+pub(in crate::cli) const VCENTER_PASSWORD: &str = "simulated";
+/// Who logs in to both appliances; root's rights come by sudo.
+pub(in crate::cli) const APPLIANCE_USER: &str = "zfsadmin";
+/// What is replicated.
+pub(in crate::cli) const SOURCE: &str = "tank/vm01";
+/// To where.
+pub(in crate::cli) const DESTINATION: &str = "vault/replica/vm01";
+
+const TIB: u64 = 1 << 40;
+
+/// A site.
+pub(in crate::cli) struct Site {
+    /// The connection's name.
+    pub(in crate::cli) vcenter_name: &'static str,
+    /// The vCenter.
+    pub(in crate::cli) vcenter: Vcenter,
+    /// The appliance's name.
+    pub(in crate::cli) appliance_name: &'static str,
+    /// The appliance.
+    pub(in crate::cli) appliance: Appliance,
+    /// Its pool.
+    pub(in crate::cli) pool: &'static str,
+    /// What the hosts of the site mount.
+    pub(in crate::cli) nfs_address: &'static str,
+}
+
+/// Both. Dropped, they are gone with everything on them.
+pub(in crate::cli) struct Sites {
+    /// Where the company works.
+    pub(in crate::cli) primary: Site,
+    /// Where it would go on.
+    pub(in crate::cli) dr: Site,
+}
+
+impl Sites {
+    /// Starts both on free ports of the loopback interface. The appliances let in whoever has this key.
+    pub(in crate::cli) async fn start(public_key: &str) -> Result<Self, Trouble> {
+        let exports = Arc::new(MemoryExports::open());
+        let mount = |name: &str, server: &str, path: &str| NfsDatastore {
+            name: name.to_owned(),
+            server: server.to_owned(),
+            path: path.to_owned(),
+        };
+        let vcenter = async |site: &str, vms: usize, seed: u64, nfs: Vec<NfsDatastore>| {
+            let user =
+                User { name: VCENTER_USER.into(), password: VCENTER_PASSWORD.into(), privileges: None };
+            let options = Options {
+                users: vec![user],
+                vms,
+                site: site.to_owned(),
+                seed,
+                nfs: Some(nfs),
+                exports: exports.clone(),
+                ..Options::default()
+            };
+            Vcenter::start(options).await.map_err(|error| Trouble::failed(&error))
+        };
+        let appliance = |name: &str, pool: &str, size: u64| {
+            let options = ApplianceOptions {
+                hostname: name.to_owned(),
+                pools: vec![(pool.to_owned(), size)],
+                authorized_keys: Some(public_key.to_owned()),
+                latency: Duration::from_millis(5),
+                ..ApplianceOptions::default()
+            };
+            Appliance::start(options).map_err(|error| Trouble::failed(&error).advise(error.advice()))
+        };
+        let (here, there) = ("10.20.150.11", "10.30.150.11");
+        let primary = Site {
+            vcenter_name: "vc-berlin",
+            vcenter: vcenter("berlin", 40, 1, {
+                vec![mount("nfs-berlin-01", here, "/tank/vm01"), mount("nfs-berlin-02", here, "/tank/vm02")]
+            })
+            .await?,
+            appliance_name: "zfs-berlin",
+            appliance: appliance("zfs-berlin", "tank", 8 * TIB)?,
+            pool: "tank",
+            nfs_address: here,
+        };
+        let dr = Site {
+            vcenter_name: "vc-potsdam",
+            vcenter: vcenter("potsdam", 6, 2, vec![mount("nfs-potsdam-home", there, "/vault/nfs")]).await?,
+            appliance_name: "zfs-potsdam",
+            appliance: appliance("zfs-potsdam", "vault", 12 * TIB)?,
+            pool: "vault",
+            nfs_address: there,
+        };
+        let sites = Self { primary, dr };
+        sites.furnish()?;
+        Ok(sites)
+    }
+
+    /// What is on the appliances when the story begins.
+    fn furnish(&self) -> Result<(), Trouble> {
+        let scripts = [
+            (
+                &self.primary.appliance,
+                "zfs create tank/vm01 && zfs create tank/vm02 && zfs create -V 3T tank/archive",
+            ),
+            (&self.dr.appliance, "zfs create vault/nfs && zfs create -V 2T vault/archive"),
+        ];
+        for (appliance, script) in scripts {
+            let made = appliance.run(script);
+            if made.status != 0 {
+                return Err(Trouble::failed(&std::io::Error::other(made.stderr)));
+            }
+        }
+        // What the hosts of each site mount. The files of its virtual machines are kept by the simulated vCenter.
+        for dataset in ["tank/vm01", "tank/vm02"] {
+            self.primary.appliance.run(&format!("zfs set sharenfs=rw=@10.0.0.0/8,no_root_squash {dataset}"));
+        }
+        self.dr.appliance.run("zfs set sharenfs=rw=@10.0.0.0/8,no_root_squash vault/nfs");
+        let disks = ["erp01/erp01-flat.vmdk", "erp-db01/erp-db01-flat.vmdk", "mail01/mail01-flat.vmdk"];
+        for (number, path) in (1..).zip(disks) {
+            let written = self.primary.appliance.write(SOURCE, path, &bytes(3 << 20, number));
+            written.map_err(|error| Trouble::failed(&error))?;
+        }
+        Ok(())
+    }
+
+    /// A day of work at the primary site: orders are booked, mail comes in.
+    pub(in crate::cli) fn work(&self, day: u64) {
+        let size = usize::try_from(60_000 + day * 7919 % 400_000).unwrap_or(60_000);
+        let site = &self.primary.appliance;
+        // A full pool ends the company's work, not the demo.
+        let _ = site.write(SOURCE, &format!("erp-db01/redo-{}.log", day % 12), &bytes(size, day + 1000));
+        let _ = site.write(SOURCE, &format!("mail01/queue-{}.log", day % 8), &bytes(size / 4, day));
+    }
+}
+
+/// Bytes that do not repeat, the same for the same seed.
+fn bytes(count: usize, seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let next = |_| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    };
+    (0..count.div_ceil(8)).flat_map(next).take(count).collect()
+}

@@ -1,0 +1,71 @@
+//! What an administrator sets once for the whole installation.
+
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+
+/// The settings, each with its default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// Minutes after which a session that is not used is over.
+    pub session_idle_minutes: u32,
+    /// Hours after which a session ends in any case.
+    pub session_hours: u32,
+    /// Days for which jobs that have ended are kept; none: for ever.
+    pub history_days: Option<u32>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { session_idle_minutes: 30, session_hours: 12, history_days: None }
+    }
+}
+
+impl Settings {
+    /// Least and most minutes of a session that is not used.
+    pub const IDLE_MINUTES: (u32, u32) = (5, 480);
+    /// Least and most hours of a session.
+    pub const HOURS: (u32, u32) = (1, 72);
+    /// Least and most days of history.
+    pub const DAYS: (u32, u32) = (7, 3650);
+
+    /// A session that is not used for so long is over.
+    pub fn session_idle(&self) -> SignedDuration {
+        SignedDuration::from_mins(self.session_idle_minutes.into())
+    }
+
+    /// A session ends so long after the sign-in.
+    pub fn session_absolute(&self) -> SignedDuration {
+        SignedDuration::from_hours(self.session_hours.into())
+    }
+
+    /// What cannot be used: the setting's name and why.
+    pub fn faults(&self) -> Vec<(&'static str, String)> {
+        let between = |name, value: u32, (least, most): (u32, u32)| {
+            let fits = (least..=most).contains(&value);
+            (!fits).then(|| (name, format!("This is {least} to {most}.")))
+        };
+        let days = self.history_days.unwrap_or(Self::DAYS.1);
+        [
+            between("session_idle_minutes", self.session_idle_minutes, Self::IDLE_MINUTES),
+            between("session_hours", self.session_hours, Self::HOURS),
+            between("history_days", days, Self::DAYS),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_outside_its_limits_is_named() {
+        assert_eq!(Settings::default().faults(), []);
+        let wrong = Settings { session_idle_minutes: 1, session_hours: 100, history_days: Some(1) };
+        let names: Vec<_> = wrong.faults().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["session_idle_minutes", "session_hours", "history_days"]);
+    }
+}
