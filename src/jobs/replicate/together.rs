@@ -59,17 +59,17 @@ pub(super) async fn send_together(
     let size = parts.len().div_ceil(lanes).clamp(1, MOST);
     let (count, expected) = (parts.len(), parts.iter().map(|part| part.bytes).sum::<u64>());
     cx.info(format!("Sending what is new in {count} datasets together, about {}.", format_bytes(expected)));
-    let meter = Arc::new(Meter::default());
-    let mut batches = Vec::new();
+    // One for each: a stream counts what it carried itself.
+    let mut batches: Vec<(Vec<Part>, Arc<Meter>)> = Vec::new();
     while !parts.is_empty() {
         let rest = parts.split_off(size.min(parts.len()));
-        batches.push(std::mem::replace(&mut parts, rest));
+        batches.push((std::mem::replace(&mut parts, rest), Arc::default()));
     }
+    let meters: Vec<Arc<Meter>> = batches.iter().map(|(_, meter)| Arc::clone(meter)).collect();
     let outcomes = {
-        let meter = &meter;
         let all = stream::iter(batches)
-            .map(|batch| async move {
-                let outcome = carry(cx, (run, way), &batch, Arc::clone(meter)).await;
+            .map(|(batch, meter)| async move {
+                let outcome = carry(cx, (run, way), &batch, meter).await;
                 (batch, outcome)
             })
             .buffer_unordered(lanes)
@@ -79,15 +79,15 @@ pub(super) async fn send_together(
         loop {
             tokio::select! {
                 outcomes = &mut all => break outcomes,
-                _ = tick.tick() => tell(cx, meter, count, expected),
+                _ = tick.tick() => tell(cx, &meters, count, expected),
             }
         }
     };
-    let (mut arrived, mut odd) = (0, Vec::new());
+    let (mut arrived, mut bytes, mut odd) = (0, 0, Vec::new());
     for (batch, outcome) in outcomes {
         match outcome {
             Ok(relayed) => {
-                sent.bytes += relayed.bytes;
+                bytes += relayed.bytes;
                 for part in batch {
                     arrived += 1;
                     sent.streams += 1;
@@ -103,10 +103,11 @@ pub(super) async fn send_together(
             }
         }
     }
+    sent.bytes += bytes;
     cx.note(&*sent).await?;
     if arrived > 0 {
         let level = if odd.is_empty() { Level::Success } else { Level::Info };
-        cx.console(level, format!("{arrived} of {count} arrived together: {}.", format_bytes(sent.bytes)));
+        cx.console(level, format!("{arrived} of {count} arrived together: {}.", format_bytes(bytes)));
     }
     if cx.cancelled().is_cancelled() {
         return Err(Failure::cancelled(
@@ -155,8 +156,9 @@ async fn carry(
     Ok(relayed)
 }
 
-fn tell(cx: &StepContext, meter: &Meter, datasets: usize, expected: u64) {
-    let (bytes, rate) = (meter.bytes(), meter.rate());
+fn tell(cx: &StepContext, meters: &[Arc<Meter>], datasets: usize, expected: u64) {
+    let bytes = meters.iter().map(|meter| meter.bytes()).sum::<u64>();
+    let rate = meters.iter().map(|meter| meter.rate()).sum::<u64>();
     // Sizes are for showing; beyond 2^52 their last digits do not matter.
     #[allow(clippy::cast_precision_loss)]
     cx.progress(bytes as f64 / expected.max(bytes).max(1) as f64);
