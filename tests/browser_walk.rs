@@ -19,6 +19,7 @@ mod server;
 use chromium::Shown;
 use hands::{Hands, Person};
 use server::Server;
+use zerfaux::sim::appliance::{Appliance, ApplianceOptions};
 use zerfaux::sim::vcenter::{Options, Rule, Vcenter};
 
 /// The inventory is read slowly, so that there is something to watch and to cancel.
@@ -33,7 +34,7 @@ async fn first_day(walk: &str, shown: Shown, hands: Hands, examines: bool) {
     let mut person = Person::at(&server.address, walk, shown, hands, examines).await;
 
     pages::set_up(&mut person, &server).await;
-    let _public = pages::make_ssh_key(&mut person, "site keys").await;
+    let public = pages::make_ssh_key(&mut person, "site").await;
     pages::connect_vcenter(&mut person, vcenter.address().port(), &vcenter.thumbprint()).await;
     vcenter.add_rule(slowly()).unwrap();
     person.press("Sync now").await;
@@ -46,6 +47,10 @@ async fn first_day(walk: &str, shown: Shown, hands: Hands, examines: bool) {
     person.press("site A").await;
     person.looks("vcenter").await;
     pages::find_vm(&mut person, "web").await;
+    let options = ApplianceOptions { authorized_keys: Some(public), ..ApplianceOptions::default() };
+    let appliance = Appliance::start(options).unwrap();
+    let (port, host_key) = (appliance.address().port(), appliance.host_key_fingerprint());
+    pages::add_appliance(&mut person, port, &host_key, "site (ssh-ed25519)").await;
     pages::look_around(&mut person).await;
     person.open("/replication").await;
     pages::sign_out(&mut person).await;

@@ -429,6 +429,21 @@ async fn a_source_that_no_longer_hears_from_here_ends_the_stream_by_itself() {
     until("both commands have ended", || !started.iter().any(|pid| is_running(pid))).await;
 }
 
+/// The connection that the agent is forwarded on stays for the next stream; each has its one signature.
+#[tokio::test]
+async fn a_stream_that_went_well_leaves_its_connection_to_the_next() {
+    let Some(scene) = Scene::new() else { return };
+    let route = scene.route();
+    let link = route.source.link().unwrap().clone();
+    let stream = || request(route.clone(), "echo data", "cat >/dev/null");
+    assert_eq!(direct(stream()).await.unwrap().bytes, 5);
+    let (opened, seen) = (link.connections_opened(), scene.log_ins());
+    for more in 1..=2 {
+        assert_eq!(direct(stream()).await.unwrap().bytes, 5);
+        assert_eq!((link.connections_opened(), scene.log_ins()), (opened, seen + more));
+    }
+}
+
 #[tokio::test]
 async fn a_way_is_looked_at_once_while_both_connections_last() {
     let Some(scene) = Scene::new() else { return };

@@ -89,6 +89,30 @@ async fn all_four_ways_carry_every_byte() {
     }
 }
 
+/// In the steady state nothing logs in; what went wrong takes its connections with it, and what died in between is replaced.
+#[tokio::test]
+async fn a_stream_that_ended_well_leaves_its_connections_to_the_next() {
+    let (Some(a), Some(b)) = (Sshd::start(), Sshd::start()) else { return };
+    let (from, to) = (remote_with(&a, |_| ()), remote_with(&b, |_| ()));
+    let opened = || (from.link().unwrap().connections_opened(), to.link().unwrap().connections_opened());
+    for _ in 0..3 {
+        assert_eq!(relay(request(&from, "echo data", &to, "cat")).await.unwrap().bytes, 5);
+        assert_eq!(opened(), (1, 1));
+    }
+    // Two at once: one stream at a time on a connection.
+    let one = || relay(request(&from, "sleep 0.3; echo data", &to, "cat"));
+    let (first, second) = tokio::join!(one(), one());
+    assert_eq!((first.unwrap().bytes, second.unwrap().bytes), (5, 5));
+    assert_eq!(opened(), (2, 2));
+
+    relay(request(&from, "echo data; exit 1", &to, "cat")).await.unwrap_err();
+    relay(request(&from, "echo data", &to, "cat")).await.unwrap();
+    assert_eq!(opened(), (2, 2), "the other pair is still there");
+    assert!(a.signal_sessions(Signal::KILL) > 0 && b.signal_sessions(Signal::KILL) > 0);
+    relay(request(&from, "echo data", &to, "cat")).await.unwrap();
+    assert_eq!(opened(), (3, 3));
+}
+
 #[tokio::test]
 async fn an_empty_stream_is_a_stream() {
     let (Some(a), Some(b)) = (Sshd::start(), Sshd::start()) else { return };

@@ -341,3 +341,47 @@ fn the_demo_replicates_on_schedule_until_it_is_interrupted() {
     let rest: Vec<String> = std::io::BufRead::lines(&mut demo.lines).map(Result::unwrap).collect();
     assert!(rest.last().unwrap().contains("\"event\":\"ended\""), "{rest:?}");
 }
+
+#[test]
+fn the_drill_is_true_in_every_fact_and_says_so_by_its_exit_status() {
+    let output = Command::new(env!("CARGO_BIN_EXE_zerfaux"))
+        .args(["demo", "--drill", "--json"])
+        .env_remove("ZERFAUX_DATA_DIR")
+        .output()
+        .unwrap();
+    let told: Vec<Value> = String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let scenes: Vec<&str> = told.iter().filter_map(|one| one["scene"].as_str()).collect();
+    assert_eq!(scenes, ["connect", "sync", "appliances", "replicate", "replicate again"]);
+    let wrong: Vec<&Value> = told
+        .iter()
+        .filter_map(|one| one["facts"].as_array())
+        .flatten()
+        .filter(|fact| fact["right"] != true)
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+    let end = told.last().unwrap();
+    assert_eq!((&end["success"], end["facts"].as_u64().unwrap() > 20), (&Value::from(true), true), "{end}");
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn the_demo_says_how_to_sign_in_and_the_simulated_sites_can_be_left_out() {
+    let mut demo = Process::start(&["demo", "--json", "--every", "60"]);
+    let started: Value = serde_json::from_str(&demo.line()).unwrap();
+    assert!(started["address"].as_str().unwrap().starts_with("https://127.0.0.1:"), "{started}");
+    assert!(started["username"] == "admin" && started["password"].as_str().unwrap().len() >= 12, "{started}");
+    assert_eq!(started["vcenters"], serde_json::json!(["vc-berlin", "vc-potsdam"]));
+    assert_eq!(demo.interrupt(), Some(0));
+    let output = Command::new("timeout")
+        .args(["-s", "INT", "3", env!("CARGO_BIN_EXE_zerfaux"), "demo", "--json"])
+        .env("ZERFAUX_USE_STUBS", "false")
+        .output()
+        .unwrap();
+    let first = String::from_utf8(output.stdout).unwrap();
+    let started: Value = serde_json::from_str(first.lines().next().unwrap()).unwrap();
+    assert_eq!((&started["simulated"], &started["vcenters"]), (&false.into(), &serde_json::json!([])));
+}

@@ -94,6 +94,9 @@ fn tree_with_news() -> Two {
     two.source.root(
         "zfs create src/a/one; zfs create src/a/one/deep; zfs create src/a/two; zfs create src/a/three",
     );
+    for (seed, dataset) in ["", "/one", "/one/deep", "/two", "/three"].iter().enumerate() {
+        two.source.fill(&format!("src/a{dataset}"), "old", 50_000, 20 + seed as u64);
+    }
     run(two.replicate(("a", "b"), &["--recursive"])).expect(0);
     for (seed, dataset) in ["", "/one", "/one/deep", "/two", "/three"].iter().enumerate() {
         two.source.fill(&format!("src/a{dataset}"), "new", 50_000, 10 + seed as u64);

@@ -16,6 +16,7 @@ pub mod problem;
 pub mod replications;
 pub mod sessions;
 pub mod settings;
+pub mod ssh_key_rotation;
 pub mod ssh_keys;
 pub mod target_facts;
 pub mod targets;
@@ -91,6 +92,9 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(jobs::acknowledge))
         .routes(routes!(ssh_keys::list, ssh_keys::create))
         .routes(routes!(ssh_keys::one, ssh_keys::delete))
+        .routes(routes!(ssh_key_rotation::one, ssh_key_rotation::begin, ssh_key_rotation::cancel))
+        .routes(routes!(ssh_key_rotation::install))
+        .routes(routes!(ssh_key_rotation::switch))
         .routes(routes!(targets::list, targets::create))
         .routes(routes!(targets::one, targets::replace, targets::change, targets::delete))
         .routes(routes!(target_facts::test))

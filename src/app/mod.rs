@@ -25,6 +25,7 @@ pub mod secrets;
 pub mod sessions;
 pub mod settings;
 pub mod setup;
+pub mod ssh_key_rotation;
 pub mod ssh_keys;
 pub mod target_form;
 pub mod target_health;

@@ -110,6 +110,27 @@ impl Secrets {
         Ok(id)
     }
 
+    /// Seals another value for the secret with this id, and hands it to `keep`, which is to put it in the old one's
+    /// place together with what goes with it.
+    ///
+    /// # Errors
+    /// If there is none with this id, it cannot be sealed, or `keep` fails.
+    pub async fn replace_with(
+        &self,
+        id: SecretId,
+        value: &[u8],
+        keep: impl AsyncFnOnce(SecretRow) -> Result<(), StoreError>,
+    ) -> Result<(), SecretError> {
+        let attempted = || format!("replace secret {id}");
+        let _sealing = self.gate.read().await;
+        let old = self.store.secret(id).await.map_err(failed(attempted()))?;
+        let Some(old) = old else { return Err(SecretError::Unreadable { names: vec![id.to_string()] }) };
+        let sealed = self.vault.seal(&place(&id.to_string()), value).map_err(not_opened(attempted()))?;
+        let key_id =
+            self.vault.sealed_under(&place(&id.to_string()), &sealed).map_err(not_opened(attempted()))?;
+        keep(SecretRow { id, name: old.name, key_id, sealed }).await.map_err(failed(attempted()))
+    }
+
     /// The secret of this name, if there is one.
     ///
     /// # Errors

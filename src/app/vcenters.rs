@@ -123,16 +123,16 @@ impl VcenterCases {
         self.clock = clock;
     }
 
+    pub(super) fn sessions(&self) -> &Vcenters {
+        &self.vcenters
+    }
+
     pub(super) fn store(&self) -> &Store {
         &self.store
     }
 
     pub(super) fn engine(&self) -> &Engine {
         &self.engine
-    }
-
-    pub(super) fn sessions(&self) -> &Vcenters {
-        &self.vcenters
     }
 
     pub(super) fn now(&self) -> jiff::Timestamp {

@@ -9,6 +9,7 @@ pub mod hosts;
 pub mod inventory_watch;
 pub mod protection_datastore;
 pub mod replicate;
+pub mod ssh_key_install;
 pub mod streams;
 pub mod target_browse;
 pub mod target_watch;

@@ -26,10 +26,8 @@ pub struct DataConnection {
     connection: Arc<Connection>,
     /// A session opened beforehand for the next stream, which then starts within one round trip.
     spare: Option<Channel<Msg>>,
-    /// Whether the agent was asked for on that session.
+    /// Whether the server forwards the agent. OpenSSH does so for a whole connection, and refuses to be asked again.
     forwards: bool,
-    /// Whether it has carried a stream before.
-    used: bool,
 }
 
 /// What comes from the command of a stream, in order.
@@ -70,17 +68,12 @@ pub struct DataWriter {
 
 impl DataConnection {
     pub(super) fn new(endpoint: &Endpoint, connection: Arc<Connection>) -> Self {
-        Self { endpoint: endpoint.clone(), connection, spare: None, forwards: false, used: false }
+        Self { endpoint: endpoint.clone(), connection, spare: None, forwards: false }
     }
 
     /// Whether the connection is known to have ended.
     pub fn is_closed(&self) -> bool {
         self.connection.is_closed()
-    }
-
-    /// Whether it has carried a stream before, and may have died since without anybody knowing.
-    pub fn is_used(&self) -> bool {
-        self.used
     }
 
     /// Opens the session of the next stream beforehand. Without, that stream opens its own.
@@ -93,19 +86,9 @@ impl DataConnection {
         else {
             return;
         };
-        self.forwards = self.connection.agent.is_some();
-        if self.forwards {
-            let asked = async {
-                channel.agent_forward(true).await.ok()?;
-                loop {
-                    match channel.wait().await? {
-                        ChannelMsg::Success => return Some(()),
-                        ChannelMsg::WindowAdjusted { .. } => {}
-                        _ => return None,
-                    }
-                }
-            };
-            if !matches!(timeout(patience, asked).await, Ok(Some(()))) {
+        if self.connection.agent.is_some() {
+            let asked = timeout(patience, ask_for_agent(&mut channel)).await;
+            if !matches!(asked, Ok(Some(granted)) if granted || self.forwards) {
                 let _ = channel.close().await;
                 return;
             }
@@ -141,8 +124,7 @@ impl DataConnection {
         Ok(self.halves(read, write))
     }
 
-    fn halves(&mut self, read: ChannelReadHalf, write: ChannelWriteHalf<Msg>) -> (DataReader, DataWriter) {
-        self.used = true;
+    fn halves(&self, read: ChannelReadHalf, write: ChannelWriteHalf<Msg>) -> (DataReader, DataWriter) {
         let reader = DataReader { read, connection: Arc::clone(&self.connection), ended: false };
         (reader, DataWriter { write, connection: Arc::clone(&self.connection) })
     }
@@ -162,6 +144,19 @@ pub enum ForwardError {
     Exec(#[from] ExecError),
 }
 
+/// Whether the server forwards the agent, as it says for this session; none if the connection broke.
+async fn ask_for_agent(channel: &mut Channel<Msg>) -> Option<bool> {
+    channel.agent_forward(true).await.ok()?;
+    loop {
+        match channel.wait().await? {
+            ChannelMsg::Success => return Some(true),
+            ChannelMsg::Failure => return Some(false),
+            ChannelMsg::WindowAdjusted { .. } => {}
+            _ => return None,
+        }
+    }
+}
+
 impl DataConnection {
     /// Starts `command`, which can reach the agent of [`super::Link::open_forwarding`] for so long and may have it sign
     /// so often. Its input is left open.
@@ -179,23 +174,20 @@ impl DataConnection {
             command: text.clone(),
             why: connection.fate.why(),
         };
-        let forwards = self.forwards;
-        let channel = match self.take_spare().filter(|_| forwards) {
+        let channel = match self.take_spare() {
             Some(channel) => channel,
             None => {
                 let mut channel = self.session(command).await?;
-                channel.agent_forward(true).await.map_err(|_| lost(&self.connection))?;
-                loop {
-                    match channel.wait().await {
-                        Some(ChannelMsg::Success) => break channel,
-                        Some(ChannelMsg::Failure) => {
-                            self.connection.disconnect().await;
-                            return Err(ForwardError::Refused { endpoint: self.endpoint.clone() });
-                        }
-                        Some(ChannelMsg::WindowAdjusted { .. }) => {}
-                        Some(_) | None => return Err(lost(&self.connection).into()),
+                match ask_for_agent(&mut channel).await {
+                    Some(true) => self.forwards = true,
+                    Some(false) if self.forwards => {}
+                    Some(false) => {
+                        self.connection.disconnect().await;
+                        return Err(ForwardError::Refused { endpoint: self.endpoint.clone() });
                     }
+                    None => return Err(lost(&self.connection).into()),
                 }
+                channel
             }
         };
         let (mut read, write) = channel.split();

@@ -126,9 +126,12 @@ impl Store {
                  FROM inventory_disks d \
                  JOIN inventory_vms v ON v.vcenter = d.vcenter AND v.id = d.vm AND v.gone_at IS NULL \
                  LEFT JOIN inventory_datastores s ON s.vcenter = d.vcenter AND s.id = d.datastore \
-                 LEFT JOIN targets t ON t.id = ( \
-                     SELECT x.id FROM targets x WHERE coalesce(x.nfs_address, x.hostname) = s.nfs_host COLLATE NOCASE \
-                     ORDER BY instr(s.nfs_path || '/', '/' || x.zfs_pool || '/') = 1 DESC, x.is_active DESC, x.name LIMIT 1) \
+                 LEFT JOIN targets t ON t.id = coalesce( \
+                     (SELECT x.id FROM targets x WHERE coalesce(x.nfs_address, x.hostname) = s.nfs_host COLLATE NOCASE \
+                          AND instr(s.nfs_path || '/', '/' || x.zfs_pool || '/') = 1 \
+                      ORDER BY x.is_active DESC, x.name LIMIT 1), \
+                     (SELECT x.id FROM targets x WHERE coalesce(x.nfs_address, x.hostname) = s.nfs_host COLLATE NOCASE \
+                      ORDER BY x.is_active DESC, x.name LIMIT 1)) \
                  WHERE d.vcenter = ?1 AND (?2 IS NULL OR d.vm = ?2) \
                    AND (?3 IS NULL OR d.vm IN ( \
                        SELECT x.vm FROM inventory_datastores e \
@@ -180,9 +183,8 @@ fn vm_page(c: &Connection, filter: &VmFilter) -> rusqlite::Result<Page<VmLine>> 
     }
     if let Some(network) = &filter.network {
         add(
-            "EXISTS (SELECT 1 FROM inventory_nics n JOIN inventory_networks w ON w.vcenter = n.vcenter \
-                AND n.network IN (w.portgroup_key, w.id, w.name) \
-                WHERE n.vcenter = v.vcenter AND n.vm = v.id AND w.id = ?#)",
+            "(v.vcenter, v.id) IN (SELECT n.vcenter, n.vm FROM inventory_networks w CROSS JOIN inventory_nics n \
+                ON n.vcenter = w.vcenter AND n.network IN (w.portgroup_key, w.id, w.name) WHERE w.id = ?#)",
             network.clone().into(),
         );
     }

@@ -48,6 +48,7 @@ mod secrets;
 mod sessions;
 mod settings;
 mod sign_ins;
+mod ssh_key_successors;
 mod ssh_keys;
 mod target_health;
 mod targets;

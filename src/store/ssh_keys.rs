@@ -98,10 +98,16 @@ impl Store {
             if let Some(template) = template {
                 return Err(Refusal::Needed(format!("the key of the template {template:?}")).into());
             }
+            let next: Option<String> = c
+                .prepare_cached("SELECT secret_id FROM ssh_key_successors WHERE key = ?1")?
+                .query_row([key.id.to_string()], |row| row.get(0))
+                .optional()?;
             if c.prepare_cached("DELETE FROM ssh_keys WHERE id = ?1")?.execute([key.id.to_string()])? == 0 {
                 return Err(Refusal::NotFound(format!("SSH key {:?}", key.name)).into());
             }
-            c.prepare_cached("DELETE FROM secrets WHERE id = ?1")?.execute([key.secret.to_string()])?;
+            for secret in next.into_iter().chain([key.secret.to_string()]) {
+                c.prepare_cached("DELETE FROM secrets WHERE id = ?1")?.execute([secret])?;
+            }
             append(c, &audit)?;
             Ok(())
         })

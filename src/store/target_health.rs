@@ -139,7 +139,7 @@ fn measure(c: &Connection, id: &str, pool: &str, sample: CapacitySample) -> Resu
         c.prepare_cached(
             "DELETE FROM target_capacity AS old WHERE target = ?1 AND pool = ?2 AND at < ?3 AND EXISTS ( \
                  SELECT 1 FROM target_capacity AS later WHERE later.target = old.target AND later.pool = old.pool \
-                 AND later.at > old.at AND later.at / ?4 = old.at / ?4)",
+                 AND later.at > old.at AND later.at < (old.at / ?4 + 1) * ?4)",
         )?
         .execute((id, pool, before(ago), width * 1_000_000_000))?;
     }

@@ -9,7 +9,8 @@ use utoipa::openapi::OpenApi;
 use super::pages::{
     about, access, account, appliance_datasets, appliance_form, appliances, audit, dashboard,
     deployment_form, deployments, docs, inventory, inventory_objects, job, job_list, replicate, settings,
-    setup, ssh_keys, template_forms, templates, theme, tokens, users, vcenter_forms, vcenters, vm,
+    setup, ssh_key_rotation, ssh_keys, template_forms, templates, theme, tokens, users, vcenter_forms,
+    vcenters, vm,
 };
 use super::{Site, assets};
 
@@ -131,6 +132,10 @@ pub fn router(site: Site, api: &OpenApi) -> (Router, Vec<(String, String)>) {
         .get("/inventory/datastores", inventory_objects::datastores)
         .get("/inventory/networks", inventory_objects::networks)
         .get("/inventory/{vcenter}/vms/{moref}", vm::page)
+        .post("/ssh-keys/{id}/rotation", ssh_key_rotation::begin)
+        .post("/ssh-keys/{id}/rotation/install", ssh_key_rotation::install)
+        .post("/ssh-keys/{id}/rotation/switch", ssh_key_rotation::switch)
+        .post("/ssh-keys/{id}/rotation/cancel", ssh_key_rotation::cancel)
         .get("/settings", settings::page)
         .post("/settings/sessions", settings::sessions)
         .post("/settings/history", settings::history)

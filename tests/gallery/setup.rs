@@ -375,6 +375,9 @@ fn people() -> Vec<(&'static str, String)> {
                 public_key: key(),
                 facts: vec![fact("Algorithm", "ssh-ed25519"), fact("Used by", "4 appliances")],
                 unused: false,
+                rotation: None,
+                trouble: None,
+                may_change: true,
             },
         ),
         draw(

@@ -116,35 +116,30 @@ async fn an_appliance_is_added_once_its_host_key_was_compared() {
 #[tokio::test]
 async fn what_is_wrong_with_an_appliance_stands_beside_its_field() {
     let ground = Ground::new().await;
-    let stranger = Appliance::start(ApplianceOptions {
-        authorized_keys: Some(
-            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJx0zY7Q0hVt5F5y7vCq0g2kUu8m3F2Qm1e0m1S0q0aB someone".into(),
-        ),
-        ..ApplianceOptions::default()
-    });
+    let other = zerfaux::ssh::KeyPair::generate().unwrap().public_key();
+    let options = ApplianceOptions { authorized_keys: Some(other), ..ApplianceOptions::default() };
+    let stranger = Appliance::start(options).unwrap();
     let mut body =
         json!({ "name": "", "hostname": "a b", "ssh_key_id": "x", "port": 0, "nfs_network": "10.0.0.1/8" });
     let problem = ground.ask("POST", TARGETS, Some(body.clone())).await.expect(422).json();
     let fields: Vec<&str> =
         problem["errors"].as_array().unwrap().iter().map(|e| e["field"].as_str().unwrap()).collect();
     assert_eq!(fields, ["name", "port", "hostname", "ssh_key_id", "nfs_network"]);
-    if let Ok(stranger) = stranger {
-        body = ground.body("zfs-x", &stranger, "tank");
-        body["host_key_fingerprint"] = json!(stranger.host_key_fingerprint());
-        let problem = ground.ask("POST", TARGETS, Some(body)).await.expect(422).json();
-        assert_eq!(problem["errors"][0]["field"], "ssh_key_id");
-        let message = problem["errors"][0]["message"].as_str().unwrap();
-        assert!(
-            message.contains(ground.public.split(' ').nth(1).unwrap()),
-            "the line to add is shown: {message}"
-        );
-    }
+    body = ground.body("zfs-x", &stranger, "tank");
+    body["host_key_fingerprint"] = json!(stranger.host_key_fingerprint());
+    let problem = ground.ask("POST", TARGETS, Some(body)).await.expect(422).json();
+    assert_eq!(problem["errors"][0]["field"], "ssh_key_id");
+    let message = problem["errors"][0]["message"].as_str().unwrap();
+    assert!(
+        message.contains(ground.public.split(' ').nth(1).unwrap()),
+        "the line to add is shown: {message}"
+    );
     // Nobody listens there.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     drop(listener);
     let gone = json!({ "name": "gone", "hostname": "127.0.0.1", "port": port, "ssh_key_id": ground.key });
-    let problem = ground.ask("POST", TARGETS, Some(gone)).await.expect(502).json();
+    let problem = ground.ask("POST", TARGETS, Some(gone)).await.expect(424).json();
     assert!(problem["advice"].as_str().unwrap().contains("SSH server"), "{problem}");
 }
 
@@ -230,7 +225,7 @@ async fn a_changed_host_key_stops_everything_until_it_is_accepted() {
     );
     assert!(second.commands().is_empty(), "nothing was run on it");
     assert_eq!(ground.ask("GET", &path, None).await.json()["health_status"], "unreachable");
-    ground.ask("GET", &format!("{path}/datasets"), None).await.expect(409);
+    ground.ask("GET", &format!("{path}/datasets"), None).await.expect(424);
 
     let mut admin = ground.site.signed_in("admin").await;
     let page = format!("/appliances/{id}");
@@ -456,4 +451,47 @@ async fn a_replication_is_chosen_looked_at_and_started_in_the_browser() {
     assert!(jobs.iter().all(|(state, count)| *state == JobState::Succeeded || *count == 0), "{jobs:?}");
     let mut viewer = ground.site.signed_in("viewer").await;
     viewer.get("/jobs/replicate/new").await.expect(403);
+}
+
+#[tokio::test]
+async fn a_key_is_rotated_only_once_every_appliance_lets_the_new_one_in() {
+    let ground = Ground::new().await;
+    let strict = ground.appliance("tank");
+    let pools = vec![("vault".to_owned(), 1 << 30)];
+    // Lets every key in.
+    let open = Appliance::start(ApplianceOptions { pools, ..ApplianceOptions::default() }).unwrap();
+    let a = ground.add("zfs-a", &strict, "tank").await;
+    let b = ground.add("zfs-b", &open, "vault").await;
+    let key = format!("/api/replication/ssh-keys/{}", ground.key);
+    let before = ground.ask("GET", &key, None).await.json();
+    let rotation = ground.ask("POST", &format!("{key}/rotation"), None).await.expect(201).json();
+    assert_ne!(rotation["public_key"], before["public_key"]);
+    assert_eq!(rotation["targets"].as_array().unwrap().len(), 2, "{rotation}");
+    ground.ask("POST", &format!("{key}/rotation"), None).await.expect(409);
+    // A simulated appliance keeps no file of keys: that is said, and nothing is guessed.
+    let came = ground.ask("POST", &format!("{key}/rotation/install"), None).await.expect(200).json();
+    assert!(came["items"][0]["message"].as_str().unwrap().contains("authorized_keys"), "{came}");
+
+    let problem = ground.ask("POST", &format!("{key}/rotation/switch"), None).await.expect(409).json();
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("zfs-a") && !detail.contains("zfs-b"), "{problem}");
+    assert_eq!(ground.ask("GET", &key, None).await.json(), before, "nothing was changed");
+    ground.ask("POST", &format!("{TARGETS}/{a}/test"), None).await.expect(200);
+
+    ground.ask("DELETE", &format!("{TARGETS}/{a}"), None).await.expect(204);
+    let mut admin = ground.site.signed_in("admin").await;
+    let page = format!("/ssh-keys/{}", ground.key);
+    let shown = admin.get(&page).await.expect(200).says("Switch to the new key").says("authorized_keys");
+    assert!(!shown.text.contains("PRIVATE KEY"));
+    admin.post(&format!("{page}/rotation/switch"), &[]).await.leads_to(&page);
+    let after = ground.ask("GET", &key, None).await.json();
+    assert_eq!((&after["fingerprint"], &after["id"]), (&rotation["fingerprint"], &before["id"]));
+    ground.ask("POST", &format!("{TARGETS}/{b}/test"), None).await.expect(200);
+    ground.ask("GET", &format!("{key}/rotation"), None).await.expect(404);
+
+    ground.ask("POST", &format!("{key}/rotation"), None).await.expect(201);
+    ground.ask("DELETE", &format!("{key}/rotation"), None).await.expect(204);
+    assert_eq!(ground.ask("GET", &key, None).await.json(), after, "given up, the old one stays");
+    let lines = ground.ask("GET", "/api/replication/audit?q=ssh_key.switch", None).await.json();
+    assert_eq!(lines["total"], 1);
 }

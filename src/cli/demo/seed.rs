@@ -15,11 +15,11 @@ use crate::app::vcenters::{Saved, VcenterWish};
 use crate::app::{App, AppError, Principal};
 use crate::domain::ids::VcenterId;
 use crate::domain::job::JobState;
-use crate::domain::location::Location;
+use crate::domain::location::{HostRef, Location};
 use crate::domain::retention::Retention;
 use crate::domain::ssh_key::SshKey;
 use crate::domain::target::Target;
-use crate::domain::transport::Transport;
+use crate::domain::transport::{Dial, Transport};
 
 /// The key's name.
 const KEY: &str = "demo";
@@ -144,9 +144,15 @@ pub(in crate::cli) fn replication(
         let dataset = dataset.map_err(|error: crate::domain::names::NameError| Trouble::failed(&error))?;
         Ok::<_, Trouble>(Location { host: target.host(key.secret), dataset })
     };
+    let destination = location(destination, DESTINATION)?;
+    // Both sites are on loopback, which without a word would mean the dialling one itself.
+    let replication_address = match &destination.host {
+        HostRef::Ssh { endpoint, .. } => Some(Dial::from(endpoint)),
+        _ => None,
+    };
     Ok(ReplicateInput {
         source: location(source, SOURCE)?,
-        destination: location(destination, DESTINATION)?,
+        destination,
         group: None,
         recursive: true,
         snapshot: true,
@@ -155,7 +161,7 @@ pub(in crate::cli) fn replication(
         keep_destination: Retention { last: 12, ..Retention::default() },
         bandwidth_limit: None,
         transport: Transport::Auto,
-        replication_address: None,
+        replication_address,
         on_conflict: OnConflict::Stop,
     })
 }

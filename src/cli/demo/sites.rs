@@ -118,6 +118,11 @@ impl Sites {
                 return Err(Trouble::failed(&std::io::Error::other(made.stderr)));
             }
         }
+        // What the hosts of each site mount. The files of its virtual machines are kept by the simulated vCenter.
+        for dataset in ["tank/vm01", "tank/vm02"] {
+            self.primary.appliance.run(&format!("zfs set sharenfs=rw=@10.0.0.0/8,no_root_squash {dataset}"));
+        }
+        self.dr.appliance.run("zfs set sharenfs=rw=@10.0.0.0/8,no_root_squash vault/nfs");
         let disks = ["erp01/erp01-flat.vmdk", "erp-db01/erp-db01-flat.vmdk", "mail01/mail01-flat.vmdk"];
         for (number, path) in (1..).zip(disks) {
             let written = self.primary.appliance.write(SOURCE, path, &bytes(3 << 20, number));

@@ -210,8 +210,10 @@ impl Appliance {
         let (out, err) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
         let mut shell = shell::Shell::login(Arc::clone(&self.machine), Arc::default(), user);
         let stdin = io::Cursor::new(input.to_vec());
-        let status =
-            shell.run_text(script, &shell::Io::new(stdin, Kept(Arc::clone(&out)), Kept(Arc::clone(&err))));
+        let status = shell.run_text(
+            script,
+            &shell::Io::new(stdin, shell::Collector(Arc::clone(&out)), shell::Collector(Arc::clone(&err))),
+        );
         let taken =
             |kept: &Mutex<Vec<u8>>| std::mem::take(&mut *kept.lock().unwrap_or_else(PoisonError::into_inner));
         let stderr = String::from_utf8_lossy(&taken(&err)).into_owned();
@@ -362,19 +364,6 @@ impl Drop for Appliance {
             // Also from within another runtime, where waiting is not allowed.
             runtime.shutdown_background();
         }
-    }
-}
-
-struct Kept(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Kept {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

@@ -8,6 +8,7 @@ mod nouns;
 mod opening;
 mod released;
 mod restoring;
+mod targets;
 
 use jiff::Timestamp;
 use serde_json::json;

@@ -21,6 +21,7 @@ pub(super) mod replicate;
 pub(super) mod settings;
 pub(super) mod setup;
 mod site_map;
+pub(super) mod ssh_key_rotation;
 pub(super) mod ssh_keys;
 mod stream;
 pub(super) mod template_forms;

@@ -6,24 +6,29 @@ use axum::http::StatusCode;
 use secrecy::SecretString;
 
 use crate::app::FieldError;
+use crate::app::ssh_key_rotation::OnTarget;
 use crate::app::ssh_keys::KeySource;
+use crate::domain::access::Role;
 use crate::domain::ids::SshKeyId;
+use crate::domain::target::Target;
 use crate::web::confirm::ConfirmPage;
 use crate::web::cx::{Cx, Typed, beside, done, error_of, sentence, typed};
-use crate::web::screens::ssh_keys::{NewSshKey, SshKeyPage, SshKeyRow, SshKeys};
+use crate::web::screens::ssh_keys::{NewSshKey, RotationRow, RotationView, SshKeyPage, SshKeyRow, SshKeys};
 use crate::web::view::form::{Confirm, Control, Field};
 use crate::web::view::navigation::Area;
 use crate::web::view::page::Link;
-use crate::web::view::{Html, html};
+use crate::web::view::status::Mark;
+use crate::web::view::{Html, Status, html};
 use crate::web::{Answer, Site};
 
 pub(crate) async fn page(State(site): State<Site>, cx: Cx) -> Answer {
+    let targets = site.app.targets().await?;
     let rows = site.app.ssh_keys().await?.into_iter().map(|key| SshKeyRow {
         address: format!("/ssh-keys/{}", key.id),
+        used_by: targets.iter().filter(|target| target.ssh_key == key.id).count() as u64,
         name: key.name,
         algorithm: key.algorithm,
         fingerprint: key.fingerprint,
-        used_by: 0,
         made: cx.ago(key.created_at),
     });
     cx.draw(&SshKeys { page: cx.page("SSH keys", Area::SshKeys), rows: rows.collect() })
@@ -82,18 +87,69 @@ pub(crate) async fn create(State(site): State<Site>, cx: Cx, Form(form): Typed) 
 }
 
 pub(crate) async fn one(State(site): State<Site>, cx: Cx, Path(id): Path<SshKeyId>) -> Answer {
+    draw_one(&site, &cx, StatusCode::OK, id, &[], None).await
+}
+
+/// The key with the rotation that is under way; `came` is how installing the new one went, if it was tried just now.
+pub(super) async fn draw_one(
+    site: &Site,
+    cx: &Cx,
+    status: StatusCode,
+    id: SshKeyId,
+    came: &[OnTarget],
+    trouble: Option<String>,
+) -> Answer {
     let key = site.app.ssh_key(id).await?;
+    let targets = site.app.targets_with_key(id).await?;
+    let rotation = site.app.ssh_key_rotation(id).await?;
     let text = |text: &str| Html(html::escape(text).to_string());
-    let facts = vec![
+    let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
+    let used_by = if names.is_empty() { "no appliance".to_owned() } else { names.join(", ") };
+    let mut facts = vec![
         ("Algorithm".to_owned(), text(&key.algorithm)),
         ("Fingerprint".to_owned(), text(&key.fingerprint)),
+        ("Used by".to_owned(), text(&used_by)),
         ("Made by".to_owned(), text(&key.created_by)),
         ("Made".to_owned(), cx.ago(key.created_at)),
     ];
+    if let Some(rotation) = &rotation {
+        facts.push(("New fingerprint".to_owned(), text(&rotation.next.fingerprint)));
+    }
     let mut page = cx.page(key.name, Area::SshKeys);
     page.crumbs = crumbs();
-    let address = format!("/ssh-keys/{id}");
-    cx.draw(&SshKeyPage { page, address, public_key: key.public_key, facts, unused: true })
+    let row = |target: &Target| RotationRow {
+        name: target.name.clone(),
+        address: format!("/appliances/{}", target.id),
+        user: target.endpoint.user.clone(),
+        came: came.iter().find(|one| one.target.id == target.id).map(told),
+    };
+    let rotation = rotation.map(|rotation| RotationView {
+        command: rotation.command(),
+        rows: rotation.targets.iter().map(row).collect(),
+    });
+    cx.draw_with(
+        status,
+        &SshKeyPage {
+            page,
+            address: format!("/ssh-keys/{id}"),
+            public_key: key.public_key,
+            facts,
+            unused: targets.is_empty(),
+            rotation,
+            trouble,
+            may_change: cx.may(Role::Admin),
+        },
+    )
+}
+
+fn told(on: &OnTarget) -> (Status, String) {
+    match &on.came {
+        Ok(said) => (Status::new(Mark::Met, "done"), said.clone()),
+        Err(failure) => {
+            let advice = failure.advice.as_ref().map(|advice| format!(" {advice}")).unwrap_or_default();
+            (Status::new(Mark::Broken, "not done"), format!("{}{advice}", failure.message))
+        }
+    }
 }
 
 pub(crate) async fn ask(State(site): State<Site>, cx: Cx, Path(id): Path<SshKeyId>) -> Answer {

@@ -3,7 +3,7 @@
 use askama::Template;
 
 use crate::web::view::form::Field;
-use crate::web::view::{Html, Page};
+use crate::web::view::{Html, Page, Status};
 
 /// `/ssh-keys`.
 #[derive(Template)]
@@ -45,6 +45,32 @@ pub struct SshKeyPage {
     pub facts: Vec<(String, Html)>,
     /// Whether nothing uses it, so that it may be deleted.
     pub unused: bool,
+    /// The rotation that is under way.
+    pub rotation: Option<RotationView>,
+    /// Why it did not take the old one's place.
+    pub trouble: Option<String>,
+    /// Whether the viewer may change it.
+    pub may_change: bool,
+}
+
+/// A new key that is to take this one's place.
+pub struct RotationView {
+    /// What installs it on an appliance.
+    pub command: String,
+    /// Where it has to be let in.
+    pub rows: Vec<RotationRow>,
+}
+
+/// An appliance that has to let the new key in.
+pub struct RotationRow {
+    /// Its name.
+    pub name: String,
+    /// Its page.
+    pub address: String,
+    /// Who logs in.
+    pub user: String,
+    /// What came of installing it, if that was tried just now.
+    pub came: Option<(Status, String)>,
 }
 
 /// `/ssh-keys/new`: generate or import.

@@ -80,11 +80,13 @@ impl Work {
             password: Some(SecretString::from("secret")),
             accepted: None,
         };
-        let Saved::Kept(kept) = app.vcenters().unwrap().create(wish).await.unwrap() else {
+        let Saved::Kept(kept) =
+            app.vcenters().unwrap().create(&Principal::command_line(), wish).await.unwrap()
+        else {
             panic!("it is not kept")
         };
         for _ in 0..READINGS {
-            app.vcenters().unwrap().sync(kept.id, "operator-1").await.unwrap();
+            app.vcenters().unwrap().sync(&Principal::command_line(), kept.id).await.unwrap();
         }
         app.close().await;
         Self { _appliances: appliances, vcenter, _keys: keys }

@@ -11,7 +11,7 @@ use zerfaux::app::App;
 use zerfaux::app::replications::ReplicateInput;
 
 use crate::carry::nanoseconds;
-use crate::cost::{median, verdict};
+use crate::cost::verdict;
 use crate::ground::Ground;
 use crate::options::Options;
 use crate::proxy::Proxy;
@@ -66,9 +66,16 @@ pub fn p7(options: &Options) -> bool {
             break;
         }
     }
-    let trips = (median(far) - median(near)) / round_trip as f64;
+    // A busy machine only adds to either.
+    let least = |times: Vec<f64>| times.into_iter().fold(f64::INFINITY, f64::min);
+    let trips = (least(far) - least(near)) / round_trip as f64;
     println!();
-    verdict("P7 round trips from due to the first payload byte", trips, "≤ 3", trips <= 3.0)
+    verdict(
+        "P7 round trips from due to the first payload byte at the destination",
+        trips,
+        "≤ 3",
+        trips <= 3.0,
+    )
 }
 
 /// One run; what happened on which host how many nanoseconds after it was due.

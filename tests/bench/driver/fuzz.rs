@@ -14,7 +14,6 @@ use tower::ServiceExt;
 use zerfaux::app::Principal;
 use zerfaux::auth::table::RULES;
 use zerfaux::domain::endpoint::Endpoint;
-use zerfaux::domain::location::Location;
 use zerfaux::domain::names::{DatasetName, SnapTag, SnapshotName};
 use zerfaux::domain::rate::Rate;
 use zerfaux::domain::retention::Retention;
@@ -218,7 +217,7 @@ fn names(random: &mut Random, count: u64) -> u64 {
             good += u64::from(text.parse::<Rate>().is_ok());
             good += u64::from(text.parse::<Retention>().is_ok());
             good += u64::from(Endpoint::parse(&text, "root").is_ok());
-            good += u64::from(Location::parse(&text, "root").is_ok());
+            good += u64::from(zerfaux::domain::location::Address::parse(&text, "root").is_ok());
             good
         }));
         good += read.unwrap_or(0);

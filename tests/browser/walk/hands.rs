@@ -155,7 +155,8 @@ impl Person {
             Hands::Keyboard => {
                 self.reach(FIELD, label).await;
                 let list = self.browser.client.active_element().await.unwrap();
-                list.send_keys(choice).await.unwrap();
+                // A list jumps to what begins with the letters that are typed.
+                list.send_keys(choice.split(' ').next().unwrap_or(choice)).await.unwrap();
             }
         }
         let chosen =

@@ -90,6 +90,33 @@ pub async fn connect_vcenter(person: &mut Person, port: u16, thumbprint: &str) {
     person.sees("Sync now").await;
 }
 
+/// Adds the appliance at this port of this machine, having compared its host key; then its page is open.
+pub async fn add_appliance(person: &mut Person, port: u16, fingerprint: &str, key: &str) {
+    person.go_to("Appliances").await;
+    person.sees("Add your first appliance").await;
+    person.looks("appliances-empty").await;
+    person.press("Add an appliance").await;
+    person.looks("appliance-new").await;
+    person.fill("Name", "zfs-a").await;
+    person.fill("Address", "127.0.0.1").await;
+    person.fill("Port", &port.to_string()).await;
+    person.fill("User", "root").await;
+    person.choose("SSH key", key).await;
+    person.fill("Pool", "tank").await;
+    person.fill("May mount", "10.0.0.0/8").await;
+    person.press("Look at its host key").await;
+    person.sees("Compare the host key").await;
+    person.sees(fingerprint).await;
+    person.looks("appliance-host-key").await;
+    person.press("Accept and add").await;
+    person.sees("Accepted host key").await;
+    person.sees("ONLINE").await;
+    person.looks("appliance").await;
+    person.go_to("Appliances").await;
+    person.sees("zfs-a").await;
+    person.looks("appliances").await;
+}
+
 /// Finds a virtual machine of the simulated company, and looks at it.
 pub async fn find_vm(person: &mut Person, part: &str) -> String {
     person.go_to("Inventory").await;

@@ -177,7 +177,8 @@ pub(crate) fn fits(pattern: &str, text: &str) -> bool {
     }
 }
 
-struct Collector(Arc<Mutex<Vec<u8>>>);
+/// Keeps what is written.
+pub(crate) struct Collector(pub(crate) Arc<Mutex<Vec<u8>>>);
 
 impl Write for Collector {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {

@@ -12,6 +12,6 @@ pub(crate) mod pipe;
 pub(crate) mod process;
 mod run;
 
-pub(crate) use expand::fits;
-pub(crate) use io::{Input, Io, Output};
+pub(crate) use expand::{Collector, fits};
+pub(crate) use io::{Input, Io, Output, input};
 pub(crate) use run::Shell;

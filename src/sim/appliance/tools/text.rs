@@ -1,10 +1,11 @@
 //! Programs that pass text on: `echo`, `cat`, `head`, …
 
 use super::{Io, Shell};
+use crate::sim::appliance::shell::input;
 
 pub(super) fn run(shell: &Shell, program: &str, words: &[String], io: &Io) -> Option<i32> {
     Some(match program {
-        "head" => head(words, io),
+        "head" => head(shell, words, io),
         "tail" => {
             let text = content(shell, words, io);
             let text = String::from_utf8_lossy(&text);
@@ -156,7 +157,21 @@ fn printf(words: &[String]) -> String {
 }
 
 /// `head -c N` and `head -n N`. Leaves when it has enough, so that the writer's pipe breaks.
-fn head(words: &[String], io: &Io) -> i32 {
+fn head(shell: &Shell, words: &[String], io: &Io) -> i32 {
+    let mut own = io.clone();
+    let file = words.iter().rposition(|word| !word.starts_with('-'));
+    // What stands behind `-c` or `-n` is a number, not a file.
+    let counted = |at: usize| at > 0 && ["-c", "-n"].contains(&words[at - 1].as_str());
+    if let Some(path) = file.filter(|at| !counted(*at)).map(|at| &words[at]) {
+        match shell.machine.open_to_read(&shell.absolute(path)) {
+            Ok(reader) => own.open_in(0, input(reader)),
+            Err(why) => {
+                io.complain(format_args!("head: cannot open {why}"));
+                return 1;
+            }
+        }
+    }
+    let io = &own;
     let value = |letter: &str| {
         let at = words.iter().position(|word| word == letter)?;
         words.get(at + 1)?.parse::<usize>().ok()

@@ -123,7 +123,8 @@ pub(super) fn wanted(
     contents: &[u64],
 ) -> Result<Wanted, Failure> {
     let to = to.trim_end_matches('/');
-    if state.look(&state.follow(to)).is_none() {
+    let is_new = state.look(&state.follow(to)).is_none();
+    if is_new {
         let above = to.rsplit_once('/').map_or("/", |(above, _)| if above.is_empty() { "/" } else { above });
         if state.look(above).is_none() && !plan.make_path {
             return Err(Failure::new(
@@ -143,7 +144,8 @@ pub(super) fn wanted(
         if matches!(entry.kind, Kind::Link(_)) && !plan.links {
             continue;
         }
-        let own = there.get(entry.path.as_str());
+        // The directory that was made just now counts as new.
+        let own = there.get(entry.path.as_str()).filter(|own| !(is_new && own.path.is_empty()));
         let meta = own.map(|own| &own.meta);
         let times = plan.times && meta.is_none_or(|meta| meta.modified.0 != entry.meta.modified.0);
         let perms = plan.perms && meta.is_none_or(|meta| meta.mode != entry.meta.mode)

@@ -1,6 +1,6 @@
 //! The connection: dialled, checked, logged in; then the command's streams until its end.
 
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::known::Known;
 use super::options::Options;
-use super::{Io, Said, Shell};
+use super::{Io, Said, Shell, Speaker};
 use crate::sim::appliance::shell::process::Process;
 
 /// Judges the server's key.
@@ -39,17 +39,21 @@ impl client::Handler for Visitor {
 }
 
 /// Connects and runs the command; its exit status, or what is said of why there is none.
-pub(super) async fn run(shell: &Shell, options: &Options, io: &Io, own: &Arc<Process>) -> Result<i32, Said> {
+pub(super) async fn run(
+    shell: &Shell,
+    options: &Options,
+    known: Known,
+    (io, speaker): (&Io, &Speaker),
+    own: &Arc<Process>,
+) -> Result<i32, Said> {
     let talk = async {
-        let mut handle = open(shell, options, io).await?;
-        super::log_in::log_in(&mut handle, shell, options, io).await?;
+        let mut handle = open(shell, options, known, speaker).await?;
+        super::log_in::log_in(&mut handle, shell, options, speaker).await?;
         if options.debugs() {
-            io.mutter(&format!(
-                "Authenticated to {} ([{}]:{}) using \"publickey\".\r\n",
-                options.host, options.host, options.port
-            ));
+            let (host, port) = (&options.host, options.port);
+            speaker.err(format!("Authenticated to {host} ([{host}]:{port}) using \"publickey\".\r\n")).await;
         }
-        carry(shell, options, io, &handle).await
+        carry(shell, options, (io, speaker), &handle).await
     };
     tokio::select! {
         ended = talk => ended,
@@ -61,11 +65,16 @@ pub(super) async fn run(shell: &Shell, options: &Options, io: &Io, own: &Arc<Pro
     }
 }
 
-async fn open(shell: &Shell, options: &Options, io: &Io) -> Result<Handle<Visitor>, Said> {
+async fn open(
+    shell: &Shell,
+    options: &Options,
+    known: Known,
+    speaker: &Speaker,
+) -> Result<Handle<Visitor>, Said> {
     let (host, port) = (&options.host, options.port);
-    let debug = |text: String| {
+    let debug = async |text: String| {
         if options.debugs() {
-            io.mutter(&format!("debug1: {text}\r\n"));
+            speaker.err(format!("debug1: {text}\r\n")).await;
         }
     };
     let Some(address) = shell.machine.resolve(host, port) else {
@@ -76,7 +85,7 @@ async fn open(shell: &Shell, options: &Options, io: &Io) -> Result<Handle<Visito
             format!("ssh: Could not resolve hostname {host}: Name or service not known\r\n")
         });
     };
-    debug(format!("Connecting to {host} [{host}] port {port}."));
+    debug(format!("Connecting to {host} [{host}] port {port}.")).await;
     let fails = |why: &str| format!("ssh: connect to host {host} port {port}: {why}\r\n");
     let limit = options.seconds("ConnectTimeout").unwrap_or(Duration::from_secs(120));
     let socket = match timeout(limit, TcpStream::connect(address)).await {
@@ -88,11 +97,11 @@ async fn open(shell: &Shell, options: &Options, io: &Io) -> Result<Handle<Visito
         Err(_) => return Err(fails("Connection timed out")),
     };
     let _ = socket.set_nodelay(true);
-    debug("Connection established.".to_owned());
+    debug("Connection established.".to_owned()).await;
     if options.debugs()
         && let Some(version) = timeout(limit, version_of(&socket)).await.ok().flatten()
     {
-        debug(format!("Remote protocol version 2.0, remote software version {version}"));
+        debug(format!("Remote protocol version 2.0, remote software version {version}")).await;
     }
     let config = client::Config {
         client_id: russh::SshId::Standard(format!("SSH-2.0-{}", shell.machine.openssh).into()),
@@ -101,7 +110,7 @@ async fn open(shell: &Shell, options: &Options, io: &Io) -> Result<Handle<Visito
         ..client::Config::default()
     };
     let said = Arc::default();
-    let visitor = Visitor { known: Known::gather(shell, options, io), said: Arc::clone(&said) };
+    let visitor = Visitor { known, said: Arc::clone(&said) };
     match timeout(limit, client::connect_stream(Arc::new(config), socket, visitor)).await {
         Ok(Ok(handle)) => Ok(handle),
         Ok(Err(_)) => {
@@ -130,7 +139,12 @@ async fn version_of(socket: &TcpStream) -> Option<String> {
 }
 
 /// Runs the command there and carries its streams.
-async fn carry(shell: &Shell, options: &Options, io: &Io, handle: &Handle<Visitor>) -> Result<i32, Said> {
+async fn carry(
+    shell: &Shell,
+    options: &Options,
+    (io, speaker): (&Io, &Speaker),
+    handle: &Handle<Visitor>,
+) -> Result<i32, Said> {
     let lost = || {
         format!(
             "Connection to {0} closed by remote host.\r\nclient_loop: send disconnect: Broken pipe\r\n",
@@ -149,24 +163,21 @@ async fn carry(shell: &Shell, options: &Options, io: &Io, handle: &Handle<Visito
     let (reader, feeding) = feed(shell, options, io, write);
     let mut status = None;
     while let Some(message) = read.wait().await {
-        let written = match message {
-            ChannelMsg::Data { data } => io.write(&data),
-            ChannelMsg::ExtendedData { data, .. } => {
-                let mut stderr = io.stderr.lock().unwrap_or_else(PoisonError::into_inner);
-                stderr.write_all(&data)
-            }
+        let goes_on = match message {
+            ChannelMsg::Data { data } => speaker.out(data).await,
+            ChannelMsg::ExtendedData { data, .. } => speaker.err(data).await,
             ChannelMsg::ExitStatus { exit_status } => {
                 status = Some(i32::try_from(exit_status).unwrap_or(255));
-                Ok(())
+                true
             }
             ChannelMsg::Failure => {
-                io.mutter("exec request failed on channel 0\r\n");
-                break;
+                speaker.err("exec request failed on channel 0\r\n").await;
+                false
             }
-            ChannelMsg::Close => break,
-            _ => Ok(()),
+            ChannelMsg::Close => false,
+            _ => true,
         };
-        if written.is_err() {
+        if !goes_on {
             break;
         }
     }

@@ -8,7 +8,7 @@ use russh::keys::{PrivateKey, PrivateKeyWithHashAlg, PublicKey};
 use super::agent::{Agent, Binding, RSA_SHA2_512};
 use super::client::Visitor;
 use super::options::Options;
-use super::{Io, Said, Shell};
+use super::{Said, Shell, Speaker};
 use crate::sim::appliance::hostbound::{METHOD, Request};
 
 /// Tries what there is; the error is what is said when nothing was accepted.
@@ -16,7 +16,7 @@ pub(super) async fn log_in(
     handle: &mut Handle<Visitor>,
     shell: &Shell,
     options: &Options,
-    io: &Io,
+    speaker: &Speaker,
 ) -> Result<(), Said> {
     let refused = || format!("{}@{}: Permission denied (publickey).\r\n", options.user, options.host);
     if options.is("PubkeyAuthentication", "no") {
@@ -27,7 +27,7 @@ pub(super) async fn log_in(
     if let Some(connection) = connection.filter(|_| socket)
         && let Some(mut agent) = Agent::open(&connection).await
     {
-        let accepted = by_agent(handle, &mut agent, options, io).await;
+        let accepted = by_agent(handle, &mut agent, options, speaker).await;
         agent.close().await;
         if accepted {
             return Ok(());
@@ -37,7 +37,7 @@ pub(super) async fn log_in(
     for file in options.identity_files(&home) {
         let Ok(text) = shell.machine.read_file(&shell.absolute(&file)) else { continue };
         let Ok(key) = PrivateKey::from_openssh(text) else {
-            io.mutter(&format!("Load key \"{file}\": error in libcrypto\r\n"));
+            speaker.err(format!("Load key \"{file}\": error in libcrypto\r\n")).await;
             continue;
         };
         let key = PrivateKeyWithHashAlg::new(Arc::new(key), None);
@@ -50,12 +50,17 @@ pub(super) async fn log_in(
 }
 
 /// Asks the agent for a host-bound log-in with each of its keys.
-async fn by_agent(handle: &mut Handle<Visitor>, agent: &mut Agent, options: &Options, io: &Io) -> bool {
+async fn by_agent(
+    handle: &mut Handle<Visitor>,
+    agent: &mut Agent,
+    options: &Options,
+    speaker: &Speaker,
+) -> bool {
     let Some(binding) = handle.agent_session_binding().cloned() else { return false };
     let (host_key, session) = (binding.host_key().to_vec(), binding.session_id().to_vec());
     let shown = Binding { host_key: &host_key, session: &session, signature: binding.signature() };
     if !agent.bind(&shown).await && options.debugs() {
-        io.mutter("debug1: ssh_agent_bind_hostkey: agent refused operation\r\n");
+        speaker.err("debug1: ssh_agent_bind_hostkey: agent refused operation\r\n").await;
     }
     for (key, comment) in agent.identities().await {
         let Ok(public) = PublicKey::from_bytes(&key) else { continue };
@@ -64,7 +69,7 @@ async fn by_agent(handle: &mut Handle<Visitor>, agent: &mut Agent, options: &Opt
             if name == "ssh-rsa" { ("rsa-sha2-512".to_owned(), RSA_SHA2_512) } else { (name.clone(), 0) };
         let request = Request { user: options.user.clone(), algorithm, key, host_key: host_key.clone() };
         if options.debugs() {
-            io.mutter(&format!("debug1: Offering public key: {comment} {name} agent\r\n"));
+            speaker.err(format!("debug1: Offering public key: {comment} {name} agent\r\n")).await;
         }
         let begun =
             handle.authenticate_keyboard_interactive_start(options.user.clone(), METHOD.to_owned()).await;
@@ -77,13 +82,13 @@ async fn by_agent(handle: &mut Handle<Visitor>, agent: &mut Agent, options: &Opt
             continue;
         }
         if options.debugs() {
-            io.mutter(&format!("debug1: Server accepts key: {comment} {name} agent\r\n"));
+            speaker.err(format!("debug1: Server accepts key: {comment} {name} agent\r\n")).await;
         }
         let Some(signature) = agent.sign(&request.key, &request.to_sign(&session), flags).await else {
             let kind = name.rsplit('-').next().unwrap_or_default().to_ascii_uppercase();
-            io.mutter(&format!(
+            speaker.err(format!(
                 "sign_and_send_pubkey: signing failed for {kind} \"{comment}\" from agent: agent refused operation\r\n"
-            ));
+            )).await;
             continue;
         };
         let answer = request.answer(&session, Some(&signature));

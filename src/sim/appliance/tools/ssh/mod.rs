@@ -10,8 +10,13 @@ mod known;
 mod log_in;
 mod options;
 
-use std::sync::Arc;
+use std::io::Write;
+use std::sync::{Arc, PoisonError};
 
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use self::known::Known;
 use self::options::{Asked, Options};
 use super::{Io, Shell};
 use crate::sim::appliance::shell::process;
@@ -37,21 +42,69 @@ pub(super) fn run(shell: &Shell, program: &str, words: &[String], io: &Io) -> Op
     Some(connect(shell, options, io))
 }
 
-/// Runs what the options say and gives the exit status. On a thread and in a runtime of its own, for the command's
-/// thread may be anybody's.
-pub(super) fn connect(shell: &Shell, options: Options, io: &Io) -> i32 {
+/// What the connection has for standard output and standard error.
+enum Told {
+    Out(Bytes),
+    Err(Bytes),
+}
+
+/// Says things from within the runtime, where nothing may wait for a reader.
+#[derive(Clone)]
+struct Speaker(mpsc::Sender<Told>);
+
+impl Speaker {
+    /// Standard output; false if nobody reads it.
+    async fn out(&self, bytes: Bytes) -> bool {
+        self.0.send(Told::Out(bytes)).await.is_ok()
+    }
+
+    /// Standard error.
+    async fn err(&self, text: impl Into<Bytes>) -> bool {
+        self.0.send(Told::Err(text.into())).await.is_ok()
+    }
+}
+
+/// Writes what is told until nobody tells any more, or nobody reads.
+fn write(mut told: mpsc::Receiver<Told>, io: &Io) {
+    while let Some(told) = told.blocking_recv() {
+        let written = match told {
+            Told::Out(bytes) => io.write(&bytes),
+            Told::Err(bytes) => io.stderr.lock().unwrap_or_else(PoisonError::into_inner).write_all(&bytes),
+        };
+        if written.is_err() {
+            return;
+        }
+    }
+}
+
+/// Runs what the options say and gives the exit status. On threads of its own, one for the connection's runtime and one
+/// that writes, for the command's thread may be anybody's.
+fn connect(shell: &Shell, options: Options, io: &Io) -> i32 {
     let own = process::current().unwrap_or_else(|| shell.machine.new_process());
+    let known = Known::gather(shell, &options, io);
+    let (sender, told) = mpsc::channel(16);
     let work = || {
         process::adopt(Some(Arc::clone(&own)));
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let ended = match runtime {
-            Ok(runtime) => runtime.block_on(client::run(shell, &options, io, &own)),
-            Err(error) => Err(format!("ssh: {error}")),
+        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(_) => return 255,
         };
-        ended.unwrap_or_else(|said| {
-            io.mutter(&said);
-            255
+        let speaker = Speaker(sender);
+        runtime.block_on(async {
+            match client::run(shell, &options, known, (io, &speaker), &own).await {
+                Ok(status) => status,
+                Err(said) => {
+                    speaker.err(said).await;
+                    255
+                }
+            }
         })
     };
-    std::thread::scope(|scope| scope.spawn(work).join().unwrap_or(255))
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            process::adopt(Some(Arc::clone(&own)));
+            write(told, io);
+        });
+        scope.spawn(work).join().unwrap_or(255)
+    })
 }
