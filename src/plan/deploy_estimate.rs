@@ -33,7 +33,7 @@ pub struct Estimate {
 }
 
 /// The median of the newest runs of each phase: one that waited for a person does not count for much.
-pub fn estimate(history: &History) -> Vec<Estimate> {
+pub(super) fn estimate(history: &History) -> Vec<Estimate> {
     PHASES
         .into_iter()
         .map(|(phase, usual)| {

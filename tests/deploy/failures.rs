@@ -176,3 +176,13 @@ async fn data_on_the_new_appliance_keeps_a_cleanup_from_destroying_it() {
         "the machine is still there"
     );
 }
+
+#[test]
+fn the_preparation_script_grants_every_command_that_is_run_as_root() {
+    let rules = zerfaux::plan::preparation::sudo_commands();
+    for words in zerfaux::zfs::PRIVILEGED {
+        let line = words.join(" ");
+        let granted = rules.iter().any(|rule| rule.ends_with(&format!("/{line}")));
+        assert!(granted, "{line:?} is not in {rules:?}");
+    }
+}
