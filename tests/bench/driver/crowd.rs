@@ -22,7 +22,7 @@ use crate::options::Options;
 /// The password of everybody in it.
 pub const PASSWORD: &str = "one of twenty operators";
 /// Changes when what is made below does.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Writes that wait for one commit.
 const AT_ONCE: usize = 200;
 
@@ -150,12 +150,9 @@ async fn put_jobs(store: &Store, jobs: u64) {
 async fn put_vcenter(store: &Store, n: u8, name: &str, vms: u64) {
     let id = VcenterId::from_bytes([n + 1; 16]);
     let password = SecretId::from_bytes([n + 1; 16]);
-    let row = SecretRow {
-        id: password,
-        name: format!("vcenter/{id}/password"),
-        key_id: "none".to_owned(),
-        sealed: vec![1],
-    };
+    // Under the key of the other secrets: a database with any other belongs to another key file.
+    let key_id = store.secrets().await.unwrap()[0].key_id.clone();
+    let row = SecretRow { id: password, name: format!("vcenter/{id}/password"), key_id, sealed: vec![1] };
     store.put_secret(&row).await.unwrap();
     let vcenter = Vcenter {
         id,

@@ -165,6 +165,21 @@ impl Person {
         assert_eq!(chosen, json!(choice), "the list {label:?}");
     }
 
+    /// Waits until the page, loaded again and again, says this.
+    pub async fn sees_when_loaded_again(&self, words: &str) {
+        let began = std::time::Instant::now();
+        while !self.text().await.contains(words) {
+            assert!(
+                began.elapsed() < PATIENCE,
+                "{words:?} is not on {}:\n{}",
+                self.path().await,
+                self.text().await
+            );
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            self.browser.client.refresh().await.unwrap();
+        }
+    }
+
     /// Whether what is pressable under this name is there now.
     pub async fn is_offered(&self, name: &str) -> bool {
         !self.browser.run(PRESSABLE, vec![json!(name)]).await.is_null()

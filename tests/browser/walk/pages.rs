@@ -110,7 +110,7 @@ pub async fn add_appliance(person: &mut Person, port: u16, fingerprint: &str, ke
     person.looks("appliance-host-key").await;
     person.press("Accept and add").await;
     person.sees("Accepted host key").await;
-    person.sees("ONLINE").await;
+    person.sees_when_loaded_again("ONLINE").await;
     person.looks("appliance").await;
     person.go_to("Appliances").await;
     person.sees("zfs-a").await;
