@@ -264,10 +264,10 @@ async fn the_agent_refuses_after_its_deadline() {
     let scene = Scene::new();
     let (source, target) = (link(&scene.a, &scene.to_a), link(&scene.b, &scene.to_b));
     for (time, pause, let_in) in [(30_000, 0, true), (300, 1, false)] {
-        let connection = source.open_forwarding(&target, 1).await.unwrap();
+        let mut connection = source.open_forwarding(&target).await.unwrap();
         let script = format!("sleep {pause}; {} echo in", misuse(&scene.b));
         let (mut reader, _writer) =
-            connection.start_forwarding(&sh(&script), Duration::from_millis(time)).await.unwrap();
+            connection.start_forwarding(&sh(&script), (1, Duration::from_millis(time))).await.unwrap();
         let (mut out, mut err) = (Vec::new(), Vec::new());
         loop {
             match reader.next().await {

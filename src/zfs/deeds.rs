@@ -139,9 +139,8 @@ impl Zfs {
     }
 
     fn commands(&self, deed: &Deed<'_>) -> Result<Vec<(Command, Already)>, ZfsError> {
-        let split = |names: &[SnapshotName],
-                     make: &dyn Fn(&SnapshotName, &[SnapshotName]) -> Result<Command, ZfsError>|
-         -> Result<Vec<Command>, ZfsError> {
+        type Make<'a> = &'a dyn Fn(&SnapshotName, &[SnapshotName]) -> Result<Command, ZfsError>;
+        let split = |names: &[SnapshotName], make: Make<'_>| -> Result<Vec<Command>, ZfsError> {
             let halves = pieces(names).into_iter().filter_map(<[SnapshotName]>::split_first);
             halves.map(|(first, others)| make(first, others)).collect()
         };

@@ -196,10 +196,7 @@ impl server::Handler for Visitor {
         if submethods != METHOD {
             return Ok(Auth::reject());
         }
-        let answer = match response {
-            None => None,
-            Some(mut answers) => Some(answers.next().unwrap_or_default()),
-        };
+        let answer = response.map(|mut answers| answers.next().unwrap_or_default());
         Ok(self.judge_bound(user, answer))
     }
 

@@ -299,7 +299,7 @@ mod tests {
         );
         assert_eq!(state.locate("/tankard/x"), Place::Plain("tankard/x".into()));
         state.write_at("/tank/f", None, b"x").unwrap();
-        assert_eq!(state.list("/", false).contains(&"tank".to_owned()), true);
+        assert!(state.list("/", false).contains(&"tank".to_owned()));
         assert_eq!(state.read_at("/tank/f", 0, 9), Ok(b"x".to_vec()));
         assert_eq!(state.read_at("/tank", 0, 9), Err(crate::sim::appliance::model::names::IS_A_DIRECTORY));
         state.change("/root/l", |tree, path, _, _| tree.add_link(path, "../tank/f")).unwrap();

@@ -97,7 +97,10 @@ pub(super) fn put(
             for (offset, bytes) in &entry.extents {
                 state.write_at(&target, Some(*offset), bytes)?;
             }
-            state.change(&target, |tree, path, _, _| Ok(tree.set_length(path, entry.length)))?;
+            state.change(&target, |tree, path, _, _| {
+                tree.set_length(path, entry.length);
+                Ok(())
+            })?;
             first.insert(entry.number, target.clone());
         }
     }

@@ -49,7 +49,11 @@ pub(super) fn run(shell: &Shell, program: &str, words: &[String], io: &Io) -> Op
             let path = format!("/tmp/tmp.{:010x}", rand::random::<u32>());
             let mut state = shell.machine.state();
             let made = state.change(&path, |tree, path, _, _| {
-                if deep { tree.add_directory(path) } else { Ok(tree.set_length(path, 0)) }
+                if deep {
+                    return tree.add_directory(path);
+                }
+                tree.set_length(path, 0);
+                Ok(())
             });
             drop(state);
             io.say(format!("{path}\n"));
