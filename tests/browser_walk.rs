@@ -35,7 +35,7 @@ async fn first_day(walk: &str, shown: Shown, hands: Hands, examines: bool) {
 
     pages::set_up(&mut person, &server).await;
     let public = pages::make_ssh_key(&mut person, "site").await;
-    pages::connect_vcenter(&mut person, vcenter.address().port(), &vcenter.thumbprint()).await;
+    pages::connect_vcenter(&mut person, vcenter.address().port(), vcenter.thumbprint()).await;
     vcenter.add_rule(slowly()).unwrap();
     person.press("Sync now").await;
     pages::watch_console(&mut person, "Connected to").await;

@@ -290,7 +290,7 @@ async fn datasets_and_snapshots_are_read_from_the_appliance_in_pages() {
         .says("No snapshots yet");
 }
 
-fn form<'a>(fields: &'a [(String, String)]) -> Vec<(&'a str, &'a str)> {
+fn form(fields: &[(String, String)]) -> Vec<(&str, &str)> {
     fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
 }
 

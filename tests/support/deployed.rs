@@ -158,7 +158,7 @@ impl DeployWorld {
         });
         std::fs::write(place.join("site"), known.to_string()).unwrap();
         let stop = tokio_util::sync::CancellationToken::new();
-        let watch = plug_in(login_of(&known), FolderRef::new(folder), Arc::clone(&appliance));
+        let watch = plug_in(login_of(&known), FolderRef::new(folder), Arc::clone(&appliance), differs.plug);
         let ended = stop.clone();
         runtime().spawn(async move {
             tokio::select! { () = ended.cancelled() => {}, () = watch => {} }

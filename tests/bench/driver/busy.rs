@@ -71,8 +71,7 @@ impl Work {
             app.start_replication(&serde_json::from_value(input).unwrap(), "operator-1").await.unwrap();
         }
         let (vcenter, port) = vcenter();
-        let who = Principal::command_line();
-        let mut wish = VcenterWish {
+        let wish = VcenterWish {
             name: "site C".to_owned(),
             host: "127.0.0.1".to_owned(),
             port,

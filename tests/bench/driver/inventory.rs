@@ -38,6 +38,9 @@ const WHOLE: [&str; 5] = ["name", "config", "runtime", "guest", "datastore"];
 
 struct Password;
 
+/// How a rival is started.
+type Way<'a> = Box<dyn Fn() -> Command + 'a>;
+
 #[async_trait]
 impl SealedPasswords for Password {
     async fn password(&self, _id: SecretId) -> Result<SecretString, Failure> {
@@ -175,7 +178,7 @@ impl Server9 {
     /// The first synchronisation beside the rivals, in turn.
     fn first(&self, rounds: u64, govc: Option<&Path>, whole: bool) -> bool {
         let leaves = Self::leaves();
-        let mut ways: Vec<(&str, Box<dyn Fn() -> Command + '_>)> = vec![
+        let mut ways: Vec<(&str, Way<'_>)> = vec![
             ("pyVmomi, the same leaves", Box::new(|| self.pyvmomi(&leaves))),
             ("pyVmomi, whole objects", Box::new(|| self.pyvmomi(&WHOLE))),
         ];
