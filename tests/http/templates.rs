@@ -321,7 +321,10 @@ async fn in_a_browser_an_appliance_is_configured_reviewed_and_started_once() {
     let review = configure.replace("/configure", "/review");
     operator.post(&configure, &pairs(&fields(""))).await.leads_to(&review);
     let page = operator.get(&review).await.expect(200).says("Choose the datastore");
-    assert!(!page.text.contains(">Deploy zfs-dr-1<"), "nothing to press while something stands in the way");
+    assert!(
+        !page.text.contains(">Deploy zfs-dr-1</button>"),
+        "nothing to press while something stands in the way"
+    );
     operator
         .post(&configure.replace("/configure", "/start"), &[])
         .await
@@ -336,7 +339,7 @@ async fn in_a_browser_an_appliance_is_configured_reviewed_and_started_once() {
     for store in stores["items"].as_array().unwrap() {
         let all = fields(store["moref"].as_str().unwrap());
         operator.post(&configure, &pairs(&all)).await.leads_to(&review);
-        if operator.get(&review).await.expect(200).text.contains(">Deploy zfs-dr-1<") {
+        if operator.get(&review).await.expect(200).text.contains(">Deploy zfs-dr-1</button>") {
             ready = true;
             break;
         }

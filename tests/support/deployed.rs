@@ -141,6 +141,7 @@ impl DeployWorld {
         let options = Options {
             vms: 2,
             pace: PACE,
+            nfs: Some(Vec::new()),
             exports: Arc::new(exports),
             rules: differs.rules,
             ..Options::default()

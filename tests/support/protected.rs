@@ -46,7 +46,8 @@ impl ProtectedWorld {
         }
         let exports = SiteExports::new([]);
         exports.add(&appliance, ["127.0.0.1"]);
-        let options = Options { vms: 2, pace: PACE, exports: Arc::new(exports), ..Options::default() };
+        let nfs = Some(Vec::new());
+        let options = Options { vms: 2, pace: PACE, nfs, exports: Arc::new(exports), ..Options::default() };
         let vcenter = on_servers(async move { Vcenter::start(options).await.unwrap() });
         let entrance = login(vcenter.address().port(), vcenter.thumbprint());
         let hosts = on_servers(async move {

@@ -37,6 +37,9 @@ fn every_command() -> Vec<(&'static str, Command)> {
         ("guids", verbs::guids(&snapshot, &bookmark)),
         ("get", verbs::get(&name, std::slice::from_ref(&property))),
         ("exists", verbs::exists(&names)),
+        ("clock", verbs::clock()),
+        ("signs", verbs::signs(&name)),
+        ("weight", verbs::weight(&name)),
         ("browse", verbs::browse(&name)),
         ("browse_owners", verbs::browse_owners(&name)),
         ("snapshot_times", verbs::snapshot_times(&names)),
@@ -147,9 +150,13 @@ fn every_command_asks_for_messages_in_english_and_runs_through_sudo_where_that_i
     let (zfs, _) = scripted(vec![]);
     for (_, command) in every_command() {
         let argv = zfs.argv(&command).unwrap();
-        let program = if command.tool() == Tool::Zfs { "/usr/sbin/zfs" } else { "/usr/sbin/zpool" };
-        assert_eq!(argv.words()[..5], ["env", "LC_ALL=C", "sudo", "-n", program]);
-        assert_eq!(argv.words()[5..], *command.words());
+        let way: &[&str] = match command.tool() {
+            Tool::Zfs => &["env", "LC_ALL=C", "sudo", "-n", "/usr/sbin/zfs"],
+            Tool::Zpool => &["env", "LC_ALL=C", "sudo", "-n", "/usr/sbin/zpool"],
+            Tool::Date => &["env", "LC_ALL=C", "date"],
+        };
+        assert_eq!(argv.words()[..way.len()], *way);
+        assert_eq!(argv.words()[way.len()..], *command.words());
         assert!(!command.what().is_empty());
     }
 }
@@ -157,9 +164,11 @@ fn every_command_asks_for_messages_in_english_and_runs_through_sudo_where_that_i
 #[test]
 fn what_changes_something_says_what_a_delegated_user_needs() {
     for (verb, command) in every_command() {
-        let reads = ["list", "list_snapshots", "list_owners", "inspect_snapshots", "guids", "get", "exists", "holds", "token_contents"]
+        let reads = ["list", "list_snapshots", "list_owners", "inspect_snapshots", "guids", "get", "exists", "holds"]
             .contains(&verb)
-            || ["estimate", "pool_properties", "pool_status", "written_since"].contains(&verb)
+            || ["estimate", "pool_properties", "pool_status", "written_since", "token_contents"].contains(&verb)
+            || ["clock", "signs", "weight", "snapshot_times", "allowed"].contains(&verb)
+            || ["browse", "browse_owners", "pools", "pools_status"].contains(&verb)
             // pools are made and destroyed by root alone
             || ["create_pool", "destroy_pool"].contains(&verb)
             // of a resumed stream only the token knows the dataset
