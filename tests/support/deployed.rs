@@ -383,14 +383,16 @@ impl Scene for DeployScene {
         let client = Client::connect(login_of(&self.known)).await.unwrap();
         of_vcenter(&client, &mut facts).await;
         client.log_out().await.unwrap();
-        let appliance = &self.sites.as_ref().unwrap().appliance;
-        let pools = appliance.run("zpool list -H -o name");
-        facts.insert("pools".to_owned(), String::from_utf8(pools.stdout).unwrap());
-        let datasets =
-            appliance.run("zfs list -H -r -t all -o name,mountpoint,canmount,sharenfs,compression,atime");
-        facts.insert("datasets".to_owned(), String::from_utf8(datasets.stdout).unwrap());
+        // A child of the test has the store open itself, and sees the machine only as its job does.
+        if let Some(sites) = &self.sites {
+            let pools = sites.appliance.run("zpool list -H -o name");
+            facts.insert("pools".to_owned(), String::from_utf8(pools.stdout).unwrap());
+            let columns = "name,mountpoint,canmount,sharenfs,compression,atime";
+            let datasets = sites.appliance.run(&format!("zfs list -H -r -t all -o {columns}"));
+            facts.insert("datasets".to_owned(), String::from_utf8(datasets.stdout).unwrap());
+        }
         let data = self.place.join("store");
-        let on_disk = data.exists().then(|| Store::open(&data).unwrap());
+        let on_disk = (self.sites.is_some() && data.exists()).then(|| Store::open(&data).unwrap());
         let store = on_disk.as_ref().unwrap_or(&self.store);
         for (number, target) in store.targets().await.unwrap().into_iter().enumerate() {
             let ways =
