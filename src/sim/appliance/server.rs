@@ -277,10 +277,11 @@ async fn serve_command(mut shell: Shell, channel: Channel<Msg>, command: String,
     let (out, said) = mpsc::channel(WAITING);
     let (ended, status) = tokio::sync::oneshot::channel();
     let latency = shell.machine.latency;
+    let cut = gone.clone();
     let thread = std::thread::Builder::new().name("sim-command".to_owned()).spawn(move || {
         std::thread::sleep(latency);
-        let stdout = Telling { to: out.clone(), what: Said::Out };
-        let stderr = Telling { to: out, what: Said::Err };
+        let stdout = Telling { to: out.clone(), what: Said::Out, gone: cut.clone() };
+        let stderr = Telling { to: out, what: Said::Err, gone: cut };
         let io = Io::new(Hearing { from: stdin, rest: Bytes::new() }, stdout, stderr);
         let process = shell.machine.new_process();
         let _ = ended.send(process.run(|| shell.run_text(&command, &io)));
@@ -291,6 +292,10 @@ async fn serve_command(mut shell: Shell, channel: Channel<Msg>, command: String,
     let feeding = tokio::spawn(feed(read, input, gone.clone()));
     let whole = tell(&write, said, &gone).await;
     let status = status.await;
+    if gone.is_cancelled() {
+        // A cable that is pulled brings no last words, however the command took it.
+        return feeding.abort();
+    }
     if let (true, Ok(status)) = (whole, status) {
         let _ = write.eof().await;
         let _ = write.exit_status(u32::try_from(status & 0xff).unwrap_or(1)).await;
@@ -369,10 +374,15 @@ impl Read for Hearing {
 struct Telling {
     to: mpsc::Sender<Said>,
     what: fn(Bytes) -> Said,
+    /// Nothing that is said after this reaches anybody.
+    gone: CancellationToken,
 }
 
 impl Write for Telling {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.gone.is_cancelled() {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
         let said = (self.what)(Bytes::copy_from_slice(bytes));
         self.to.blocking_send(said).map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
         Ok(bytes.len())
