@@ -65,7 +65,7 @@ fn a_pool_is_made_of_a_blank_disk_that_was_plugged_in_and_of_nothing_else() {
     );
     let used = &disks(&sim)[1];
     assert_eq!((&used["pttype"], &used["children"][0]["fstype"]), (&"gpt".into(), &"zfs_member".into()));
-    fails(&sim, &format!("zpool create -f other {by_id}"), 1, "is part of active pool 'tank'");
+    fails(&sim, &format!("zpool create -f other {by_id}"), 1, "is in use and contains a unknown filesystem.");
     fails(&sim, "zpool create tank /dev/sdc", 1, "");
 
     assert!(sim.grow_disk(SERIAL, 600 << 30) && !sim.grow_disk(SERIAL, 1) && !sim.grow_disk("none", 1 << 40));

@@ -39,7 +39,10 @@ pub fn a_pool_is_not_made_of_what_is_missing_or_in_use(ground: &impl Ground) {
     let missing = "/dev/disk/by-id/scsi-nosuch";
     fails(ground, &format!("zpool create zxnone {missing}"), 1, &format!("cannot resolve path '{missing}'"));
     let used = "p=$(lsblk -n -r -p -o PKNAME,FSTYPE | grep zfs_member | head -n 1 | cut -d' ' -f1)";
-    fails(ground, &format!("{used}; zpool create zxnone \"/dev/${{p#/dev/}}\""), 1, "is part of active pool");
+    let whole = format!("{used}; zpool create zxnone \"/dev/${{p#/dev/}}\"");
+    fails(ground, &whole, 1, "is in use and contains a unknown filesystem.");
+    let part = format!("{used}; zpool create zxnone \"/dev/${{p#/dev/}}1\"");
+    fails(ground, &part, 1, "is part of active pool");
     fails(ground, "zpool list zxnone", 1, "no such pool");
     holds(ground, "zpool status \"${n%%/*}\" | grep -q 'errors: No known data errors'");
 }

@@ -101,7 +101,11 @@ fn find(state: &State, device: &str, force: bool) -> Result<Option<String>, Stri
     match &disk.content {
         Content::Blank => Ok(Some(name.to_owned())),
         Content::System => refused(true, format!("{path}1 is in use and contains a ext4 filesystem.")),
-        Content::Pool { name, .. } => refused(true, format!("{path}1 is part of active pool '{name}'")),
+        // The whole disk is held by the kernel, whose pool it is; only its partition tells which.
+        Content::Pool { .. } if found == name => {
+            Err(format!("{path} is in use and contains a unknown filesystem."))
+        }
+        Content::Pool { name, .. } => refused(force, format!("{path} is part of active pool '{name}'")),
         Content::Other { .. } if force => Ok(Some(name.to_owned())),
         Content::Other { fstype, label } if fstype == "zfs_member" => {
             refused(false, format!("{path} is part of potentially active pool '{label}'"))
