@@ -138,7 +138,10 @@ pub async fn a_guest_is_brought_to_rest_and_what_was_left_is_found(server: &Serv
     assert_eq!(left, ["somebody's"]);
 }
 
-pub async fn an_export_on_two_hosts_is_one_datastore_until_both_let_it_go(server: &Server) {
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs `zerfaux sim vcenter`: tests/run"]
+async fn an_export_on_two_hosts_is_one_datastore_until_both_let_it_go() {
+    let server = Server::our_own(&[]);
     let client = server.client().await;
     let sets = [PropertySet { kind: "HostSystem", paths: vec!["name"] }];
     let scope = Scope::everything(&client, &["HostSystem"]).await.unwrap();
