@@ -2,6 +2,7 @@
 //! protocol, which chromedriver passes on.
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -31,8 +32,8 @@ pub struct Chromium {
 
 impl Drop for Chromium {
     fn drop(&mut self) {
-        // By SIGTERM, so that it takes the browser along.
-        let _ = Command::new("kill").arg(self.driver.id().to_string()).status();
+        // The driver alone would leave its browser behind; they are one process group.
+        let _ = Command::new("kill").args(["-KILL", "--", &format!("-{}", self.driver.id())]).status();
         let _ = self.driver.wait();
     }
 }
@@ -58,6 +59,7 @@ impl Chromium {
             .arg("--port=0")
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
+            .process_group(0)
             .spawn()
             .unwrap_or_else(|error| panic!("{program} cannot be started ({error}): install chromium-driver"));
         let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
