@@ -188,4 +188,7 @@ async fn live_one_life(scene: Arc<dyn Scene>, data: &Path, unwinds: bool) {
     let job = engine.job(id).await.unwrap();
     let expected = if unwinds { JobState::Failed } else { JobState::Succeeded };
     assert_eq!(job.state, expected, "{:?}", job.failure);
+    // A child that failed of anything else would prove nothing.
+    let why = job.failure.map(|failure| failure.message).unwrap_or_default();
+    assert_eq!(unwinds, why.contains("made by the laws"), "{why}");
 }
