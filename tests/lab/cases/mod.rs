@@ -9,7 +9,6 @@ mod foreign;
 mod hindered;
 mod interrupted;
 mod laws;
-mod prepared;
 mod replicate;
 mod replicate_kinds;
 mod replicate_local;
