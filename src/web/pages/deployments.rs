@@ -6,13 +6,13 @@ use std::time::Duration;
 use axum::Form;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Redirect};
+use axum::response::{IntoResponse, Redirect, Response};
 
 use super::deployment_form;
 use crate::app::AppError;
 use crate::app::deployment_drafts::Draft;
 use crate::app::deployments::{DeployPlan, DeployWish};
-use crate::domain::ids::{DeploymentDraftId, TemplateId};
+use crate::domain::ids::{DeploymentDraftId, JobId, TemplateId};
 use crate::web::cx::{Cx, Typed, done, typed};
 use crate::web::screens::deployments::{ChooseTemplate, Review, TemplateChoice};
 use crate::web::view::navigation::Area;
@@ -27,7 +27,8 @@ pub(super) fn address(id: DeploymentDraftId, step: &str) -> String {
 
 /// The steps above the question; those before the current one can be gone back to.
 pub(super) fn steps(id: Option<DeploymentDraftId>, current: usize) -> Vec<WizardStep> {
-    let all = [("Template", "/deployments/new".to_owned())].into_iter().chain(
+    let first = id.map_or_else(|| "/deployments/new".to_owned(), |id| format!("/deployments/new?draft={id}"));
+    let all = [("Template", first)].into_iter().chain(
         [("Configure", "configure"), ("Review", "review"), ("Deploy", "")]
             .map(|(name, step)| (name, id.map(|id| address(id, step)).unwrap_or_default())),
     );
@@ -45,6 +46,13 @@ pub(crate) async fn new(State(site): State<Site>, cx: Cx) -> Answer {
 }
 
 async fn draw_new(site: &Site, cx: &Cx, status: StatusCode) -> Answer {
+    // Back from the next step: the same draft is gone on with.
+    let draft = match cx.asked("draft").parse::<DeploymentDraftId>() {
+        Ok(id) => site.app.deployment_draft(cx.who()?, id).await.ok().filter(|draft| draft.job.is_none()),
+        Err(_) => None,
+    };
+    let chosen = draft.as_ref().map(|draft| draft.template.template.id.to_string());
+    let chosen = chosen.unwrap_or_else(|| cx.asked("template").to_owned());
     let vcenters = site.app.vcenters()?.list().await?;
     let views = site.app.templates().await?;
     let usable: Vec<_> = views.iter().filter(|view| view.template.is_active && view.is_there).collect();
@@ -65,24 +73,38 @@ async fn draw_new(site: &Site, cx: &Cx, status: StatusCode) -> Answer {
                     defaults.pool,
                     defaults.disk_gib
                 ),
-                chosen: usable.len() == 1 || cx.asked("template") == view.template.id.to_string(),
+                chosen: usable.len() == 1 || chosen == view.template.id.to_string(),
             }
         })
         .collect();
     let page = cx.page("Deploy a ZFS appliance", Area::Appliances);
-    cx.draw_with(status, &ChooseTemplate { page, steps: steps(None, 0), choices })
+    cx.draw_with(
+        status,
+        &ChooseTemplate {
+            page,
+            steps: steps(None, 0),
+            choices,
+            draft: draft.map(|draft| draft.id.to_string()),
+        },
+    )
 }
 
 pub(crate) async fn begin(State(site): State<Site>, cx: Cx, Form(form): Typed) -> Answer {
     let Ok(template) = typed(&form, "template").parse::<TemplateId>() else {
         return draw_new(&site, &cx, StatusCode::UNPROCESSABLE_ENTITY).await;
     };
-    let id = site.app.begin_deployment(cx.who()?, template).await?;
+    let id = match typed(&form, "draft").parse::<DeploymentDraftId>() {
+        Ok(draft) => site.app.choose_template(cx.who()?, draft, template).await?,
+        Err(_) => site.app.begin_deployment(cx.who()?, template).await?,
+    };
     Ok(Redirect::to(&address(id, "configure")).into_response())
 }
 
 pub(crate) async fn review(State(site): State<Site>, cx: Cx, Path(id): Path<DeploymentDraftId>) -> Answer {
     let draft = site.app.deployment_draft(cx.who()?, id).await?;
+    if let Some(job) = draft.job {
+        return Ok(under_way(&site, job));
+    }
     match site.app.plan_draft(&draft).await {
         Ok(plan) => draw_review(&cx, StatusCode::OK, &draft, plan),
         // What cannot be read is corrected where it was filled in.
@@ -130,6 +152,11 @@ fn draw_review(cx: &Cx, status: StatusCode, draft: &Draft, plan: DeployPlan) -> 
         name,
     };
     cx.draw_with(status, &screen)
+}
+
+/// Where a draft leads that was started: there is nothing left to choose.
+pub(super) fn under_way(site: &Site, job: JobId) -> Response {
+    done(site, &format!("/jobs/{job}"), "This deployment was started already; here is its job.")
 }
 
 fn span(seconds: u64) -> String {
