@@ -27,6 +27,7 @@ use zerfaux::sim::appliance::{Appliance, ApplianceOptions, SiteExports};
 use zerfaux::sim::vcenter::{Options, Vcenter};
 use zerfaux::ssh::KeyPair;
 use zerfaux::store::{SecretRow, Store};
+use zerfaux::vsphere::verbs::Reconfigure;
 use zerfaux::vsphere::{Client, Login, PropertySet, Scope, read_hardware};
 
 use crate::laws::{Facts, Scene, World};
@@ -97,6 +98,8 @@ pub enum Plug {
     Nothing,
     /// Another blank disk of the same size.
     Another,
+    /// Two blank disks of the same size, in a machine that shows no serial numbers.
+    Twins,
 }
 
 /// How a site differs from one in which everything goes well.
@@ -111,6 +114,14 @@ pub struct Differs {
     pub other_key: bool,
     /// Faults of the vCenter.
     pub rules: Vec<zerfaux::sim::vcenter::Rule>,
+    /// Options of the template, which the clone takes over: how its guest behaves.
+    pub options: Vec<(&'static str, &'static str)>,
+    /// The guest publishes its host key, with the number that it was given.
+    pub publishes: bool,
+    /// What goes wrong on the machine.
+    pub faults: Vec<zerfaux::sim::appliance::FaultRule>,
+    /// What `NFS.MaxVolumes` says on every host.
+    pub nfs_max: Option<u32>,
 }
 
 #[derive(Default)]
@@ -133,6 +144,7 @@ impl DeployWorld {
             authorized_keys: Some(authorized.public_key()),
             hostname: VM.to_owned(),
             missing: differs.missing.clone(),
+            faults: differs.faults.clone(),
             ..ApplianceOptions::default()
         });
         let appliance = Arc::new(appliance.unwrap());
@@ -144,13 +156,16 @@ impl DeployWorld {
             nfs: Some(Vec::new()),
             exports: Arc::new(exports),
             rules: differs.rules,
+            nfs_max_volumes: differs.nfs_max.unwrap_or(64),
             ..Options::default()
         };
         let vcenter = on_servers(async move { Vcenter::start(options).await.unwrap() });
         let login = login(vcenter.address().port(), vcenter.thumbprint());
         let port = appliance.address().port();
+        let options = differs.options.clone();
         let (wished, folder) = on_servers(async move {
             let client = Client::connect(login).await.unwrap();
+            give_options(&client, &options).await;
             (wish(&client, port).await, id_of(&client, "Folder", "Infrastructure").await)
         });
         let known = json!({
@@ -159,7 +174,8 @@ impl DeployWorld {
         });
         std::fs::write(place.join("site"), known.to_string()).unwrap();
         let stop = tokio_util::sync::CancellationToken::new();
-        let watch = plug_in(login_of(&known), FolderRef::new(folder), Arc::clone(&appliance), differs.plug);
+        let own = (differs.plug, differs.publishes);
+        let watch = plug_in(login_of(&known), FolderRef::new(folder), Arc::clone(&appliance), own);
         let ended = stop.clone();
         runtime().spawn(async move {
             tokio::select! { () = ended.cancelled() => {}, () = watch => {} }
@@ -187,14 +203,33 @@ pub fn login_of(known: &Value) -> Login {
 }
 
 /// What hardware does by itself: a disk that the vCenter adds to the clone turns up in the machine.
-async fn plug_in(login: Login, folder: FolderRef, appliance: Arc<Appliance>, plug: Plug) {
+async fn plug_in(
+    login: Login,
+    folder: FolderRef,
+    appliance: Arc<Appliance>,
+    (plug, publishes): (Plug, bool),
+) {
     let client = Client::connect(login).await.unwrap();
-    let mut plugged = Vec::new();
+    let (mut plugged, mut published) = (Vec::new(), !publishes);
     loop {
-        if let Ok(Some(vm)) = client.find_child(&folder, VM).await
-            && let Ok(found) =
-                client.properties(&VmRef::new(vm.id), VmRef::KIND, &["config.hardware.device"]).await
+        if let Ok(Some(vm)) = client.find_child(&folder, VM).await.map(|vm| vm.map(|vm| VmRef::new(vm.id)))
+            && let Ok(found) = client
+                .properties(
+                    &vm,
+                    VmRef::KIND,
+                    &["config.hardware.device", "config.extraConfig", "runtime.powerState"],
+                )
+                .await
         {
+            if !published && found.text("runtime.powerState") == Some("poweredOn") {
+                let options = found.get("config.extraConfig").unwrap().children();
+                let nonce =
+                    options.iter().find(|one| one.text_at("key") == Some("guestinfo.zerfaux.nonce")).unwrap();
+                let told = format!("{} {}", nonce.text_at("value").unwrap(), appliance.host_key_fingerprint());
+                let key = ("guestinfo.zerfaux.hostkey".to_owned(), told);
+                let change = Reconfigure { extra_config: vec![key], ..Reconfigure::default() };
+                published = client.reconfigure(&vm, &change).await.is_ok();
+            }
             let hardware = found.get("config.hardware.device").map(read_hardware).unwrap_or_default();
             for disk in hardware.disks.iter().filter(|disk| disk.capacity_bytes == DISK_GIB << 30) {
                 if let Some(uuid) = disk.uuid.as_deref().and_then(guest_uuid)
@@ -206,6 +241,10 @@ async fn plug_in(login: Login, folder: FolderRef, appliance: Arc<Appliance>, plu
                             drop(appliance.add_used_disk(&uuid, disk.capacity_bytes, "ext4", "data"))
                         }
                         Plug::Another => drop(appliance.add_disk(&"6".repeat(32), disk.capacity_bytes)),
+                        Plug::Twins => {
+                            appliance.add_disk("", disk.capacity_bytes);
+                            appliance.add_disk("", disk.capacity_bytes);
+                        }
                         Plug::Nothing => {}
                     }
                     plugged.push(uuid);
@@ -214,6 +253,35 @@ async fn plug_in(login: Login, folder: FolderRef, appliance: Arc<Appliance>, plu
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+async fn give_options(client: &Client, options: &[(&str, &str)]) {
+    if options.is_empty() {
+        return;
+    }
+    let template = VmRef::new(id_of(client, "VirtualMachine", "debian-12-zfs").await);
+    let extra_config = options.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let change = Reconfigure { extra_config, ..Reconfigure::default() };
+    let task = client.reconfigure(&template, &change).await.unwrap();
+    let never = tokio_util::sync::CancellationToken::new();
+    client.wait_for_task(&task, "change the template", &never, |_| ()).await.unwrap();
+}
+
+/// The network of this site that has no DHCP server, as a deployment names it, with its VLAN.
+pub async fn isolated(scene: &DeployScene) -> Value {
+    let login = login_of(&scene.known);
+    on_servers(async move {
+        let client = Client::connect(login).await.unwrap();
+        let all = by_name(&client, "DistributedVirtualPortgroup").await;
+        let (_, id) = all.iter().find(|(name, _)| name.starts_with("Isolated")).unwrap();
+        let switches = by_name(&client, "VmwareDistributedVirtualSwitch").await;
+        let kind = "VmwareDistributedVirtualSwitch";
+        let switch = zerfaux::domain::moref::ManagedRef::new(kind, switches[0].1.as_str());
+        let sets = [PropertySet { kind, paths: vec!["uuid"] }];
+        let read = client.retrieve(&sets, &Scope::Objects(vec![switch])).await.unwrap();
+        let switch = read[0].text("uuid").unwrap().to_owned();
+        serde_json::to_value(NicNetwork::Distributed { switch, portgroup: id.clone() }).unwrap()
+    })
 }
 
 pub async fn by_name(client: &Client, kind: &'static str) -> Vec<(String, String)> {
@@ -425,6 +493,10 @@ pub async fn of_vcenter(client: &Client, facts: &mut Facts) {
         let disks = found.get("config.hardware.device").map(read_hardware).unwrap_or_default().disks.len();
         let state = format!("{:?}, {disks} disks", found.text("runtime.powerState"));
         facts.insert(format!("vm {number} {name}"), state);
+    }
+    for kind in ["Datastore", "Folder", "ResourcePool", "DistributedVirtualPortgroup"] {
+        let names: Vec<String> = by_name(client, kind).await.into_iter().map(|(name, _)| name).collect();
+        facts.insert(format!("every {kind}"), names.join("; "));
     }
     for (name, id) in by_name(client, "HostSystem").await {
         let host = EsxiRef::new(id);

@@ -204,7 +204,7 @@ fn groups(offer: Offer, wish: &DeployWish) -> Vec<FieldGroup> {
                     .hint("One of that name is taken for this one, and then leads to the new machine."),
             ],
         },
-        FieldGroup { heading: "Datastore", lead: "Which hosts mount its export.", fields: mounts },
+        FieldGroup { heading: "Hosts", lead: "Which hosts mount its export.", fields: mounts },
     ]
 }
 

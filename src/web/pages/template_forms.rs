@@ -90,7 +90,9 @@ fn datastore(known: &Known<Datastore>) -> Choice {
 
 fn network(known: &Known<Network>) -> Choice {
     let Network { object, name, vlan, .. } = &known.object;
-    let vlan = vlan.as_ref().map(|vlan| format!(" (VLAN {vlan})")).unwrap_or_default();
+    // Many a name tells it already.
+    let vlan = vlan.as_ref().map(|vlan| format!("VLAN {vlan}")).filter(|vlan| !name.contains(vlan.as_str()));
+    let vlan = vlan.map(|vlan| format!(" ({vlan})")).unwrap_or_default();
     Choice::new(&object.id, format!("{name}{vlan}"))
 }
 

@@ -181,6 +181,6 @@ pub async fn finish(person: &mut Person, site: &Site, name: &str, job: &str) {
     person.sees_when_loaded_again(&datastore).await;
     person.sees_when_loaded_again("3 of 3").await;
     person.looks("appliance-datastores").await;
-    let record = appliance.run(&format!("zfs get -H -o value recordsize tank/zerfaux/live/{datastore}"));
-    assert_eq!(String::from_utf8(record.stdout).unwrap(), "32K\n");
+    let record = appliance.run(&format!("zfs get -Hp -o value recordsize tank/zerfaux/live/{datastore}"));
+    assert_eq!(String::from_utf8(record.stdout).unwrap(), "32768\n");
 }
