@@ -44,9 +44,14 @@ async fn tools_that_never_come_are_waited_for_twice_five_minutes() {
 async fn without_tools_a_fixed_address_that_answers_with_the_published_key_will_do() {
     // The tests' appliance listens at another port than 22, which the deployment names.
     let options = vec![("sim.tools", "never")];
-    let ended = deploy(Differs { options: options.clone(), publishes: true, ..Differs::default() }, |_| ()).await;
+    let ended =
+        deploy(Differs { options: options.clone(), publishes: true, ..Differs::default() }, |_| ()).await;
     assert_eq!(ended.job.state, JobState::Succeeded, "{:?}", ended.job.failure);
-    assert!(ended.job.warnings.iter().any(|one| one.contains("VMware Tools do not run")), "{:?}", ended.job.warnings);
+    assert!(
+        ended.job.warnings.iter().any(|one| one.contains("VMware Tools do not run")),
+        "{:?}",
+        ended.job.warnings
+    );
     ended.waited(300..=320);
     // One that nobody has published is no proof that it is this machine.
     let ended = deploy(Differs { options, ..Differs::default() }, |_| ()).await;
@@ -55,7 +60,8 @@ async fn without_tools_a_fixed_address_that_answers_with_the_published_key_will_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guest_whose_customisation_failed_is_powered_off_and_its_log_is_named() {
-    let ended = deploy(Differs { options: vec![("sim.customization", "fail")], ..Differs::default() }, |_| ()).await;
+    let ended =
+        deploy(Differs { options: vec![("sim.customization", "fail")], ..Differs::default() }, |_| ()).await;
     ended.failed("wait_tools", "customisation", "toolsDeployPkg.log").attempts(1).await;
     assert!(ended.job.failure.as_ref().unwrap().message.contains("It was powered off"));
     let now = ended.scene.fingerprint().await;
@@ -141,12 +147,16 @@ async fn a_pool_that_cannot_be_made_is_tried_three_times() {
 #[tokio::test(flavor = "multi_thread")]
 async fn hosts_that_refuse_are_warned_about_and_the_others_mount_it() {
     let rules = vec![on_host("esx02.alpha.example")];
-    let (world, place) = (DeployWorld::that_differs(Differs { rules, ..Differs::default() }), tempfile::tempdir().unwrap());
+    let (world, place) =
+        (DeployWorld::that_differs(Differs { rules, ..Differs::default() }), tempfile::tempdir().unwrap());
     let scene = world.start(place.path()).await;
     let ended = deploy_in(world, place, scene, |_| ()).await;
     assert_eq!(ended.job.state, JobState::Succeeded, "{:?}", ended.job.failure);
     let warning = ended.job.warnings.join(" ");
-    assert!(warning.contains("Mount failed on esx02.alpha.example") && warning.contains("firewall"), "{warning}");
+    assert!(
+        warning.contains("Mount failed on esx02.alpha.example") && warning.contains("firewall"),
+        "{warning}"
+    );
     let hosts = ended.job.result.as_ref().unwrap()["hosts"].clone();
     assert_eq!((&hosts[0]["result"], &hosts[1]["result"]), (&json!("done"), &json!("failed")), "{hosts}");
     // Three more times, ten seconds apart.

@@ -272,6 +272,7 @@ fn people() -> Vec<(&'static str, String)> {
             "settings",
             &Settings {
                 page: page("Settings", Area::Settings),
+                has_key: true,
                 groups: vec![
                     SettingsGroup {
                         name: "sessions",

@@ -225,7 +225,8 @@ async fn plug_in(
                 let options = found.get("config.extraConfig").unwrap().children();
                 let nonce =
                     options.iter().find(|one| one.text_at("key") == Some("guestinfo.zerfaux.nonce")).unwrap();
-                let told = format!("{} {}", nonce.text_at("value").unwrap(), appliance.host_key_fingerprint());
+                let told =
+                    format!("{} {}", nonce.text_at("value").unwrap(), appliance.host_key_fingerprint());
                 let key = ("guestinfo.zerfaux.hostkey".to_owned(), told);
                 let change = Reconfigure { extra_config: vec![key], ..Reconfigure::default() };
                 published = client.reconfigure(&vm, &change).await.is_ok();
