@@ -109,7 +109,13 @@ async fn an_appliance(walk: &str, shown: Shown, hands: Hands, octet: u8, dhcp: b
         person.looks("deploy-configure").await;
         person.press("Next: review").await;
     }
+    if !dhcp {
+        deployment::refuse(&site, true);
+    }
     let job = deployment::start(&mut person, "zfs-dr-1").await;
+    if !dhcp {
+        deployment::mount_again(&mut person, &site, &job).await;
+    }
     deployment::finish(&mut person, &site, "zfs-dr-1", &job).await;
     assert_eq!(
         site.vcenter.count("VirtualMachine"),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use zerfaux::sim::appliance::{ApplianceMachines, SiteExports};
-use zerfaux::sim::vcenter::{Options, Vcenter};
+use zerfaux::sim::vcenter::{Options, Rule, Vcenter};
 
 use super::hands::Person;
 use super::pages::{NAME, PASSWORD, sign_out};
@@ -154,7 +154,6 @@ pub async fn start(person: &mut Person, name: &str) -> String {
 
 /// Watches the job to its end, and does with its result what comes next.
 pub async fn finish(person: &mut Person, site: &Site, name: &str, job: &str) {
-    person.sees("Clon").await;
     person.looks("deploy-running").await;
     person.sees("What it made").await;
     person.sees(&format!("nfs-{name}")).await;
@@ -183,4 +182,30 @@ pub async fn finish(person: &mut Person, site: &Site, name: &str, job: &str) {
     person.looks("appliance-datastores").await;
     let record = appliance.run(&format!("zfs get -Hp -o value recordsize tank/zerfaux/live/{datastore}"));
     assert_eq!(String::from_utf8(record.stdout).unwrap(), "32768\n");
+}
+
+/// One host refuses to mount anything, or does no longer.
+pub fn refuse(site: &Site, refuses: bool) {
+    site.vcenter.clear_rules();
+    if refuses {
+        let fault = Some("PlatformConfigFault".to_owned());
+        let object = Some("esx03.alpha.example".to_owned());
+        site.vcenter.add_rule(Rule { fault, object, ..Rule::on("CreateNasDatastore") }).unwrap();
+    }
+}
+
+/// A host on which mounting failed is tried again by itself, once it can.
+pub async fn mount_again(person: &mut Person, site: &Site, job: &str) {
+    // Four attempts, ten seconds apart.
+    person.sees("is mounted").await;
+    tokio::time::sleep(std::time::Duration::from_secs(15)).await;
+    person.sees("What it made").await;
+    person.sees("not mounted").await;
+    person.looks("deploy-partly").await;
+    refuse(site, false);
+    person.press("Mount on esx03.alpha.example again").await;
+    person.sees("succeeded").await;
+    person.looks("mounted-again").await;
+    person.open(job).await;
+    person.sees_when_loaded_again("mounted since").await;
 }
