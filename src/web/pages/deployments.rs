@@ -1,6 +1,7 @@
 //! `/deployments`: the wizard for a new appliance, over a draft that every step saves. Configuring is in
 //! `deployment_form.rs`.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use axum::Form;
@@ -106,7 +107,7 @@ pub(crate) async fn review(State(site): State<Site>, cx: Cx, Path(id): Path<Depl
         return Ok(under_way(&site, job));
     }
     match site.app.plan_draft(&draft).await {
-        Ok(plan) => draw_review(&cx, StatusCode::OK, &draft, plan),
+        Ok(plan) => draw_review(&site, &cx, StatusCode::OK, &draft, plan).await,
         // What cannot be read is corrected where it was filled in.
         Err(AppError::Invalid { fields }) => {
             deployment_form::draw(&site, &cx, StatusCode::UNPROCESSABLE_ENTITY, &draft, &fields).await
@@ -115,7 +116,8 @@ pub(crate) async fn review(State(site): State<Site>, cx: Cx, Path(id): Path<Depl
     }
 }
 
-fn draw_review(cx: &Cx, status: StatusCode, draft: &Draft, plan: DeployPlan) -> Answer {
+async fn draw_review(site: &Site, cx: &Cx, status: StatusCode, draft: &Draft, plan: DeployPlan) -> Answer {
+    let names = site.app.place_names(draft.template.template.vcenter).await?;
     let wish = &draft.wish;
     let seconds: u64 = plan.estimate.iter().map(|one| one.seconds).sum();
     let seen = plan.estimate.iter().any(|one| one.runs > 0);
@@ -136,6 +138,9 @@ fn draw_review(cx: &Cx, status: StatusCode, draft: &Draft, plan: DeployPlan) -> 
         "Any disk that this deployment did not attach, and one on which something is.".to_owned(),
         "Other appliances, their pools, and the datastores of the hosts.".to_owned(),
     ];
+    let hosts = plan.deployment.as_ref().map(|one| &one.datastore_hosts);
+    let hosts = hosts.map(|all| all.iter().map(|host| host.name.as_str()).collect::<Vec<_>>().join(", "));
+    let facts = facts(draft, &names, hosts);
     let mut page = cx.page(format!("Deploy {name}"), Area::Appliances);
     page.crumbs = Vec::new();
     let screen = Review {
@@ -145,7 +150,7 @@ fn draw_review(cx: &Cx, status: StatusCode, draft: &Draft, plan: DeployPlan) -> 
         warnings: plan.warnings.into_iter().map(|one| one.message).collect(),
         plan: steps_of_plan,
         takes,
-        facts: facts(draft),
+        facts,
         untouched,
         action: address(draft.id, "start"),
         back: address(draft.id, "configure"),
@@ -163,11 +168,21 @@ fn span(seconds: u64) -> String {
     size::duration(Duration::from_secs(seconds)).to_string()
 }
 
-fn facts(draft: &Draft) -> Vec<(String, Html)> {
+/// What was chosen. `names` are those of places by their references; `hosts` those that will mount it, once that is known.
+fn facts(draft: &Draft, names: &HashMap<String, String>, hosts: Option<String>) -> Vec<(String, Html)> {
     let wish = &draft.wish;
+    let defaults = &draft.template.template.defaults;
+    let place = |wished: &str, usual: &Option<String>, otherwise: &str| {
+        let wished = Some(wished).filter(|wished| !wished.is_empty()).or(usual.as_deref());
+        wished.map_or(otherwise, |id| names.get(id).map_or(id, String::as_str)).to_owned()
+    };
+    let mounted = match (wish.unmounted, hosts) {
+        (true, _) => "by nobody".to_owned(),
+        (false, Some(hosts)) if !hosts.is_empty() => hosts,
+        (false, _) => "by hosts".to_owned(),
+    };
     let fact =
         |what: &str, text: &str| (what.to_owned(), html::text(if text.is_empty() { "–" } else { text }));
-    let yes = |yes: bool| if yes { "yes" } else { "no" };
     let address = match wish.use_dhcp {
         true => "by DHCP".to_owned(),
         false => format!("{} {}, gateway {}", wish.ip_address, wish.subnet_mask, wish.gateway),
@@ -176,6 +191,11 @@ fn facts(draft: &Draft) -> Vec<(String, Html)> {
         fact("Template", &draft.template.template.name),
         fact("Virtual machine", &wish.vm_name),
         fact("Host name", &format!("{}.{}", wish.hostname, wish.domain)),
+        fact("Cluster or host", &place(&wish.cluster, &defaults.cluster, "the only cluster there is")),
+        fact("Resource pool", &place(&wish.resource_pool, &defaults.resource_pool, "that of the cluster")),
+        fact("Folder", &place(&wish.folder, &defaults.folder, "that of the template")),
+        fact("On the datastore", &place(&wish.datastore, &defaults.datastore, "")),
+        fact("Network", &place(&wish.network, &defaults.network, "")),
         fact("Address", &address),
         fact("Name servers", &wish.dns_servers),
         fact("Virtual CPUs", &wish.cpu_count),
@@ -190,8 +210,8 @@ fn facts(draft: &Draft) -> Vec<(String, Html)> {
             ),
         ),
         fact("NFS clients", &wish.nfs_network),
-        fact("Registered as an appliance", yes(!wish.unregistered)),
-        fact("Mounted by hosts", yes(!wish.unmounted)),
+        fact("Registered as an appliance", if wish.unregistered { "no" } else { wish.target_name.as_str() }),
+        fact("Mounted", &mounted),
     ]
 }
 
@@ -229,7 +249,7 @@ pub(crate) async fn start(State(site): State<Site>, cx: Cx, Path(id): Path<Deplo
         Err(AppError::Invalid { .. }) => {
             let draft = site.app.deployment_draft(cx.who()?, id).await?;
             let plan = site.app.plan_draft(&draft).await?;
-            draw_review(&cx, StatusCode::UNPROCESSABLE_ENTITY, &draft, plan)
+            draw_review(&site, &cx, StatusCode::UNPROCESSABLE_ENTITY, &draft, plan).await
         }
         Err(error) => Err(error.into()),
     }
