@@ -360,12 +360,11 @@ pub struct OnAppliance {
     pub target: TargetId,
     /// Its name.
     pub name: String,
-    /// The dataset that is mounted at the exported path by default. None if the path does not lie below the appliance's
-    /// pool, or is no name of a dataset. A mountpoint set by hand is for the appliance to say.
+    /// The dataset behind it, as [`dataset_at`] tells. A mountpoint set by hand is for the appliance to say.
     pub dataset: Option<DatasetName>,
 }
 
-/// The dataset of a pool that is mounted at this path by default.
+/// The dataset that is mounted at a path by default; none if the path is not below the pool, or is no dataset's name.
 pub fn dataset_at(pool: &str, path: &str) -> Option<DatasetName> {
     let name = path.trim_end_matches('/').strip_prefix('/')?;
     let below = name.strip_prefix(pool)?;
