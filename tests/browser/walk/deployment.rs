@@ -103,6 +103,8 @@ pub async fn interrupt(person: &mut Person) {
     person.fill("Memory", "12").await;
     person.press("Next: review").await;
     person.sees("Your session has ended").await;
+    // What was kept by script while it was typed was refused, which a browser notes.
+    let _noted = person.browser.complaints().await;
     person.looks("sign-in-carried").await;
     person.fill("Name", NAME).await;
     person.fill("Password", "not this one").await;
