@@ -205,7 +205,7 @@ pub async fn mount_again(person: &mut Person, site: &Site, job: &str) {
     person.sees("not mounted").await;
     person.looks("deploy-partly").await;
     refuse(site, false);
-    person.press("Mount on esx03.alpha.example again").await;
+    person.press("Try again on esx03.alpha.example").await;
     person.sees("succeeded").await;
     person.looks("mounted-again").await;
     person.open(job).await;
