@@ -46,7 +46,8 @@ fn where_one_of_them_has_no_room_the_others_arrive_and_the_run_says_which() {
     let scene = tree("together-full");
     let narrow = scene.target.name("copy/two");
     // `zfs get` without -p rounds down, and a quota below what is used is refused.
-    let used: u64 = scene.target.host.root(&format!("zfs get -Hpo value used {narrow}")).trim().parse().unwrap();
+    let used: u64 =
+        scene.target.host.root(&format!("zfs get -Hpo value used {narrow}")).trim().parse().unwrap();
     scene.target.host.root(&format!("zfs set quota={} {narrow}", used + 16 * 1024));
     let said = replicate(&scene, &["--recursive"]).expect(1);
     said.says(&["quota", "two"]);
