@@ -8,6 +8,8 @@
 
 #[path = "browser/walk/chromium.rs"]
 mod chromium;
+#[path = "browser/walk/deployment.rs"]
+mod deployment;
 #[path = "browser/walk/hands.rs"]
 #[allow(dead_code)] // What later walks use as well.
 mod hands;
@@ -85,4 +87,54 @@ async fn the_first_day_wide_dark_by_keyboard_with_scripts() {
 async fn the_first_day_narrow_light_by_keyboard_without_scripts() {
     let shown = Shown { width: 360, dark: false, javascript: false };
     first_day("keyboard-narrow", shown, Hands::Keyboard, false).await;
+}
+
+/// From a template to an appliance, to a protection datastore on it; once, whatever comes in between.
+async fn an_appliance(walk: &str, shown: Shown, hands: Hands, octet: u8, dhcp: bool) {
+    let site = deployment::Site::start(octet, 0.02).await;
+    let server = Server::over(tempfile::tempdir().unwrap());
+    let mut person = Person::at(&server.address, walk, shown, hands, true).await;
+    pages::set_up(&mut person, &server).await;
+    pages::make_ssh_key(&mut person, "site").await;
+    pages::connect_vcenter(&mut person, site.vcenter.address().port(), site.vcenter.thumbprint()).await;
+    pages::find_vm(&mut person, "erp").await;
+    deployment::register_template(&mut person, &site, "site").await;
+    let machines = site.vcenter.count("VirtualMachine");
+    deployment::begin(&mut person).await;
+    deployment::configure(&mut person, &site, "zfs-dr-1", dhcp).await;
+    if shown.javascript {
+        person.looks("deploy-configure").await;
+        deployment::interrupt(&mut person).await;
+    } else {
+        person.looks("deploy-configure").await;
+        person.press("Next: review").await;
+    }
+    if !dhcp {
+        deployment::refuse(&site, true);
+    }
+    let job = deployment::start(&mut person, "zfs-dr-1").await;
+    if !dhcp {
+        deployment::mount_again(&mut person, &site, &job).await;
+    }
+    deployment::finish(&mut person, &site, "zfs-dr-1", &job).await;
+    assert_eq!(
+        site.vcenter.count("VirtualMachine"),
+        machines + 1,
+        "one machine, however often it was asked for"
+    );
+    assert!(!server.log().contains("ERROR"), "{}", server.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium: tests/run fetches it"]
+async fn an_appliance_by_dhcp_wide_light_by_mouse_with_scripts() {
+    let shown = Shown { width: 1440, dark: false, javascript: true };
+    an_appliance("appliance-dhcp", shown, Hands::Mouse, 71, true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium: tests/run fetches it"]
+async fn an_appliance_with_a_static_address_narrow_dark_by_mouse_without_scripts() {
+    let shown = Shown { width: 360, dark: true, javascript: false };
+    an_appliance("appliance-static", shown, Hands::Mouse, 72, false).await;
 }

@@ -11,6 +11,8 @@ mod api;
 mod appliances;
 #[path = "http/canaries.rs"]
 mod canaries;
+#[path = "http/carried.rs"]
+mod carried;
 #[path = "http/disk.rs"]
 mod disk;
 #[path = "http/elsewhere.rs"]

@@ -21,6 +21,7 @@ use samples::{Directory, broken, files, pages};
 const ELSEWHERE: &[(&str, &str)] = &[
     ("deploy_zfs_target", "tests/support/deployed.rs"),
     ("create_protection_datastore", "tests/support/protected.rs"),
+    ("mount_datastore", "tests/support/protected.rs"),
     ("health_check", "tests/laws_targets.rs"),
     ("replicate", "tests/support/replicated.rs"),
     ("vcenter_sync", "tests/laws_vcenter.rs"),

@@ -17,14 +17,18 @@ use std::sync::Arc;
 
 use deployed::DeployWorld;
 use laws::{Sample, SelfChild, Story, World};
-use protected::ProtectedWorld;
+use protected::{MountedWorld, ProtectedWorld};
 
 const KIND: &str = "deploy_zfs_target";
 
 /// Not a test: what a child of this program runs.
 #[test]
 fn child() {
-    laws::run_as_child(&[Arc::new(DeployWorld::default()), Arc::new(ProtectedWorld::default())]);
+    laws::run_as_child(&[
+        Arc::new(DeployWorld::default()),
+        Arc::new(ProtectedWorld::default()),
+        Arc::new(MountedWorld::default()),
+    ]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -83,4 +87,17 @@ async fn a_protection_datastore_keeps_the_laws_of_steps() {
 async fn killed_around_each_event_it_makes_one_protection_datastore() {
     let child = SelfChild { entry: "child", story: Story::Succeeds };
     laws::kill_around_each_event(&ProtectedWorld::default(), &child, sample()).await.assert_kept("killed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mounting_on_more_hosts_keeps_the_laws_of_steps() {
+    let (world, place) = (MountedWorld::default(), tempfile::tempdir().unwrap());
+    let scene = world.build(place.path()).await;
+    assert_eq!(laws::defects(&scene.definition()), Vec::<String>::new());
+    laws::run_each_step_twice(&world).await.assert_kept("twice");
+    laws::fail_at_each_step(&world, Sample::ALL).await.assert_kept("failing");
+    laws::retry_after_each_failure(&world, Sample::ALL).await.assert_kept("retrying");
+    laws::undo_each_step_twice(&world, Sample::ALL).await.assert_kept("undoing");
+    let child = SelfChild { entry: "child", story: Story::Succeeds };
+    laws::kill_around_each_event(&world, &child, sample()).await.assert_kept("killed");
 }

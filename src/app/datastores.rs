@@ -94,7 +94,19 @@ impl App {
                 hosts,
             })
         })();
-        all.filter(|_| faults.0.is_empty()).ok_or(AppError::Invalid { fields: faults.0 })
+        let Some(input) = all.filter(|_| faults.0.is_empty()) else {
+            return Err(AppError::Invalid { fields: faults.0 });
+        };
+        let (obstacles, _) = self.room_on(input.vcenter_id, &input.name, &input.hosts).await?;
+        let taken = self.store.datastores(input.vcenter_id, false).await?;
+        let taken = taken.iter().any(|one| one.object.name == input.name);
+        let taken = taken.then(|| FieldError {
+            field: "name",
+            message: format!("The vCenter has a datastore {:?}. Choose another name.", input.name),
+        });
+        let full = obstacles.into_iter().map(|message| FieldError { field: "host_morefs", message });
+        let fields: Vec<FieldError> = taken.into_iter().chain(full).collect();
+        if fields.is_empty() { Ok(input) } else { Err(AppError::Invalid { fields }) }
     }
 
     async fn hosts_of(

@@ -43,6 +43,30 @@ impl App {
         Ok(id)
     }
 
+    /// Chooses another template for a draft. What has nothing to do with the template stays as it was filled in. One that
+    /// was started, or is no longer there, is left alone, and another is begun.
+    ///
+    /// # Errors
+    /// If there is no such template.
+    pub async fn choose_template(
+        &self,
+        who: &Principal,
+        id: DeploymentDraftId,
+        template: TemplateId,
+    ) -> Result<DeploymentDraftId, AppError> {
+        let old = match self.own_draft(who, id).await {
+            Ok(draft) if !draft.started => draft,
+            Ok(_) | Err(AppError::NotFound(_)) => return self.begin_deployment(who, template).await,
+            Err(error) => return Err(error),
+        };
+        if old.template != template {
+            let view = self.template(template).await?;
+            let wish = wish_of(old.wish).onto(DeployWish::usual(&view.template, self.clock.now()));
+            self.keep_draft(who, id, template, &wish).await?;
+        }
+        Ok(id)
+    }
+
     /// Saves what was filled in.
     ///
     /// # Errors

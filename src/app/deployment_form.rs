@@ -108,6 +108,24 @@ impl DeployWish {
         }
     }
 
+    /// These names and addresses, with the rest as another template says it.
+    pub(super) fn onto(self, usual: Self) -> Self {
+        Self {
+            vm_name: self.vm_name,
+            hostname: self.hostname,
+            domain: self.domain,
+            dns_suffixes: self.dns_suffixes,
+            use_dhcp: self.use_dhcp,
+            ip_address: self.ip_address,
+            subnet_mask: self.subnet_mask,
+            gateway: self.gateway,
+            dns_servers: self.dns_servers,
+            target_name: self.target_name,
+            unregistered: self.unregistered,
+            ..usual
+        }
+    }
+
     /// Reads every field.
     pub(super) fn check(&self, template: &Template, now: Timestamp) -> Result<Wanted, Vec<FieldError>> {
         let mut faults = Faults::default();

@@ -60,7 +60,16 @@ impl App {
             key_there,
             history: &history,
         };
-        Ok(plan(&wanted, &facts))
+        let mut plan = plan(&wanted, &facts);
+        if let Some(deployment) = plan.deployment.as_ref().filter(|one| !one.datastore_hosts.is_empty()) {
+            let (name, hosts) = (deployment.datastore_name(), &deployment.datastore_hosts);
+            let (obstacles, warnings) = self.room_on(id, &name, hosts).await?;
+            let finding = |message| Finding { field: "datastore_hosts", message };
+            plan.obstacles.extend(obstacles.into_iter().map(finding));
+            plan.warnings.extend(warnings.into_iter().map(finding));
+        }
+        plan.deployment = plan.deployment.filter(|_| plan.obstacles.is_empty());
+        Ok(plan)
     }
 
     /// Whether the vCenter has a virtual machine of that name, and which one has that address.

@@ -7,6 +7,7 @@ pub mod access;
 pub mod audit;
 pub mod backups;
 pub mod checks;
+pub mod datastore_mounts;
 pub mod datastores;
 pub mod deployment_drafts;
 pub mod deployment_form;

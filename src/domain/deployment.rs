@@ -121,6 +121,17 @@ pub struct DatastoreHost {
     pub name: String,
 }
 
+/// How many NFS datastores a host mounts, and how many it may.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NfsRoom {
+    /// The host.
+    pub host: DatastoreHost,
+    /// The names of those that it mounts by NFS 3.
+    pub names: Vec<String>,
+    /// Its `NFS.MaxVolumes`; none where it does not say.
+    pub most: Option<u32>,
+}
+
 /// The longest name that ESXi gives a datastore, in characters.
 const DATASTORE_NAME: usize = 42;
 

@@ -365,6 +365,13 @@ pub struct OnAppliance {
     pub dataset: Option<DatasetName>,
 }
 
+/// The dataset of a pool that is mounted at this path by default.
+pub fn dataset_at(pool: &str, path: &str) -> Option<DatasetName> {
+    let name = path.trim_end_matches('/').strip_prefix('/')?;
+    let below = name.strip_prefix(pool)?;
+    if below.is_empty() || below.starts_with('/') { name.parse().ok() } else { None }
+}
+
 /// How a virtual machine's disks lie with regard to the one datastore that they should all be on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "drift", rename_all = "snake_case")]

@@ -125,7 +125,8 @@ pub async fn mount(client: &Client, host: &EsxiRef, wanted: &NasMount) -> Result
             false => Err(Failure::transient(format!("{:?} is mounted, but cannot be reached.", one.name))),
         };
     }
-    let nfs = there.iter().filter(|one| one.export.is_some()).count();
+    // NFS 4.1 has a limit of its own.
+    let nfs = there.iter().filter(|one| one.export.is_some() && one.kind != NfsVersion::V41.as_str()).count();
     if let Some(most) = client.max_nfs_volumes(host).await?
         && nfs >= usize::try_from(most).unwrap_or(usize::MAX)
     {

@@ -7,6 +7,8 @@ pub mod health_check;
 pub mod history;
 pub mod hosts;
 pub mod inventory_watch;
+pub mod mount_datastore;
+pub mod nfs_room;
 pub mod protection_datastore;
 pub mod replicate;
 pub mod ssh_key_install;
@@ -29,7 +31,14 @@ use crate::engine::Definition;
 
 /// The names of all kinds of jobs. `tests/laws.rs` holds every one of them to the laws.
 pub fn kinds() -> Vec<&'static str> {
-    vec![deploy::KIND, health_check::KIND, protection_datastore::KIND, replicate::KIND, vcenter_sync::KIND]
+    vec![
+        deploy::KIND,
+        health_check::KIND,
+        mount_datastore::KIND,
+        protection_datastore::KIND,
+        replicate::KIND,
+        vcenter_sync::KIND,
+    ]
 }
 
 /// The definitions of all kinds of jobs.
@@ -41,6 +50,7 @@ pub fn definitions(
     vec![
         deploy::definition(Arc::clone(hosts), vcenters.clone()),
         health_check::definition(targets.clone()),
+        mount_datastore::definition(vcenters.clone()),
         protection_datastore::definition(targets.clone(), vcenters.clone()),
         replicate::definition(Arc::clone(hosts)),
         vcenter_sync::definition(vcenters.clone()),

@@ -5,6 +5,7 @@ pub mod conflict;
 pub mod deploy;
 pub mod disk;
 pub mod health;
+pub mod nfs_room;
 pub mod preparation;
 pub mod replication;
 pub mod retention;

@@ -9,6 +9,7 @@ use axum::response::Response;
 use crate::api::problem::{self, Problem, ProblemField};
 use crate::app::{AppError, Pending};
 use crate::domain::causes::with_causes;
+use crate::web::carried::{self, Carried};
 use crate::web::errors::Told;
 use crate::web::{Caller, RequestId, Site};
 
@@ -22,6 +23,10 @@ pub(super) async fn draw(State(site): State<Site>, request: Request, next: Next)
     let id = request.extensions().get::<RequestId>().cloned().unwrap_or_default();
     let cookies = request.headers().clone();
     let mut response = next.run(request).await;
+    if let Some(carried) = response.extensions_mut().remove::<Carried>() {
+        let caller = response.extensions_mut().remove::<Caller>();
+        return carried::sign_in(&site, caller.as_ref(), &cookies, carried).await;
+    }
     let status = response.status();
     let told = match response.extensions_mut().remove::<Pending>() {
         Some(Pending(error)) => {

@@ -5,14 +5,17 @@
 //! because no browser sends one by itself.
 
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, MatchedPath, Request};
+use axum::http::request::Parts;
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, Method, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::app::AppError;
 use crate::auth::secret::equal;
+use crate::auth::table::{Need, need};
+use crate::web::carried::Carried;
 use crate::web::{Caller, Trouble};
 
 /// Most bytes of a request with a form.
@@ -55,6 +58,20 @@ pub(super) async fn require_own_page(request: Request, next: Next) -> Response {
     let Ok(bytes) = axum::body::to_bytes(body, LARGEST).await else {
         return refuse("it is too large");
     };
+    // A page of ours whose session has ended: what was typed is carried through the sign-in.
+    let by_script = parts.headers.contains_key("hx-request");
+    if caller.principal.is_none() && !by_script && needs_somebody(&parts) && is_own(&parts.headers) {
+        let fields = fields_of(&bytes).await.unwrap_or_default();
+        let page = super::guard::referring_page(&parts.headers);
+        let fields: Vec<_> = fields.into_iter().filter(|(name, _)| name != FIELD).collect();
+        let carried = Carried { action: parts.uri.path().to_owned(), page, fields };
+        if !carried.is_harmless() {
+            return super::guard::lead_to_sign_in(&parts.headers);
+        }
+        let mut response = StatusCode::UNAUTHORIZED.into_response();
+        response.extensions_mut().insert(carried);
+        return response;
+    }
     match token_in(&bytes).await {
         Some(sent) if equal(&sent, &expected) => {
             next.run(Request::from_parts(parts, Body::from(bytes))).await
@@ -87,7 +104,22 @@ fn foreign(headers: &HeaderMap, uri: &Uri) -> Option<&'static str> {
     if own.is_some() && own == host { None } else { Some("its origin is another site") }
 }
 
+/// Whether the browser's own word speaks for the request, and does not only not speak against it.
+fn is_own(headers: &HeaderMap) -> bool {
+    headers.contains_key("origin") || headers.contains_key("sec-fetch-site")
+}
+
+fn needs_somebody(parts: &Parts) -> bool {
+    let path = parts.extensions.get::<MatchedPath>();
+    let need = path.and_then(|path| need(parts.method.as_str(), path.as_str()));
+    !matches!(need, None | Some(Need::Nobody))
+}
+
 async fn token_in(body: &Bytes) -> Option<String> {
+    fields_of(body).await?.into_iter().find(|(name, _)| name == FIELD).map(|(_, value)| value)
+}
+
+async fn fields_of(body: &Bytes) -> Option<Vec<(String, String)>> {
     // Through axum's own reader, so that what is checked is what the handler will read.
     let request = Request::builder()
         .method(Method::POST)
@@ -95,5 +127,5 @@ async fn token_in(body: &Bytes) -> Option<String> {
         .body(Body::from(body.clone()))
         .ok()?;
     let axum::Form(fields) = axum::Form::<Vec<(String, String)>>::from_request(request, &()).await.ok()?;
-    fields.into_iter().find(|(name, _)| name == FIELD).map(|(_, value)| value)
+    Some(fields)
 }

@@ -1,7 +1,7 @@
 //! Whether they may: the table in `auth`, before any handler runs.
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
@@ -76,7 +76,7 @@ fn lead_to(page: &str, request: &Request) -> Response {
     let wanted = match request.method().as_str() {
         "GET" => request.uri().path_and_query().map_or("/", |address| address.as_str()).to_owned(),
         // What was typed into a form is not carried over; its page is where one goes on.
-        _ => referring_page(request),
+        _ => referring_page(request.headers()),
     };
     let address = format!("{page}?next={}", in_query(&wanted));
     if request.headers().contains_key("hx-request") {
@@ -89,8 +89,13 @@ fn lead_to(page: &str, request: &Request) -> Response {
     Redirect::to(&address).into_response()
 }
 
-fn referring_page(request: &Request) -> String {
-    let referer = request.headers().get("referer").and_then(|value| value.to_str().ok());
+/// The sign-in, and back to the page afterwards on which a form stands.
+pub(super) fn lead_to_sign_in(headers: &HeaderMap) -> Response {
+    Redirect::to(&format!("/sign-in?next={}", in_query(&referring_page(headers)))).into_response()
+}
+
+pub(super) fn referring_page(headers: &HeaderMap) -> String {
+    let referer = headers.get("referer").and_then(|value| value.to_str().ok());
     let uri = referer.and_then(|referer| referer.parse::<axum::http::Uri>().ok());
     uri.and_then(|uri| Some(uri.path_and_query()?.as_str().to_owned()))
         .unwrap_or_else(|| "/replication".into())

@@ -6,4 +6,5 @@
 pub mod appliance;
 pub mod exports;
 pub mod files;
+pub mod machines;
 pub mod vcenter;

@@ -10,7 +10,7 @@ use crate::domain::hardware::PowerState;
 use crate::domain::ids::VcenterId;
 use crate::domain::inventory::{
     Datastore, DiskPlace, Known, Network, NfsExport, OnAppliance, Page, Place, PlaceKind, Vm, VmFilter,
-    VmLine, VmSort,
+    VmLine, VmSort, dataset_at,
 };
 use crate::domain::moref::{DatastoreRef, ManagedRef, VmRef};
 
@@ -342,9 +342,6 @@ fn on_appliance(row: &Row<'_>) -> rusqlite::Result<Option<OnAppliance>> {
         return Ok(None);
     };
     let pool: String = row.get("target_pool")?;
-    let dataset = path.trim_end_matches('/').strip_prefix('/').filter(|name| {
-        name.strip_prefix(&*pool).is_some_and(|below| below.is_empty() || below.starts_with('/'))
-    });
     let name = row.get("target_name")?;
-    Ok(Some(OnAppliance { target, name, dataset: dataset.and_then(|name| name.parse().ok()) }))
+    Ok(Some(OnAppliance { target, name, dataset: dataset_at(&pool, &path) }))
 }

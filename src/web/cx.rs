@@ -138,11 +138,21 @@ impl Cx {
 
     /// The same with another status: a form with errors is 422, which htmx and browsers both show.
     pub(super) fn draw_with(&self, status: StatusCode, template: &impl Template) -> Answer {
-        let html = template.render().map_err(|error| {
+        let mut html = template.render().map_err(|error| {
             let why =
                 crate::domain::job::Failure::permanent(format!("The page could not be drawn: {error}."));
             Trouble(AppError::Failed(why))
         })?;
+        if self.fragment {
+            // What moves a fragment on moves the number beside Jobs in the navigation as well.
+            let count = match self.working {
+                0 => String::new(),
+                count => format!(
+                    "<span class=\"count\">{count}<span class=\"visually-hidden\"> running</span></span>"
+                ),
+            };
+            html.push_str(&format!("<span id=\"jobs-count\" hx-swap-oob=\"true\">{count}</span>"));
+        }
         let mut response = (status, HtmlBody(html)).into_response();
         if self.message.is_some() {
             set_cookie(&mut response, &self.clear_message);

@@ -3,6 +3,7 @@
 //! Draws and parses; holds no rules. The only room that names askama.
 
 mod assets;
+pub mod carried;
 mod confirm;
 pub mod cookies;
 mod cx;

@@ -7,10 +7,10 @@ use axum::routing::{MethodRouter, get, post};
 use utoipa::openapi::OpenApi;
 
 use super::pages::{
-    about, access, account, appliance_datasets, appliance_form, appliances, audit, dashboard,
-    deployment_form, deployments, docs, inventory, inventory_objects, job, job_list, replicate, settings,
-    setup, ssh_key_rotation, ssh_keys, template_forms, templates, theme, tokens, users, vcenter_forms,
-    vcenters, vm,
+    about, access, account, appliance_datasets, appliance_form, appliances, audit, dashboard, datastores,
+    deployment_form, deployments, docs, inventory, inventory_objects, job, job_list, job_result, replicate,
+    settings, setup, ssh_key_rotation, ssh_keys, template_forms, templates, theme, tokens, users,
+    vcenter_forms, vcenters, vm,
 };
 use super::{Site, assets};
 
@@ -63,6 +63,7 @@ pub fn router(site: Site, api: &OpenApi) -> (Router, Vec<(String, String)>) {
         .post("/jobs/{id}/retry", job::retry)
         .post("/jobs/{id}/cleanup", job::cleanup)
         .post("/jobs/{id}/acknowledge", job::acknowledge)
+        .post("/jobs/{id}/mount-again", job_result::mount_again)
         .get("/audit", audit::page)
         .post("/audit/verify", audit::verify)
         .get("/audit/export", audit::export)
@@ -90,6 +91,8 @@ pub fn router(site: Site, api: &OpenApi) -> (Router, Vec<(String, String)>) {
         .post("/appliances/{id}/delete", appliances::delete)
         .get("/appliances/{id}/datasets", appliance_datasets::page)
         .get("/appliances/{id}/datasets/{*path}", appliance_datasets::one)
+        .get("/appliances/{id}/datastores/new", datastores::new)
+        .post("/appliances/{id}/datastores", datastores::create)
         .get("/deployments/new", deployments::new)
         .post("/deployments", deployments::begin)
         .get("/deployments/{id}/configure", deployment_form::page)

@@ -1,12 +1,15 @@
 //! What goes wrong with a deployment: in which phase, with what words, after how many attempts, and that nothing is left
 //! afterwards.
 
+#[path = "guests.rs"]
+mod guests;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 use zerfaux::domain::job::{FailureKind, Job, JobState, StepEvent};
-use zerfaux::engine::{Engine, ManualClock};
+use zerfaux::engine::{Clock, Engine, ManualClock};
 use zerfaux::store::Store;
 
 use crate::deployed::{DeployScene, DeployWorld, Differs, Plug, VM};
@@ -19,6 +22,8 @@ struct Ended {
     store: Store,
     scene: Arc<DeployScene>,
     before: Facts,
+    /// How long it took, on the clock by which it pauses.
+    waited: Duration,
     _world: DeployWorld,
     _place: tempfile::TempDir,
 }
@@ -27,16 +32,27 @@ struct Ended {
 async fn deploy(differs: Differs, change: impl Fn(&mut Value)) -> Ended {
     let (world, place) = (DeployWorld::that_differs(differs), tempfile::tempdir().unwrap());
     let scene = world.start(place.path()).await;
+    deploy_in(world, place, scene, change).await
+}
+
+async fn deploy_in(
+    world: DeployWorld,
+    place: tempfile::TempDir,
+    scene: Arc<DeployScene>,
+    change: impl Fn(&mut Value),
+) -> Ended {
     let before = scene.fingerprint().await;
     let store = Store::open_in_memory().unwrap();
     let clock = Arc::new(ManualClock::sleepless(jiff::Timestamp::now() + Duration::from_secs(3600)));
-    let engine = Engine::new(store.clone(), vec![scene.definition()], clock);
+    let engine = Engine::new(store.clone(), vec![scene.definition()], Arc::clone(&clock) as _);
     let mut input = scene.input();
     change(&mut input);
     let id = engine.enqueue("deploy_zfs_target", input, "anna").await.unwrap();
+    let began = clock.now();
     engine.run_until_idle().await.unwrap();
+    let waited = clock.now().duration_since(began).unsigned_abs();
     let job = engine.job(id).await.unwrap();
-    Ended { job, engine, store, scene, before, _world: world, _place: place }
+    Ended { job, engine, store, scene, before, waited, _world: world, _place: place }
 }
 
 impl Ended {
@@ -58,6 +74,13 @@ impl Ended {
         let failed =
             events.iter().filter(|one| one.step == phase && matches!(one.event, StepEvent::Failed { .. }));
         assert_eq!(failed.count(), count);
+        self
+    }
+
+    /// It paused so long in all, give or take what looking itself takes.
+    #[track_caller]
+    fn waited(&self, seconds: std::ops::RangeInclusive<u64>) -> &Self {
+        assert!(seconds.contains(&self.waited.as_secs()), "{:?} is not in {seconds:?} s", self.waited);
         self
     }
 

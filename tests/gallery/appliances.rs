@@ -97,6 +97,7 @@ fn one() -> AppliancePage {
             looked("Room for retention", says(Mark::Unknown, "unknown"), "needs a week of measurements"),
         ],
         pools: vec![PoolRow { name: "tank".into(), status: says(Mark::Met, "ONLINE"), percent: 87, used: "7 of 8 TiB".into(), mark: "risk", fragmentation: "12 %".into(), errors: 0, scrubbed: Some(ago(400_000)) }],
+        datastores: super::deployments::datastores(),
         facts: vec![fact("Management", "10.1.0.21:22"), fact("NFS", "10.1.10.21"), fact("Replication", "10.1.20.21"), fact("User", "zfsadmin, by sudo"), fact("SSH key", "appliances-2026"), fact("vCenter", "vc-potsdam")],
         host_key: "SHA256:q0Kk3yq0S2P5wUyl8Wb4e1tXnA7yR9kZcVQm6hJdT2E".into(),
         accept: None,

@@ -130,14 +130,14 @@ fn board() -> Board {
         ],
         running: vec![
             row(
-                "replicate",
+                "Replicate",
                 "web-tier",
                 zerfaux::domain::job::JobState::Running,
                 Some((61, "38.0 MiB/s, 1 m left")),
                 95,
             ),
-            row("vcenter_sync", "vc-potsdam", zerfaux::domain::job::JobState::Running, None, 4),
-            row("health_check", "zfs-dr-1", zerfaux::domain::job::JobState::Running, Some((20, "")), 2),
+            row("Synchronise", "vc-potsdam", zerfaux::domain::job::JobState::Running, None, 4),
+            row("Check appliance", "zfs-dr-1", zerfaux::domain::job::JobState::Running, Some((20, "")), 2),
         ],
         recent: vec![],
         first_run: [true, true, true, false, false, false]

@@ -60,15 +60,15 @@ fn list(rows: usize) -> Jobs {
         JobState::Succeeded,
     ];
     let names = [
-        ("replicate", "web-tier"),
-        ("vcenter_sync", "vc-berlin"),
-        ("test_failover", "erp-prod"),
-        ("replicate", "files"),
-        ("deploy_zfs_target", "zfs-dr-20261120"),
-        ("health_check", "zfs-prod-1"),
-        ("create_dr_shell", "app-03"),
-        ("backup", "zfs-dr-1"),
-        ("migrate_services", "authelia, authelia-mariadb, authelia-redis"),
+        ("Replicate", "web-tier"),
+        ("Synchronise", "vc-berlin"),
+        ("Test failover", "erp-prod"),
+        ("Replicate", "files"),
+        ("Deploy appliance", "zfs-dr-20261120"),
+        ("Check appliance", "zfs-prod-1"),
+        ("Create DR shell", "app-03"),
+        ("Back up", "zfs-dr-1"),
+        ("Migrate services", "authelia, authelia-mariadb, authelia-redis"),
     ];
     Jobs {
         page: page("Jobs", Area::Jobs),
@@ -82,7 +82,7 @@ fn list(rows: usize) -> Jobs {
             per_page: 25,
             total: 1243,
         },
-        kinds: vec![Choice::new("", "Every kind"), Choice::new("replicate", "replicate")],
+        kinds: vec![Choice::new("", "Every kind"), Choice::new("Replicate", "replicate")],
         kind: String::new(),
         states: vec![Choice::new("", "Every state"), Choice::new("failed", "failed")],
         state: String::new(),
@@ -165,7 +165,8 @@ fn running() -> JobView {
         failure: None,
         warnings: vec!["app-02 was not quiesced: VMware Tools are not running in it.".into()],
         phases,
-        made: vec![],
+        steps: vec![],
+        made: None,
         can_cancel: true,
         retry_from: None,
         can_clean_up: false,
@@ -229,8 +230,18 @@ fn done() -> JobView {
             .iter()
             .map(|name| phase(name, PhaseState::Done, Some("1.2 s")))
             .collect(),
-        made: vec![link("checkpoint 14:05:00", "/checkpoints/1"), link("zfs-dr-1", "/appliances/1")],
+        steps: vec![],
+        made: None,
         can_cancel: false,
         ..running()
     }
+}
+
+/// One that has ended well, with what it made.
+pub(super) fn ended(
+    steps: Vec<zerfaux::web::view::wizard::WizardStep>,
+    made: Option<zerfaux::web::screens::jobs::JobResult>,
+    warnings: Vec<String>,
+) -> JobView {
+    JobView { steps, made, warnings, ..done() }
 }

@@ -2,6 +2,7 @@
 
 mod appliances;
 mod dashboard;
+mod deployments;
 mod inventory;
 mod jobs;
 mod setup;
@@ -21,6 +22,7 @@ pub(crate) fn pages() -> Vec<(&'static str, String)> {
         jobs::pages(),
         inventory::pages(),
         appliances::pages(),
+        deployments::pages(),
         setup::pages(),
         wizard::pages(),
     ]

@@ -42,7 +42,13 @@ fn access() -> Vec<(&'static str, String)> {
     vec![
         draw(
             "sign-in",
-            &SignIn { page: nobody("Sign in"), fields: credentials(), notice: None, next: "/jobs".into() },
+            &SignIn {
+                page: nobody("Sign in"),
+                fields: credentials(),
+                notice: None,
+                next: "/jobs".into(),
+                carried: None,
+            },
         ),
         draw(
             "sign-in-wrong",
@@ -54,6 +60,7 @@ fn access() -> Vec<(&'static str, String)> {
                         .into(),
                 ),
                 next: "/".into(),
+                carried: None,
             },
         ),
         draw(
@@ -265,6 +272,7 @@ fn people() -> Vec<(&'static str, String)> {
             "settings",
             &Settings {
                 page: page("Settings", Area::Settings),
+                has_key: true,
                 groups: vec![
                     SettingsGroup {
                         name: "sessions",

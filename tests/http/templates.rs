@@ -26,8 +26,12 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
+        Self::over(Options { vms: 3, ..Options::default() }).await
+    }
+
+    async fn over(options: Options) -> Self {
         let site = Site::new().await;
-        let server = Vcenter::start(Options { vms: 3, ..Options::default() }).await.unwrap();
+        let server = Vcenter::start(options).await.unwrap();
         let wish = VcenterWish {
             name: "vc-alpha".to_owned(),
             host: "127.0.0.1".to_owned(),
@@ -330,6 +334,23 @@ async fn in_a_browser_an_appliance_is_configured_reviewed_and_started_once() {
         .await
         .expect(422)
         .says("Choose the datastore");
+    // While it is filled in, what stands in the way is said beneath, and what was typed is kept.
+    let mut looked = fields("");
+    looked.push(("go", "look".to_owned()));
+    looked[8].1 = "10.99.2.1".to_owned();
+    let findings = operator.post(&configure, &pairs(&looked)).await.expect(200);
+    assert!(
+        findings.text.contains("is not in the subnet") && !findings.text.contains("<form"),
+        "{}",
+        findings.text
+    );
+    // Back to the choice of the template, and forward again: the same draft.
+    looked[13] = ("go", "back".to_owned());
+    looked[8].1 = "10.99.1.1".to_owned();
+    let draft = configure.split('/').nth(2).unwrap().to_owned();
+    operator.post(&configure, &pairs(&looked)).await.leads_to(&format!("/deployments/new?draft={draft}"));
+    operator.get(&format!("/deployments/new?draft={draft}")).await.expect(200).says(&draft);
+    operator.post("/deployments", &[("template", template), ("draft", &draft)]).await.leads_to(&configure);
     // In another browser of the same person it is as it was left.
     let mut elsewhere = scene.site.signed_in("operator").await;
     elsewhere.get(&configure).await.expect(200).says("value=\"10.99.1.50\"");
@@ -353,5 +374,35 @@ async fn in_a_browser_an_appliance_is_configured_reviewed_and_started_once() {
     assert_eq!(first, again, "started once");
     let jobs = scene.asks("GET", "/api/replication/jobs?kind=deploy_zfs_target", None).await.json();
     assert_eq!(jobs["total"], 1);
-    operator.get(&first).await.expect(200).says("deploy_zfs_target");
+    operator.get(&first).await.expect(200).says("Deploy appliance zfs-dr-1");
+    // What was started is no form any more.
+    for step in [&configure, &review] {
+        operator.get(step).await.leads_to(&first);
+    }
+    operator.post(&configure, &pairs(&fields(""))).await.leads_to(&first);
+}
+
+/// The hosts are asked before anything is made that they could not mount.
+#[tokio::test]
+async fn hosts_that_mount_as_many_as_they_may_stand_in_the_way() {
+    // The company's hosts mount two already.
+    let scene = Scene::over(Options { vms: 3, nfs_max_volumes: 2, ..Options::default() }).await;
+    let template = scene.asks("POST", API, Some(scene.body().await)).await.expect(201);
+    let key = json!({ "name": "lab", "generate": "ed25519" });
+    let key = scene.asks("POST", "/api/replication/ssh-keys", Some(key)).await.expect(201).json();
+    let wish = json!({
+        "vm_name": "zfs-dr-1", "ssh_key_id": key["id"], "cluster": scene.first("clusters").await,
+        "network_id": scene.first("networks").await, "zfs_disk_gb": 10, "datastore": "san-alpha-01",
+    });
+    let plan = format!("{}/deploy-plan", template.header("location"));
+    let full = scene.asks("POST", &plan, Some(wish.clone())).await.expect(200).json();
+    assert_eq!((&full["possible"], obstacles(&full)), (&json!(false), vec!["datastore_hosts"; 3]), "{full}");
+    let message = full["obstacles"][0]["message"].as_str().unwrap();
+    assert!(
+        message.contains("mounts 2 NFS datastores") && message.contains("NFS.MaxVolumes allows 2"),
+        "{message}"
+    );
+    let mut unmounted = wish;
+    unmounted["register_datastore"] = json!(false);
+    assert_eq!(scene.asks("POST", &plan, Some(unmounted)).await.json()["possible"], true);
 }

@@ -11,8 +11,6 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use zerfaux::domain::audit::{AuditEntry, Outcome};
-use zerfaux::domain::disk::guest_uuid;
-use zerfaux::domain::hardware::NicNetwork;
 use zerfaux::domain::ids::{SecretId, SshKeyId, TemplateId, VcenterId};
 use zerfaux::domain::job::{Failure, Job};
 use zerfaux::domain::moref::{EsxiRef, FolderRef, VmRef};
@@ -29,7 +27,12 @@ use zerfaux::ssh::KeyPair;
 use zerfaux::store::{SecretRow, Store};
 use zerfaux::vsphere::{Client, Login, PropertySet, Scope, read_hardware};
 
+#[path = "deployed_machine.rs"]
+mod machine;
+
 use crate::laws::{Facts, Scene, World};
+pub use machine::isolated;
+use machine::{give_options, plug_in};
 
 pub const VM: &str = "zfs-dr-1";
 const DISK_GIB: u64 = 10;
@@ -97,6 +100,8 @@ pub enum Plug {
     Nothing,
     /// Another blank disk of the same size.
     Another,
+    /// Two blank disks of the same size, in a machine that shows no serial numbers.
+    Twins,
 }
 
 /// How a site differs from one in which everything goes well.
@@ -111,6 +116,14 @@ pub struct Differs {
     pub other_key: bool,
     /// Faults of the vCenter.
     pub rules: Vec<zerfaux::sim::vcenter::Rule>,
+    /// Options of the template, which the clone takes over: how its guest behaves.
+    pub options: Vec<(&'static str, &'static str)>,
+    /// The guest publishes its host key, with the number that it was given.
+    pub publishes: bool,
+    /// What goes wrong on the machine.
+    pub faults: Vec<zerfaux::sim::appliance::FaultRule>,
+    /// What `NFS.MaxVolumes` says on every host.
+    pub nfs_max: Option<u32>,
 }
 
 #[derive(Default)]
@@ -133,6 +146,7 @@ impl DeployWorld {
             authorized_keys: Some(authorized.public_key()),
             hostname: VM.to_owned(),
             missing: differs.missing.clone(),
+            faults: differs.faults.clone(),
             ..ApplianceOptions::default()
         });
         let appliance = Arc::new(appliance.unwrap());
@@ -144,13 +158,16 @@ impl DeployWorld {
             nfs: Some(Vec::new()),
             exports: Arc::new(exports),
             rules: differs.rules,
+            nfs_max_volumes: differs.nfs_max.unwrap_or(64),
             ..Options::default()
         };
         let vcenter = on_servers(async move { Vcenter::start(options).await.unwrap() });
         let login = login(vcenter.address().port(), vcenter.thumbprint());
         let port = appliance.address().port();
+        let options = differs.options.clone();
         let (wished, folder) = on_servers(async move {
             let client = Client::connect(login).await.unwrap();
+            give_options(&client, &options).await;
             (wish(&client, port).await, id_of(&client, "Folder", "Infrastructure").await)
         });
         let known = json!({
@@ -159,7 +176,8 @@ impl DeployWorld {
         });
         std::fs::write(place.join("site"), known.to_string()).unwrap();
         let stop = tokio_util::sync::CancellationToken::new();
-        let watch = plug_in(login_of(&known), FolderRef::new(folder), Arc::clone(&appliance), differs.plug);
+        let own = (differs.plug, differs.publishes);
+        let watch = plug_in(login_of(&known), FolderRef::new(folder), Arc::clone(&appliance), own);
         let ended = stop.clone();
         runtime().spawn(async move {
             tokio::select! { () = ended.cancelled() => {}, () = watch => {} }
@@ -184,36 +202,6 @@ pub fn login(port: u16, thumbprint: &str) -> Login {
 pub fn login_of(known: &Value) -> Login {
     let port = u16::try_from(known["port"].as_u64().unwrap()).unwrap();
     login(port, known["thumbprint"].as_str().unwrap())
-}
-
-/// What hardware does by itself: a disk that the vCenter adds to the clone turns up in the machine.
-async fn plug_in(login: Login, folder: FolderRef, appliance: Arc<Appliance>, plug: Plug) {
-    let client = Client::connect(login).await.unwrap();
-    let mut plugged = Vec::new();
-    loop {
-        if let Ok(Some(vm)) = client.find_child(&folder, VM).await
-            && let Ok(found) =
-                client.properties(&VmRef::new(vm.id), VmRef::KIND, &["config.hardware.device"]).await
-        {
-            let hardware = found.get("config.hardware.device").map(read_hardware).unwrap_or_default();
-            for disk in hardware.disks.iter().filter(|disk| disk.capacity_bytes == DISK_GIB << 30) {
-                if let Some(uuid) = disk.uuid.as_deref().and_then(guest_uuid)
-                    && !plugged.contains(&uuid)
-                {
-                    match plug {
-                        Plug::Blank => drop(appliance.add_disk(&uuid, disk.capacity_bytes)),
-                        Plug::Used => {
-                            drop(appliance.add_used_disk(&uuid, disk.capacity_bytes, "ext4", "data"))
-                        }
-                        Plug::Another => drop(appliance.add_disk(&"6".repeat(32), disk.capacity_bytes)),
-                        Plug::Nothing => {}
-                    }
-                    plugged.push(uuid);
-                }
-            }
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
 }
 
 pub async fn by_name(client: &Client, kind: &'static str) -> Vec<(String, String)> {
@@ -425,6 +413,10 @@ pub async fn of_vcenter(client: &Client, facts: &mut Facts) {
         let disks = found.get("config.hardware.device").map(read_hardware).unwrap_or_default().disks.len();
         let state = format!("{:?}, {disks} disks", found.text("runtime.powerState"));
         facts.insert(format!("vm {number} {name}"), state);
+    }
+    for kind in ["Datastore", "Folder", "ResourcePool", "DistributedVirtualPortgroup"] {
+        let names: Vec<String> = by_name(client, kind).await.into_iter().map(|(name, _)| name).collect();
+        facts.insert(format!("every {kind}"), names.join("; "));
     }
     for (name, id) in by_name(client, "HostSystem").await {
         let host = EsxiRef::new(id);

@@ -12,9 +12,9 @@ use zerfaux::domain::job::Job;
 use zerfaux::domain::target::{Deployed, Target};
 use zerfaux::engine::Definition;
 use zerfaux::jobs::hosts::Hosts;
-use zerfaux::jobs::protection_datastore;
 use zerfaux::jobs::targets::Targets;
 use zerfaux::jobs::vcenters::Vcenters;
+use zerfaux::jobs::{mount_datastore, protection_datastore};
 use zerfaux::sim::appliance::{Appliance, ApplianceOptions, SiteExports};
 use zerfaux::sim::vcenter::{Options, Vcenter};
 use zerfaux::ssh::KeyPair;
@@ -28,11 +28,19 @@ use crate::laws::{Facts, Scene, World};
 
 const TARGET: TargetId = TargetId::from_bytes([8; 16]);
 
+/// The site, for the job that makes a datastore.
 #[derive(Default)]
 pub struct ProtectedWorld(Mutex<HashMap<PathBuf, Arc<Sites>>>);
 
+/// The same site with an export that is there, for the job that mounts it.
+#[derive(Default)]
+pub struct MountedWorld(ProtectedWorld);
+
+/// What hosts mount where it is there already.
+const THERE: &str = "tank/zerfaux/live/there";
+
 impl ProtectedWorld {
-    async fn start(&self, place: &Path) -> Arc<dyn Scene> {
+    async fn start(&self, place: &Path) -> Arc<ProtectedScene> {
         let key = KeyPair::generate().unwrap();
         let appliance = Appliance::start(ApplianceOptions {
             pools: vec![("tank".to_owned(), 1 << 30)],
@@ -44,6 +52,9 @@ impl ProtectedWorld {
             let made = appliance.run(&format!("zfs create -o canmount=off -o mountpoint=none {parent}"));
             assert_eq!(made.status, 0, "{}", made.stderr);
         }
+        let there =
+            format!("zfs create -o mountpoint=/{THERE} -o sharenfs=rw=@127.0.0.0/8,no_root_squash {THERE}");
+        assert_eq!(appliance.run(&there).status, 0);
         let exports = SiteExports::new([]);
         exports.add(&appliance, ["127.0.0.1"]);
         let nfs = Some(Vec::new());
@@ -70,7 +81,7 @@ impl ProtectedWorld {
         self.0.lock().unwrap().insert(place.to_owned(), Arc::clone(&sites));
         let store = Store::open_in_memory().unwrap();
         register(&store, &known).await;
-        Arc::new(ProtectedScene { known, store, sites: Some(sites) })
+        Arc::new(ProtectedScene { known, store, sites: Some(sites), mounts: false })
     }
 }
 
@@ -108,28 +119,52 @@ impl World for ProtectedWorld {
         self.start(place).await
     }
     fn open(&self, place: &Path) -> Arc<dyn Scene> {
-        let known: Value =
-            serde_json::from_str(&std::fs::read_to_string(place.join("site")).unwrap()).unwrap();
-        // What this kind of job does is all outside of the database.
-        let store = Store::open_in_memory().unwrap();
-        let (seeded, facts) = (store.clone(), known.clone());
-        std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(register(&seeded, &facts));
-        })
-        .join()
-        .unwrap();
-        Arc::new(ProtectedScene { known, store, sites: None })
+        reopened(place, false)
     }
     async fn remove(&self, place: &Path) {
         self.0.lock().unwrap().remove(place);
     }
 }
 
+#[async_trait]
+impl World for MountedWorld {
+    fn kind(&self) -> &'static str {
+        "mount_datastore"
+    }
+    async fn build(&self, place: &Path) -> Arc<dyn Scene> {
+        let scene = self.0.start(place).await;
+        Arc::new(ProtectedScene { mounts: true, ..ProtectedScene::clone(&scene) })
+    }
+    fn open(&self, place: &Path) -> Arc<dyn Scene> {
+        reopened(place, true)
+    }
+    async fn remove(&self, place: &Path) {
+        self.0.remove(place).await;
+    }
+}
+
+/// In the process that may be killed.
+fn reopened(place: &Path, mounts: bool) -> Arc<dyn Scene> {
+    let known: Value = serde_json::from_str(&std::fs::read_to_string(place.join("site")).unwrap()).unwrap();
+    // What this kind of job does is all outside of the database.
+    let store = Store::open_in_memory().unwrap();
+    let (seeded, facts) = (store.clone(), known.clone());
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(register(&seeded, &facts));
+    })
+    .join()
+    .unwrap();
+    Arc::new(ProtectedScene { known, store, sites: None, mounts })
+}
+
+#[derive(Clone)]
 struct ProtectedScene {
     known: Value,
     store: Store,
     sites: Option<Arc<Sites>>,
+    /// Whether the job only mounts.
+    mounts: bool,
 }
 
 #[async_trait]
@@ -138,10 +173,20 @@ impl Scene for ProtectedScene {
         let sealed = Arc::new(Sealed(self.known["key"].as_str().unwrap().to_owned()));
         let hosts = Arc::new(Hosts::new(Some(sealed.clone()), None));
         let vcenters = Vcenters::new(self.store.clone(), Some(sealed));
+        if self.mounts {
+            return mount_datastore::definition(vcenters);
+        }
         protection_datastore::definition(Targets::new(self.store.clone(), hosts), vcenters)
     }
     fn input(&self) -> Value {
-        self.known["wish"].clone()
+        let wish = self.known["wish"].clone();
+        if self.mounts {
+            return json!({
+                "vcenter_id": CONNECTION, "name": "there", "remote_host": "127.0.0.1",
+                "remote_path": format!("/{THERE}"), "hosts": wish["hosts"],
+            });
+        }
+        wish
     }
     async fn fingerprint(&self) -> Facts {
         let mut facts = Facts::new();

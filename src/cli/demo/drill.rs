@@ -1,7 +1,9 @@
 //! `zerfaux demo --drill`: the story in the terminal. Each scene does what an operator does, and then checks facts
 //! against what the simulated systems say themselves. One wrong fact makes the whole drill fail.
 //!
-//! Scenes so far: connect, sync, appliances, replicate, replicate again.
+//! Scenes so far: connect, sync, appliances, deploy, protect, replicate, replicate again.
+
+mod deploy;
 
 use std::fmt::Display;
 use std::io::IsTerminal;
@@ -24,7 +26,7 @@ use crate::domain::job::{Job, JobState};
 use crate::domain::size::format_bytes;
 
 /// How many scenes there are.
-const SCENES: u64 = 5;
+const SCENES: u64 = 7;
 
 /// Runs every scene on sites of its own, which are gone afterwards.
 pub(super) async fn run(json: bool) -> Result<Exit, Trouble> {
@@ -79,6 +81,14 @@ pub(super) async fn run(json: bool) -> Result<Exit, Trouble> {
     }
     let known = app.targets().await?.len();
     stage.fact(format!("{known} appliances are known"), known == 2);
+    stage.end();
+
+    stage.scene("deploy");
+    let deployed = stage.deploys(&app, &who, &sites.dr, &key, vcenters[1]).await?;
+    stage.end();
+
+    stage.scene("protect");
+    stage.makes_datastore(&app, &who, &sites, &deployed, vcenters[1]).await?;
     stage.end();
 
     let input = replication(&targets[0], &targets[1], &key)?;

@@ -1,5 +1,6 @@
 //! `zerfaux demo`: the whole of Zerfaux over two simulated sites in this process.
 
+mod deployment;
 mod drill;
 mod seed;
 mod sites;
@@ -166,7 +167,7 @@ impl Demo {
             output::line("             The certificate was made just now, so the browser warns once: go on.");
         }
         output::line("");
-        if let Some(Sites { primary, dr }) = sites {
+        if let Some(Sites { primary, dr, .. }) = sites {
             for (role, site) in [("Berlin ", primary), ("Potsdam", dr)] {
                 output::line(format_args!(
                     "  {role}    {} ({} VMs and templates), {} (pool {})",

@@ -43,14 +43,18 @@ pub(in crate::cli) async fn seed(app: &App, sites: &Sites, every: Duration) -> R
     }
     end_old_jobs(app).await?;
     let key = key(app, &who).await?;
-    let mut targets = Vec::new();
+    let (mut targets, mut vcenters) = (Vec::new(), Vec::new());
     for site in [&sites.primary, &sites.dr] {
         let vcenter = connect(app, &who, site).await?;
+        vcenters.push(vcenter);
         app.vcenters()?.sync(&who, vcenter).await?;
         targets.push(add(app, &who, site, &key, vcenter).await?);
     }
     let input = replication(&targets[0], &targets[1], &key)?;
     app.schedule_replication(SCHEDULE, &input, every).await?;
+    if let [primary, dr] = vcenters[..] {
+        super::deployment::in_background(app, sites, &key, [primary, dr]);
+    }
     Ok(())
 }
 

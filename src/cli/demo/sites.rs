@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::exit::Trouble;
-use crate::sim::appliance::{Appliance, ApplianceOptions};
-use crate::sim::exports::MemoryExports;
+use crate::sim::appliance::{Appliance, ApplianceMachines, ApplianceOptions, SiteExports};
+use crate::sim::exports::{Export, Exports, Layered, MemoryExports};
 use crate::sim::vcenter::{NfsDatastore, Options, User, Vcenter};
 
 /// Who logs in to both vCenters.
@@ -19,6 +19,8 @@ pub(in crate::cli) const SOURCE: &str = "tank/vm01";
 /// To where.
 pub(in crate::cli) const DESTINATION: &str = "vault/replica/vm01";
 
+/// How long connections to the appliances and commands on them take.
+const LATENCY: Duration = Duration::from_millis(5);
 const TIB: u64 = 1 << 40;
 
 /// A site.
@@ -35,6 +37,26 @@ pub(in crate::cli) struct Site {
     pub(in crate::cli) pool: &'static str,
     /// What the hosts of the site mount.
     pub(in crate::cli) nfs_address: &'static str,
+    /// Where the disks of new machines go.
+    block_datastore: &'static str,
+    /// What runs in machines that are made from the template.
+    pub(in crate::cli) machines: Arc<ApplianceMachines>,
+}
+
+/// What is needed of a site to deploy appliances in it.
+pub(in crate::cli) struct Ground {
+    pub(in crate::cli) vcenter_name: &'static str,
+    pub(in crate::cli) block_datastore: &'static str,
+    /// The port of every machine's SSH server.
+    pub(in crate::cli) ssh_port: u16,
+}
+
+impl Site {
+    /// The ground for new appliances.
+    pub(in crate::cli) fn ground(&self) -> Ground {
+        let (vcenter_name, block_datastore) = (self.vcenter_name, self.block_datastore);
+        Ground { vcenter_name, block_datastore, ssh_port: self.machines.ssh_port() }
+    }
 }
 
 /// Both. Dropped, they are gone with everything on them.
@@ -43,18 +65,36 @@ pub(in crate::cli) struct Sites {
     pub(in crate::cli) primary: Site,
     /// Where it would go on.
     pub(in crate::cli) dr: Site,
+    /// What the hosts of both sites reach by NFS.
+    pub(in crate::cli) exports: Arc<dyn Exports>,
 }
 
 impl Sites {
     /// Starts both on free ports of the loopback interface. The appliances let in whoever has this key.
     pub(in crate::cli) async fn start(public_key: &str) -> Result<Self, Trouble> {
-        let exports = Arc::new(MemoryExports::open());
+        let (here, there) = ("10.20.150.11", "10.30.150.11");
+        // What lies there from the start is kept in memory; what is exported later lies in the appliances' datasets.
+        let kept = MemoryExports::closed();
+        for (server, path) in [(here, "/tank/vm01"), (here, "/tank/vm02"), (there, "/vault/nfs")] {
+            kept.export(Export::new(server, path));
+        }
+        let site_exports = Arc::new(SiteExports::new([]));
+        let exports: Arc<dyn Exports> = Arc::new(Layered { kept, beyond: Arc::clone(&site_exports) as _ });
+        let machines = |octet: u8| {
+            let made = ApplianceMachines::new(octet, None, Arc::clone(&site_exports));
+            made.map(|made| Arc::new(made.with_latency(LATENCY))).map_err(|error| Trouble::failed(&error))
+        };
+        let (machines_here, machines_there) = (machines(20)?, machines(30)?);
         let mount = |name: &str, server: &str, path: &str| NfsDatastore {
             name: name.to_owned(),
             server: server.to_owned(),
             path: path.to_owned(),
         };
-        let vcenter = async |site: &str, vms: usize, seed: u64, nfs: Vec<NfsDatastore>| {
+        let vcenter = async |site: &str,
+                             vms: usize,
+                             seed: u64,
+                             machines: &Arc<ApplianceMachines>,
+                             nfs: Vec<NfsDatastore>| {
             let user =
                 User { name: VCENTER_USER.into(), password: VCENTER_PASSWORD.into(), privileges: None };
             let options = Options {
@@ -64,6 +104,7 @@ impl Sites {
                 seed,
                 nfs: Some(nfs),
                 exports: exports.clone(),
+                machines: Some(Arc::clone(machines) as _),
                 ..Options::default()
             };
             Vcenter::start(options).await.map_err(|error| Trouble::failed(&error))
@@ -73,15 +114,14 @@ impl Sites {
                 hostname: name.to_owned(),
                 pools: vec![(pool.to_owned(), size)],
                 authorized_keys: Some(public_key.to_owned()),
-                latency: Duration::from_millis(5),
+                latency: LATENCY,
                 ..ApplianceOptions::default()
             };
             Appliance::start(options).map_err(|error| Trouble::failed(&error).advise(error.advice()))
         };
-        let (here, there) = ("10.20.150.11", "10.30.150.11");
         let primary = Site {
             vcenter_name: "vc-berlin",
-            vcenter: vcenter("berlin", 40, 1, {
+            vcenter: vcenter("berlin", 40, 1, &machines_here, {
                 vec![mount("nfs-berlin-01", here, "/tank/vm01"), mount("nfs-berlin-02", here, "/tank/vm02")]
             })
             .await?,
@@ -89,16 +129,29 @@ impl Sites {
             appliance: appliance("zfs-berlin", "tank", 8 * TIB)?,
             pool: "tank",
             nfs_address: here,
+            block_datastore: "san-berlin-01",
+            machines: machines_here,
         };
         let dr = Site {
             vcenter_name: "vc-potsdam",
-            vcenter: vcenter("potsdam", 6, 2, vec![mount("nfs-potsdam-home", there, "/vault/nfs")]).await?,
+            vcenter: vcenter(
+                "potsdam",
+                6,
+                2,
+                &machines_there,
+                vec![mount("nfs-potsdam-home", there, "/vault/nfs")],
+            )
+            .await?,
             appliance_name: "zfs-potsdam",
             appliance: appliance("zfs-potsdam", "vault", 12 * TIB)?,
             pool: "vault",
             nfs_address: there,
+            block_datastore: "san-potsdam-01",
+            machines: machines_there,
         };
-        let sites = Self { primary, dr };
+        site_exports.add(&primary.appliance, [here]);
+        site_exports.add(&dr.appliance, [there]);
+        let sites = Self { primary, dr, exports };
         sites.furnish()?;
         Ok(sites)
     }
@@ -120,9 +173,9 @@ impl Sites {
         }
         // What the hosts of each site mount. The files of its virtual machines are kept by the simulated vCenter.
         for dataset in ["tank/vm01", "tank/vm02"] {
-            self.primary.appliance.run(&format!("zfs set sharenfs=rw=@10.0.0.0/8,no_root_squash {dataset}"));
+            share(&self.primary.appliance, dataset)?;
         }
-        self.dr.appliance.run("zfs set sharenfs=rw=@10.0.0.0/8,no_root_squash vault/nfs");
+        share(&self.dr.appliance, "vault/nfs")?;
         let disks = ["erp01/erp01-flat.vmdk", "erp-db01/erp-db01-flat.vmdk", "mail01/mail01-flat.vmdk"];
         for (number, path) in (1..).zip(disks) {
             let written = self.primary.appliance.write(SOURCE, path, &bytes(3 << 20, number));
@@ -138,6 +191,14 @@ impl Sites {
         // A full pool ends the company's work, not the demo.
         let _ = site.write(SOURCE, &format!("erp-db01/redo-{}.log", day % 12), &bytes(size, day + 1000));
         let _ = site.write(SOURCE, &format!("mail01/queue-{}.log", day % 8), &bytes(size / 4, day));
+    }
+}
+
+fn share(appliance: &Appliance, dataset: &str) -> Result<(), Trouble> {
+    let shared = appliance.run(&format!("zfs set sharenfs=rw=@10.0.0.0/8,no_root_squash {dataset}"));
+    match shared.status {
+        0 => Ok(()),
+        _ => Err(Trouble::failed(&std::io::Error::other(shared.stderr))),
     }
 }
 

@@ -22,6 +22,9 @@ pub(super) struct GuestNow {
     first: Option<IpAddr>,
     /// What it published as its host key, with the number in front.
     told: Option<String>,
+    /// Whether its vCenter runs on this very machine. Then it is a simulated one, and so are its guests: the only addresses
+    /// that they can have are this machine's own.
+    near: bool,
 }
 
 impl GuestNow {
@@ -46,6 +49,7 @@ impl GuestNow {
                 .unwrap_or_default(),
             first: found.text("guest.ipAddress").and_then(|text| text.parse().ok()),
             told: option_of(&found, HOST_KEY),
+            near: is_near(client.server()),
         })
     }
 
@@ -53,6 +57,7 @@ impl GuestNow {
     /// first address alone.
     pub(super) fn usable(&self, mac: Option<&str>) -> Option<IpAddr> {
         let own = |of: &str| mac.is_some_and(|mac| mac.eq_ignore_ascii_case(of));
+        let is_usable = |address: &IpAddr| is_usable(address) || (self.near && address.is_loopback());
         if self.nics.is_empty() {
             return self.first.filter(is_usable);
         }
@@ -83,6 +88,12 @@ impl GuestNow {
         let (number, print) = self.told.as_deref()?.split_once(' ')?;
         (number == nonce).then(|| read_fingerprint(print)).flatten()
     }
+}
+
+/// Whether a server, as `host:port`, is at a loopback address.
+fn is_near(server: &str) -> bool {
+    let host = server.rsplit_once(':').map_or(server, |(host, _)| host);
+    host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// Whether others can reach it: not link-local (169.254/16 is what a guest gives itself where no DHCP server answers), not
@@ -123,6 +134,16 @@ mod tests {
         for text in ["169.254.3.4", "fe80::1", "127.0.0.1", "::1", "0.0.0.0", "224.0.0.1"] {
             assert_eq!(guest(&[("m", &[text])]).usable(Some("m")), None, "{text}");
         }
+        let near = GuestNow { near: true, ..guest(&[("m", &["127.0.0.9"])]) };
+        assert_eq!(near.usable(Some("m")).unwrap().to_string(), "127.0.0.9", "of a simulated vCenter");
+        let near = GuestNow { near: true, ..guest(&[("m", &["169.254.3.4"])]) };
+        assert_eq!(near.usable(Some("m")), None, "link-local is nowhere an address");
+        assert!(
+            is_near("127.0.0.1:8989")
+                && is_near("[::1]:443")
+                && !is_near("10.0.0.1:443")
+                && !is_near("vc:443")
+        );
         let alone = GuestNow { first: Some("10.0.0.9".parse().unwrap()), ..GuestNow::default() };
         assert_eq!(alone.usable(Some("m")).unwrap().to_string(), "10.0.0.9");
     }

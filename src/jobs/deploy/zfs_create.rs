@@ -11,7 +11,7 @@ use super::Ground;
 use super::clone::Cloned;
 use super::ssh_connect::Connected;
 use crate::domain::deployment::Deployment;
-use crate::domain::job::{Failure, Level};
+use crate::domain::job::{Failure, FailureKind, Level};
 use crate::domain::names::DatasetName;
 use crate::engine::{Retry, Step, StepContext, UndoKind};
 use crate::jobs::failure::recorded;
@@ -120,16 +120,18 @@ async fn make(
     })?;
     cx.info(format!("The disk for the pool is {} ({name}).", disk.told()));
     cx.details(json!({ "detected_ip": cx.need::<Connected>("ssh_connect")?.address, "zfs_disk": name }));
-    zfs.create_pool(pool, name, owner).await.map_err(|error| {
-        let exists = matches!(error, crate::zfs::ZfsError::Guarded { .. });
-        let failure = Failure::from(error);
-        match exists {
-            true => failure.advise(format!(
-                "The template brings a pool {pool} of its own. Choose another name, or take it out of the template."
-            )),
-            false => failure.advise("Look at the disk with lsblk on the appliance, then retry."),
-        }
-    })
+    let Err(error) = zfs.create_pool(pool, name, owner).await else { return Ok(()) };
+    if matches!(error, crate::zfs::ZfsError::Guarded { .. }) {
+        return Err(Failure::from(error).advise(format!(
+            "The template brings a pool {pool} of its own. Choose another name, or take it out of the template."
+        )));
+    }
+    // A device that is busy, or not yet settled, may be ready in a moment; what is on it is looked at again before.
+    let failure = Failure { kind: FailureKind::Transient, ..Failure::from(error) };
+    let told =
+        zfs.pool_told(pool).await.map(|told| format!("\nzpool status says:\n{told}")).unwrap_or_default();
+    Err(Failure { message: format!("{}{told}", failure.message), ..failure }
+        .advise("Look at the disk with lsblk on the appliance, then retry."))
 }
 
 /// What lies in the pool beside what this job made.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::sim::exports::{Exports, MemoryExports};
+use crate::sim::machines::Machines;
 
 use super::rules::Rule;
 
@@ -59,6 +60,8 @@ pub struct Options {
     pub nfs: Option<Vec<NfsDatastore>>,
     /// The NFS servers that the hosts can reach.
     pub exports: Arc<dyn Exports>,
+    /// What runs in the machines whose configuration says `sim.machine`.
+    pub machines: Option<Arc<dyn Machines>>,
     /// What goes wrong from the start.
     pub rules: Vec<Rule>,
 }
@@ -82,6 +85,7 @@ impl Default for Options {
             nfs_max_volumes: 64,
             nfs: None,
             exports: Arc::new(MemoryExports::open()),
+            machines: None,
             rules: Vec::new(),
         }
     }

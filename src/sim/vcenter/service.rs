@@ -109,7 +109,10 @@ impl Service {
         };
         let blow = self.with(|state| {
             *state.calls.entry(call.method.clone()).or_default() += 1;
-            let name = state.world.name(&call.this).to_owned();
+            // A rule for a host counts for its parts as well, such as its datastore system.
+            let sight = Sight { world: &state.world, session: None };
+            let of = sight.owner(&call.this).unwrap_or_else(|| call.this.clone());
+            let name = state.world.name(&of).to_owned();
             state.rules.hit(&call.method, &call.this, &name)
         });
         if !blow.delay.is_zero() {

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use secrecy::SecretString;
 
 use crate::app::AppError;
+use crate::web::carried::{self, Carried};
 use crate::web::cx::{Cx, Typed, own_address, sentence, set_cookie, typed};
 use crate::web::screens::access::{SignIn, StepUp};
 use crate::web::view::form::Field;
@@ -32,12 +33,9 @@ pub(crate) async fn sign_in_page(State(site): State<Site>, cx: Cx) -> Answer {
 }
 
 fn draw(cx: &Cx, status: StatusCode, notice: Option<String>, name: &str, next: &str) -> Answer {
-    let fields = vec![
-        Field::line("name", "Name").value(name).autocomplete("username").first(),
-        Field::password("password", "Password", "current-password"),
-    ];
     let page = cx.page("Sign in", Area::Replication);
-    cx.draw_with(status, &SignIn { page, fields, notice, next: next.to_owned() })
+    let (fields, next) = (SignIn::fields(name), next.to_owned());
+    cx.draw_with(status, &SignIn { page, fields, notice, next, carried: None })
 }
 
 pub(crate) async fn sign_in(
@@ -51,7 +49,10 @@ pub(crate) async fn sign_in(
     let agent = headers.get("user-agent").and_then(|agent| agent.to_str().ok()).unwrap_or_default();
     match site.app.sign_in(name, &password, &cx.caller.address, agent).await {
         Ok(signed_in) => {
-            let mut response = Redirect::to(own_address(next)).into_response();
+            let mut response = match Carried::in_form(&form) {
+                Some(carried) => carried::go_on(&cx, carried, signed_in.secret.form_token())?,
+                None => Redirect::to(own_address(next)).into_response(),
+            };
             set_cookie(&mut response, &site.cookies.set_session(&signed_in.secret));
             Ok(response)
         }
@@ -65,7 +66,10 @@ pub(crate) async fn sign_in(
                 Some(wait) => format!("Too many attempts. The next one is looked at in {wait} seconds."),
                 None => sentence(&error.to_string()),
             };
-            let mut response = draw(&cx, status, Some(notice), name, next)?;
+            let mut response = match Carried::in_form(&form) {
+                Some(carried) => carried::draw(&cx, status, Some(notice), name, &carried)?,
+                None => draw(&cx, status, Some(notice), name, next)?,
+            };
             if let Some(wait) = wait {
                 response.headers_mut().insert("retry-after", wait.into());
             }

@@ -5,6 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use jiff::SignedDuration;
 
+use super::datastores;
 use crate::app::AppError;
 use crate::app::target_health::{Forecast, forecast};
 use crate::app::targets::shown_dial;
@@ -105,6 +106,7 @@ pub(crate) async fn one(State(site): State<Site>, cx: Cx, Path(id): Path<TargetI
         capacity: capacity(&site, &cx, &target).await?,
         health: lines,
         pools,
+        datastores: datastores::rows(&site, &target).await?,
         facts: facts(&site, &cx, &target, health.as_ref()).await?,
         host_key: target.host_key.clone(),
         accept: accept.filter(|_| cx.may(Role::Admin)).map(|_| format!("/appliances/{id}/host-key")),

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::job_list::title;
 use super::site_map::standing;
 use super::vcenters::EXPIRES_SOON;
 use crate::app::vcenters::{StreamState, VcenterView};
@@ -54,7 +55,7 @@ fn of_job(cx: &Cx, job: &Job) -> Attention {
     let why = job.failure.as_ref().map_or("It waits for a person.", |why| why.message.as_str());
     Attention {
         status: Status::from(job.state),
-        what: link(&job.kind, &address),
+        what: link(&title(job), &address),
         why: sentence(why),
         seen: seen.then(|| format!("{address}/acknowledge")),
         mend: link("Look", &address),

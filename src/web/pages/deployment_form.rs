@@ -7,14 +7,14 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect};
 
-use super::deployments::{address, steps};
-use super::template_forms::{Offer, select};
+use super::deployments::{address, steps, under_way};
+use super::template_forms::{Offer, select, select_or};
 use crate::app::deployment_drafts::Draft;
-use crate::app::deployments::DeployWish;
+use crate::app::deployments::{DeployWish, Finding};
 use crate::app::{AppError, FieldError};
 use crate::domain::ids::DeploymentDraftId;
-use crate::web::cx::{Cx, Typed, error_of, typed};
-use crate::web::screens::deployments::Configure;
+use crate::web::cx::{Cx, Typed, error_of, sentence, typed};
+use crate::web::screens::deployments::{Configure, ConfigureFindings, Findings};
 use crate::web::screens::templates::FieldGroup;
 use crate::web::view::form::Field;
 use crate::web::view::navigation::Area;
@@ -25,6 +25,9 @@ const HOST: &str = "host-";
 
 pub(crate) async fn page(State(site): State<Site>, cx: Cx, Path(id): Path<DeploymentDraftId>) -> Answer {
     let draft = site.app.deployment_draft(cx.who()?, id).await?;
+    if let Some(job) = draft.job {
+        return Ok(under_way(&site, job));
+    }
     draw(&site, &cx, StatusCode::OK, &draft, &[]).await
 }
 
@@ -37,6 +40,14 @@ pub(crate) async fn save(
     let who = cx.who()?;
     site.app.save_deployment(who, id, &wished(&form)).await?;
     let draft = site.app.deployment_draft(who, id).await?;
+    match typed(&form, "go") {
+        "look" => return look(&site, &cx, &draft).await,
+        "back" => return Ok(Redirect::to(&format!("/deployments/new?draft={id}")).into_response()),
+        _ => {}
+    }
+    if let Some(job) = draft.job {
+        return Ok(under_way(&site, job));
+    }
     match site.app.plan_draft(&draft).await {
         Ok(_) => Ok(Redirect::to(&address(id, "review")).into_response()),
         Err(AppError::Invalid { fields }) => {
@@ -44,6 +55,21 @@ pub(crate) async fn save(
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// What stands in the way of what is filled in so far.
+async fn look(site: &Site, cx: &Cx, draft: &Draft) -> Answer {
+    let text = |all: Vec<Finding>| all.into_iter().map(|one| one.message).collect();
+    let findings = match site.app.plan_draft(draft).await {
+        Ok(plan) => Findings { obstacles: text(plan.obstacles), warnings: text(plan.warnings) },
+        Err(AppError::Invalid { fields }) => Findings {
+            obstacles: fields.iter().map(|field| sentence(&field.message)).collect(),
+            warnings: Vec::new(),
+        },
+        Err(error) => return Err(error.into()),
+    };
+    let page = cx.page("Configure the new appliance", Area::Appliances);
+    cx.draw(&ConfigureFindings { page, findings: Some(findings) })
 }
 
 /// Draws the form with what was filled in, and what is wrong beside its field.
@@ -67,13 +93,18 @@ pub(super) async fn draw(
         lead,
         action: address(draft.id, "configure"),
         groups,
-        back: format!("/deployments/new?template={}", draft.template.template.id),
+        findings: None,
     };
     cx.draw_with(status, &screen)
 }
 
 fn check(name: &str, label: &str, on: bool) -> Field {
     Field::check(name, label).value(if on { "on" } else { "" })
+}
+
+/// What cannot be left open here.
+fn required(field: Field) -> Field {
+    Field { required: true, ..field }
 }
 
 fn groups(offer: Offer, wish: &DeployWish) -> Vec<FieldGroup> {
@@ -100,21 +131,41 @@ fn groups(offer: Offer, wish: &DeployWish) -> Vec<FieldGroup> {
             heading: "Place",
             lead: "Where it runs.",
             fields: vec![
-                select("cluster", "Cluster or host", offer.clusters, &wish.cluster),
-                select("resource_pool", "Resource pool", offer.pools, &wish.resource_pool),
-                select("folder", "Folder", offer.folders, &wish.folder),
-                select("datastore", "Datastore", offer.datastores, &wish.datastore)
-                    .hint("Holds the machine and the disk of its pool."),
+                select_or(
+                    "cluster",
+                    "Cluster or host",
+                    offer.clusters,
+                    &wish.cluster,
+                    "the only cluster there is",
+                ),
+                select_or(
+                    "resource_pool",
+                    "Resource pool",
+                    offer.pools,
+                    &wish.resource_pool,
+                    "that of the cluster",
+                ),
+                select_or("folder", "Folder", offer.folders, &wish.folder, "that of the template"),
+                required(select_or(
+                    "datastore",
+                    "Datastore",
+                    offer.datastores,
+                    &wish.datastore,
+                    "choose one",
+                ))
+                .hint("Holds the machine and the disk of its pool."),
             ],
         },
         FieldGroup {
             heading: "Network",
             lead: "Hosts mount the appliance by its address, so it must never change.",
             fields: vec![
-                select("network_id", "Network", offer.networks, &wish.network),
+                required(select_or("network_id", "Network", offer.networks, &wish.network, "choose one")),
                 check("use_dhcp", "Ask for the address by DHCP", wish.use_dhcp)
-                    .hint("Needs a reservation on the DHCP server. The next three fields then stay empty."),
-                line("ip_address", "IP address", &wish.ip_address).optional(),
+                    .hint("Needs a reservation on the DHCP server. A static address is safer."),
+                line("ip_address", "IP address", &wish.ip_address)
+                    .optional()
+                    .hint("Not needed with DHCP, nor are mask and gateway."),
                 line("subnet_mask", "Subnet mask", &wish.subnet_mask).optional().hint("255.255.255.0 or /24"),
                 line("gateway", "Gateway", &wish.gateway).optional(),
                 line("dns_servers", "Name servers", &wish.dns_servers)
@@ -139,7 +190,7 @@ fn groups(offer: Offer, wish: &DeployWish) -> Vec<FieldGroup> {
             lead: "How Zerfaux gets in.",
             fields: vec![
                 line("ssh_username", "User", &wish.ssh_username),
-                select("ssh_key_id", "SSH key", offer.keys, &wish.ssh_key_id)
+                required(select("ssh_key_id", "SSH key", offer.keys, &wish.ssh_key_id))
                     .hint("The key whose public half is in the template."),
             ],
         },
@@ -153,7 +204,7 @@ fn groups(offer: Offer, wish: &DeployWish) -> Vec<FieldGroup> {
                     .hint("One of that name is taken for this one, and then leads to the new machine."),
             ],
         },
-        FieldGroup { heading: "Datastore", lead: "Which hosts mount its export.", fields: mounts },
+        FieldGroup { heading: "Hosts", lead: "Which hosts mount its export.", fields: mounts },
     ]
 }
 

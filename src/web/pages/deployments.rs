@@ -1,18 +1,19 @@
 //! `/deployments`: the wizard for a new appliance, over a draft that every step saves. Configuring is in
 //! `deployment_form.rs`.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use axum::Form;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Redirect};
+use axum::response::{IntoResponse, Redirect, Response};
 
 use super::deployment_form;
 use crate::app::AppError;
 use crate::app::deployment_drafts::Draft;
 use crate::app::deployments::{DeployPlan, DeployWish};
-use crate::domain::ids::{DeploymentDraftId, TemplateId};
+use crate::domain::ids::{DeploymentDraftId, JobId, TemplateId};
 use crate::web::cx::{Cx, Typed, done, typed};
 use crate::web::screens::deployments::{ChooseTemplate, Review, TemplateChoice};
 use crate::web::view::navigation::Area;
@@ -27,7 +28,8 @@ pub(super) fn address(id: DeploymentDraftId, step: &str) -> String {
 
 /// The steps above the question; those before the current one can be gone back to.
 pub(super) fn steps(id: Option<DeploymentDraftId>, current: usize) -> Vec<WizardStep> {
-    let all = [("Template", "/deployments/new".to_owned())].into_iter().chain(
+    let first = id.map_or_else(|| "/deployments/new".to_owned(), |id| format!("/deployments/new?draft={id}"));
+    let all = [("Template", first)].into_iter().chain(
         [("Configure", "configure"), ("Review", "review"), ("Deploy", "")]
             .map(|(name, step)| (name, id.map(|id| address(id, step)).unwrap_or_default())),
     );
@@ -45,6 +47,13 @@ pub(crate) async fn new(State(site): State<Site>, cx: Cx) -> Answer {
 }
 
 async fn draw_new(site: &Site, cx: &Cx, status: StatusCode) -> Answer {
+    // Back from the next step: the same draft is gone on with.
+    let draft = match cx.asked("draft").parse::<DeploymentDraftId>() {
+        Ok(id) => site.app.deployment_draft(cx.who()?, id).await.ok().filter(|draft| draft.job.is_none()),
+        Err(_) => None,
+    };
+    let chosen = draft.as_ref().map(|draft| draft.template.template.id.to_string());
+    let chosen = chosen.unwrap_or_else(|| cx.asked("template").to_owned());
     let vcenters = site.app.vcenters()?.list().await?;
     let views = site.app.templates().await?;
     let usable: Vec<_> = views.iter().filter(|view| view.template.is_active && view.is_there).collect();
@@ -65,26 +74,40 @@ async fn draw_new(site: &Site, cx: &Cx, status: StatusCode) -> Answer {
                     defaults.pool,
                     defaults.disk_gib
                 ),
-                chosen: usable.len() == 1 || cx.asked("template") == view.template.id.to_string(),
+                chosen: usable.len() == 1 || chosen == view.template.id.to_string(),
             }
         })
         .collect();
     let page = cx.page("Deploy a ZFS appliance", Area::Appliances);
-    cx.draw_with(status, &ChooseTemplate { page, steps: steps(None, 0), choices })
+    cx.draw_with(
+        status,
+        &ChooseTemplate {
+            page,
+            steps: steps(None, 0),
+            choices,
+            draft: draft.map(|draft| draft.id.to_string()),
+        },
+    )
 }
 
 pub(crate) async fn begin(State(site): State<Site>, cx: Cx, Form(form): Typed) -> Answer {
     let Ok(template) = typed(&form, "template").parse::<TemplateId>() else {
         return draw_new(&site, &cx, StatusCode::UNPROCESSABLE_ENTITY).await;
     };
-    let id = site.app.begin_deployment(cx.who()?, template).await?;
+    let id = match typed(&form, "draft").parse::<DeploymentDraftId>() {
+        Ok(draft) => site.app.choose_template(cx.who()?, draft, template).await?,
+        Err(_) => site.app.begin_deployment(cx.who()?, template).await?,
+    };
     Ok(Redirect::to(&address(id, "configure")).into_response())
 }
 
 pub(crate) async fn review(State(site): State<Site>, cx: Cx, Path(id): Path<DeploymentDraftId>) -> Answer {
     let draft = site.app.deployment_draft(cx.who()?, id).await?;
+    if let Some(job) = draft.job {
+        return Ok(under_way(&site, job));
+    }
     match site.app.plan_draft(&draft).await {
-        Ok(plan) => draw_review(&cx, StatusCode::OK, &draft, plan),
+        Ok(plan) => draw_review(&site, &cx, StatusCode::OK, &draft, plan).await,
         // What cannot be read is corrected where it was filled in.
         Err(AppError::Invalid { fields }) => {
             deployment_form::draw(&site, &cx, StatusCode::UNPROCESSABLE_ENTITY, &draft, &fields).await
@@ -93,7 +116,8 @@ pub(crate) async fn review(State(site): State<Site>, cx: Cx, Path(id): Path<Depl
     }
 }
 
-fn draw_review(cx: &Cx, status: StatusCode, draft: &Draft, plan: DeployPlan) -> Answer {
+async fn draw_review(site: &Site, cx: &Cx, status: StatusCode, draft: &Draft, plan: DeployPlan) -> Answer {
+    let names = site.app.place_names(draft.template.template.vcenter).await?;
     let wish = &draft.wish;
     let seconds: u64 = plan.estimate.iter().map(|one| one.seconds).sum();
     let seen = plan.estimate.iter().any(|one| one.runs > 0);
@@ -114,6 +138,9 @@ fn draw_review(cx: &Cx, status: StatusCode, draft: &Draft, plan: DeployPlan) -> 
         "Any disk that this deployment did not attach, and one on which something is.".to_owned(),
         "Other appliances, their pools, and the datastores of the hosts.".to_owned(),
     ];
+    let hosts = plan.deployment.as_ref().map(|one| &one.datastore_hosts);
+    let hosts = hosts.map(|all| all.iter().map(|host| host.name.as_str()).collect::<Vec<_>>().join(", "));
+    let facts = facts(draft, &names, hosts);
     let mut page = cx.page(format!("Deploy {name}"), Area::Appliances);
     page.crumbs = Vec::new();
     let screen = Review {
@@ -123,7 +150,7 @@ fn draw_review(cx: &Cx, status: StatusCode, draft: &Draft, plan: DeployPlan) -> 
         warnings: plan.warnings.into_iter().map(|one| one.message).collect(),
         plan: steps_of_plan,
         takes,
-        facts: facts(draft),
+        facts,
         untouched,
         action: address(draft.id, "start"),
         back: address(draft.id, "configure"),
@@ -132,15 +159,30 @@ fn draw_review(cx: &Cx, status: StatusCode, draft: &Draft, plan: DeployPlan) -> 
     cx.draw_with(status, &screen)
 }
 
+/// Where a draft leads that was started: there is nothing left to choose.
+pub(super) fn under_way(site: &Site, job: JobId) -> Response {
+    done(site, &format!("/jobs/{job}"), "This deployment was started already; here is its job.")
+}
+
 fn span(seconds: u64) -> String {
     size::duration(Duration::from_secs(seconds)).to_string()
 }
 
-fn facts(draft: &Draft) -> Vec<(String, Html)> {
+/// What was chosen. `names` are those of places by their references; `hosts` those that will mount it, once that is known.
+fn facts(draft: &Draft, names: &HashMap<String, String>, hosts: Option<String>) -> Vec<(String, Html)> {
     let wish = &draft.wish;
+    let defaults = &draft.template.template.defaults;
+    let place = |wished: &str, usual: &Option<String>, otherwise: &str| {
+        let wished = Some(wished).filter(|wished| !wished.is_empty()).or(usual.as_deref());
+        wished.map_or(otherwise, |id| names.get(id).map_or(id, String::as_str)).to_owned()
+    };
+    let mounted = match (wish.unmounted, hosts) {
+        (true, _) => "by nobody".to_owned(),
+        (false, Some(hosts)) if !hosts.is_empty() => hosts,
+        (false, _) => "by hosts".to_owned(),
+    };
     let fact =
         |what: &str, text: &str| (what.to_owned(), html::text(if text.is_empty() { "–" } else { text }));
-    let yes = |yes: bool| if yes { "yes" } else { "no" };
     let address = match wish.use_dhcp {
         true => "by DHCP".to_owned(),
         false => format!("{} {}, gateway {}", wish.ip_address, wish.subnet_mask, wish.gateway),
@@ -149,6 +191,11 @@ fn facts(draft: &Draft) -> Vec<(String, Html)> {
         fact("Template", &draft.template.template.name),
         fact("Virtual machine", &wish.vm_name),
         fact("Host name", &format!("{}.{}", wish.hostname, wish.domain)),
+        fact("Cluster or host", &place(&wish.cluster, &defaults.cluster, "the only cluster there is")),
+        fact("Resource pool", &place(&wish.resource_pool, &defaults.resource_pool, "that of the cluster")),
+        fact("Folder", &place(&wish.folder, &defaults.folder, "that of the template")),
+        fact("On the datastore", &place(&wish.datastore, &defaults.datastore, "")),
+        fact("Network", &place(&wish.network, &defaults.network, "")),
         fact("Address", &address),
         fact("Name servers", &wish.dns_servers),
         fact("Virtual CPUs", &wish.cpu_count),
@@ -163,8 +210,8 @@ fn facts(draft: &Draft) -> Vec<(String, Html)> {
             ),
         ),
         fact("NFS clients", &wish.nfs_network),
-        fact("Registered as an appliance", yes(!wish.unregistered)),
-        fact("Mounted by hosts", yes(!wish.unmounted)),
+        fact("Registered as an appliance", if wish.unregistered { "no" } else { wish.target_name.as_str() }),
+        fact("Mounted", &mounted),
     ]
 }
 
@@ -202,7 +249,7 @@ pub(crate) async fn start(State(site): State<Site>, cx: Cx, Path(id): Path<Deplo
         Err(AppError::Invalid { .. }) => {
             let draft = site.app.deployment_draft(cx.who()?, id).await?;
             let plan = site.app.plan_draft(&draft).await?;
-            draw_review(&cx, StatusCode::UNPROCESSABLE_ENTITY, &draft, plan)
+            draw_review(&site, &cx, StatusCode::UNPROCESSABLE_ENTITY, &draft, plan).await
         }
         Err(error) => Err(error.into()),
     }

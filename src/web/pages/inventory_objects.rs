@@ -6,7 +6,7 @@ use crate::app::inventory::PlaceKind;
 use crate::app::vcenters::Vcenter;
 use crate::domain::ids::VcenterId;
 use crate::web::cx::Cx;
-use crate::web::screens::inventory::{Cell, Narrow, ObjectRow, Objects};
+use crate::web::screens::inventory::{Cell, Narrow, ObjectRow, ObjectRows, Objects};
 use crate::web::view::form::Choice;
 use crate::web::view::list::{List, in_query};
 use crate::web::view::navigation::Area;
@@ -159,12 +159,9 @@ async fn draw(site: &Site, cx: &Cx, sort: &Sort, mut rows: Vec<ObjectRow>) -> An
     };
     let from = usize::try_from((number - 1) * ROWS).unwrap_or(usize::MAX);
     let shown = rows.into_iter().skip(from).take(usize::try_from(ROWS).unwrap_or(50)).collect();
-    cx.draw(&Objects {
-        page: cx.page(sort.title, Area::Inventory),
-        list,
-        narrow,
-        columns: sort.columns,
-        connected: !known.is_empty(),
-        rows: shown,
-    })
+    let (page, connected) = (cx.page(sort.title, Area::Inventory), !known.is_empty());
+    if cx.wants_fragment() {
+        return cx.draw(&ObjectRows { page, list, columns: sort.columns, connected, rows: shown });
+    }
+    cx.draw(&Objects { page, list, narrow, columns: sort.columns, connected, rows: shown })
 }

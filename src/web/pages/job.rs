@@ -3,7 +3,8 @@
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 
-use super::job_list::{object, progress, took};
+use super::job_list::{progress, title, took};
+use super::job_result::{result, steps};
 use crate::app::jobs::{JobVerb, Phase as KnownPhase};
 use crate::domain::access::Role;
 use crate::domain::ids::{JobId, TargetId};
@@ -27,14 +28,11 @@ const LEVELS: [Level; 5] = [Level::Debug, Level::Info, Level::Success, Level::Wa
 pub(crate) async fn page(State(site): State<Site>, cx: Cx, Path(id): Path<JobId>) -> Answer {
     let job = site.app.job(id).await?;
     let phases = site.app.phases(&job.kind);
-    let title = match object(&job) {
-        object if object.is_empty() => job.kind.clone(),
-        object => format!("{} {object}", job.kind),
-    };
-    let mut frame = cx.page(title, Area::Jobs);
+    let mut frame = cx.page(title(&job), Area::Jobs);
     frame.crumbs = vec![Link { label: "Jobs".to_owned(), address: "/jobs".to_owned() }];
     let console = console_of(&site, &cx, &job).await?;
-    let view = view(&cx, &job, &phases, console);
+    let made = result(&site, &cx, &job).await?;
+    let view = JobView { made, ..view(&cx, &job, &phases, console) };
     if cx.wants_fragment() {
         return cx.draw(&JobStateScreen { page: frame, job: view });
     }
@@ -97,7 +95,8 @@ fn view(cx: &Cx, job: &Job, known: &[KnownPhase], console: Console) -> JobView {
         failure: failure(job),
         warnings: job.warnings.clone(),
         phases: phases(job, known),
-        made: Vec::new(),
+        steps: steps(job),
+        made: None,
         can_cancel: operator
             && matches!(job.state, JobState::Queued | JobState::Running | JobState::Interrupted),
         retry_from: (operator && ended_badly).then_some(retry),
@@ -120,6 +119,9 @@ fn of_kind(job: &Job) -> Vec<(String, Html)> {
             result.or_else(|| job.details[key].as_u64())
         };
         facts.extend(number("bytes").map(|bytes| ("sent".to_owned(), text(&size::bytes(bytes)))));
+    }
+    if let Some(address) = job.details["detected_ip"].as_str() {
+        facts.push(("address".to_owned(), text(address)));
     }
     if let Some(id) = job.details["target_id"].as_str().filter(|id| id.parse::<TargetId>().is_ok()) {
         let name = job.details["target"].as_str().unwrap_or("the appliance");

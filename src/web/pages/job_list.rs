@@ -12,6 +12,7 @@ use crate::web::view::form::Choice;
 use crate::web::view::list::{Filter, List};
 use crate::web::view::navigation::Area;
 use crate::web::view::progress::Progress;
+use crate::web::view::words::job_kind;
 use crate::web::view::{Status, size};
 use crate::web::{Answer, Site};
 
@@ -60,7 +61,7 @@ pub(crate) async fn page(State(site): State<Site>, cx: Cx) -> Answer {
     }
     let any = |label: &str| Choice::new("", label);
     let kinds = std::iter::once(any("any"))
-        .chain(site.app.job_kinds().into_iter().map(|kind| Choice::new(kind, kind)));
+        .chain(site.app.job_kinds().into_iter().map(|kind| Choice::new(kind, job_kind(kind))));
     let states = std::iter::once(any("any"))
         .chain(JobState::ALL.into_iter().map(|state| Choice::new(state.as_str(), state.as_str())));
     cx.draw(&Jobs {
@@ -93,7 +94,7 @@ pub(super) fn row(cx: &Cx, job: &Job) -> JobRow {
     let works = matches!(job.state, JobState::Running | JobState::Cancelling);
     JobRow {
         address: format!("/jobs/{}", job.id),
-        kind: job.kind.clone(),
+        kind: job_kind(&job.kind).to_owned(),
         on: object(job),
         status: Status::from(job.state),
         progress: works.then(|| progress(job)),
@@ -101,6 +102,11 @@ pub(super) fn row(cx: &Cx, job: &Job) -> JobRow {
         took: took(cx, job),
         by: job.created_by.clone(),
     }
+}
+
+/// What it does, on what.
+pub(super) fn title(job: &Job) -> String {
+    format!("{} {}", job_kind(&job.kind), object(job)).trim_end().to_owned()
 }
 
 /// What it is done to, as far as its input says.
@@ -112,13 +118,20 @@ pub(super) fn object(job: &Job) -> String {
     match (text("source"), text("destination")) {
         (Some(source), Some(destination)) => format!("{source} → {destination}"),
         // What it found out itself: the appliance's name.
-        _ => text("name").or_else(|| job.details["target"].as_str().map(str::to_owned)).unwrap_or_default(),
+        _ => text("name")
+            .or_else(|| text("vm_name"))
+            .or_else(|| job.details["target"].as_str().map(str::to_owned))
+            .unwrap_or_default(),
     }
 }
 
 /// How far it is.
 pub(super) fn progress(job: &Job) -> Progress {
-    Progress { percent: Some(job.progress_percent), label: format!("Progress of {}", job.kind), rest: None }
+    Progress {
+        percent: Some(job.progress_percent),
+        label: format!("Progress of {:?}", job_kind(&job.kind)),
+        rest: None,
+    }
 }
 
 /// How long it took, or has been at work.

@@ -23,12 +23,9 @@ async fn draw(site: &Site, cx: &Cx, status: StatusCode, asked: Asked, errors: &[
     let word = |yes: bool| if yes { "yes" } else { "no" };
     let has_key = site.app.has_recovery_key().await?;
     let text = |text: &str| Html(html::escape(text).to_string());
-    let fixed = vec![
-        ("Recovery key made".to_owned(), text(word(has_key))),
-        ("Simulated sites".to_owned(), text(word(site.simulated))),
-    ];
+    let fixed = vec![("Simulated sites".to_owned(), text(word(site.simulated)))];
     let groups = groups(&asked, errors);
-    cx.draw_with(status, &Settings { page: cx.page("Settings", Area::Settings), groups, fixed })
+    cx.draw_with(status, &Settings { page: cx.page("Settings", Area::Settings), groups, has_key, fixed })
 }
 
 /// The settings as they stand in the form.

@@ -46,7 +46,7 @@ impl Offer {
             datacenters: of(&[PlaceKind::Datacenter]),
             clusters: of(&[PlaceKind::Cluster, PlaceKind::Host]),
             pools: of(&[PlaceKind::Pool]),
-            folders: of(&[PlaceKind::Folder]),
+            folders: choices(places.iter().filter(|place| holds_vms(place)), place),
             datastores: choices(cases.datastores(vcenter).await?.iter(), datastore),
             hosts: places
                 .iter()
@@ -62,6 +62,11 @@ impl Offer {
 
 fn is_one_of(place: &Known<Place>, kinds: &[PlaceKind]) -> bool {
     place.gone_at.is_none() && kinds.contains(&place.object.kind)
+}
+
+fn holds_vms(place: &Known<Place>) -> bool {
+    let holds = place.object.facts.get("holds");
+    is_one_of(place, &[PlaceKind::Folder]) && holds.is_none_or(|holds| holds.contains("VirtualMachine"))
 }
 
 /// First the way out, then what there is.
@@ -85,8 +90,24 @@ fn datastore(known: &Known<Datastore>) -> Choice {
 
 fn network(known: &Known<Network>) -> Choice {
     let Network { object, name, vlan, .. } = &known.object;
-    let vlan = vlan.as_ref().map(|vlan| format!(" (VLAN {vlan})")).unwrap_or_default();
+    // Many a name tells it already.
+    let vlan = vlan.as_ref().map(|vlan| format!("VLAN {vlan}")).filter(|vlan| !name.contains(vlan.as_str()));
+    let vlan = vlan.map(|vlan| format!(" ({vlan})")).unwrap_or_default();
     Choice::new(&object.id, format!("{name}{vlan}"))
+}
+
+/// A choice whose first entry, the way out, says what happens then.
+pub(super) fn select_or(
+    name: &'static str,
+    label: &str,
+    mut choices: Vec<Choice>,
+    value: &str,
+    otherwise: &str,
+) -> Field {
+    if let Some(first) = choices.first_mut().filter(|first| first.value.is_empty()) {
+        first.label = otherwise.to_owned();
+    }
+    select(name, label, choices, value)
 }
 
 /// A choice among what there is. What was chosen before and is not there any more stays among it, and says so.
@@ -98,8 +119,12 @@ pub(super) fn select(name: &'static str, label: &str, mut choices: Vec<Choice>, 
         Some(_) => value.to_owned(),
         None => match choices.iter().find(by_name) {
             Some(choice) => choice.value.clone(),
+            None if value.is_empty() => {
+                choices.insert(0, Choice::new("", "choose one"));
+                String::new()
+            }
             None => {
-                choices.push(Choice::new(value, format!("{value} (not in the vCenter)")));
+                choices.push(Choice::new(value, format!("{value} (not there any more)")));
                 value.to_owned()
             }
         },

@@ -17,6 +17,32 @@ pub struct SignIn {
     pub notice: Option<String>,
     /// Where one goes afterwards.
     pub next: String,
+    /// A form that was sent when the session had ended: where, and its fields in one.
+    pub carried: Option<(String, String)>,
+}
+
+impl SignIn {
+    /// Name and password.
+    pub fn fields(name: &str) -> Vec<Field> {
+        vec![
+            Field::line("name", "Name").value(name).autocomplete("username").first(),
+            Field::password("password", "Password", "current-password"),
+        ]
+    }
+}
+
+/// Signed in again, with a form that was sent when the session had ended.
+#[derive(Template)]
+#[template(path = "access/go_on.html")]
+pub struct GoOn {
+    /// The frame.
+    pub page: Page,
+    /// Where the form is sent.
+    pub action: String,
+    /// Its fields as they were typed.
+    pub fields: Vec<(String, String)>,
+    /// The page on which it stands.
+    pub back: String,
 }
 
 /// `/setup/{token}`: the first account.

@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::datastores::DatastoreRow;
 use crate::web::view::form::Field;
 use crate::web::view::list::List;
 use crate::web::view::{Html, Page, Status};
@@ -56,6 +57,8 @@ pub struct AppliancePage {
     pub health: Vec<HealthLine>,
     /// Its pools.
     pub pools: Vec<PoolRow>,
+    /// The datastores that it exports.
+    pub datastores: Vec<DatastoreRow>,
     /// Addresses, key, host key, user: name and fact.
     pub facts: Vec<(String, Html)>,
     /// The pinned host key's fingerprint.

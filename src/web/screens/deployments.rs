@@ -16,6 +16,8 @@ pub struct ChooseTemplate {
     pub steps: Vec<WizardStep>,
     /// Templates to choose from.
     pub choices: Vec<TemplateChoice>,
+    /// The draft that is gone on with.
+    pub draft: Option<String>,
 }
 
 /// A template to choose.
@@ -44,8 +46,26 @@ pub struct Configure {
     pub action: String,
     /// The fields, with a heading for those that belong together.
     pub groups: Vec<FieldGroup>,
-    /// The step before.
-    pub back: String,
+    /// What was found while it was filled in.
+    pub findings: Option<Findings>,
+}
+
+/// What stands in the way while the form is filled in, for a redraw.
+#[derive(Template)]
+#[template(path = "deployments/configure.html", block = "findings")]
+pub struct ConfigureFindings {
+    /// The frame, for the addresses of files.
+    pub page: Page,
+    /// What was found.
+    pub findings: Option<Findings>,
+}
+
+/// What a wish meets as it stands.
+pub struct Findings {
+    /// What stands in the way.
+    pub obstacles: Vec<String>,
+    /// What one should know.
+    pub warnings: Vec<String>,
 }
 
 /// `/deployments/{id}/review`.

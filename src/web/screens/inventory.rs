@@ -181,6 +181,22 @@ pub struct Objects {
     pub rows: Vec<ObjectRow>,
 }
 
+/// The rows of one of them alone, for a redraw.
+#[derive(Template)]
+#[template(path = "inventory/objects.html", block = "rows")]
+pub struct ObjectRows {
+    /// The frame, for the addresses of files.
+    pub page: Page,
+    /// Search and page.
+    pub list: List,
+    /// The columns' headings.
+    pub columns: &'static [&'static str],
+    /// Whether any connection exists.
+    pub connected: bool,
+    /// The rows of this page.
+    pub rows: Vec<ObjectRow>,
+}
+
 /// A host, a datastore or a network.
 pub struct ObjectRow {
     /// The connection.

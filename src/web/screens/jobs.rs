@@ -6,6 +6,7 @@ use crate::web::view::form::Choice;
 use crate::web::view::list::List;
 use crate::web::view::page::{Link, Page};
 use crate::web::view::progress::{Phase, Progress};
+use crate::web::view::wizard::WizardStep;
 use crate::web::view::{Html, Status};
 
 /// `/jobs`.
@@ -98,8 +99,10 @@ pub struct JobView {
     pub warnings: Vec<String>,
     /// Its phases in order.
     pub phases: Vec<Phase>,
-    /// What it made, each with its page.
-    pub made: Vec<Link>,
+    /// The steps of the wizard that it is the last step of.
+    pub steps: Vec<WizardStep>,
+    /// What it made, once it has ended well.
+    pub made: Option<JobResult>,
     /// Whether it can be cancelled now.
     pub can_cancel: bool,
     /// The phase from which it can be retried.
@@ -108,6 +111,42 @@ pub struct JobView {
     pub can_clean_up: bool,
     /// Its console.
     pub console: Console,
+}
+
+/// What a job has made.
+pub struct JobResult {
+    /// Above it.
+    pub heading: &'static str,
+    /// Name and fact.
+    pub facts: Vec<(String, Html)>,
+    /// The hosts that were to mount a datastore.
+    pub hosts: Vec<HostRow>,
+    /// What is done best with it next; the first is the foremost.
+    pub next: Vec<NextStep>,
+    /// What the button says that tries several hosts again.
+    pub again: Option<String>,
+}
+
+/// A host that was to mount a datastore.
+pub struct HostRow {
+    /// Its name.
+    pub name: String,
+    /// Whether it does.
+    pub status: Status,
+    /// Why it does not.
+    pub message: String,
+    /// Its reference, if it can be tried again.
+    pub again: Option<String>,
+}
+
+/// What one may do next.
+pub struct NextStep {
+    /// On the button.
+    pub label: &'static str,
+    /// Where it leads.
+    pub address: String,
+    /// Whether it sends a form, instead of leading to a page.
+    pub sends: bool,
 }
 
 /// A failure in the words that the operator reads.

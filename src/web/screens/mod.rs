@@ -8,6 +8,7 @@ pub mod account;
 pub mod appliances;
 pub mod audit;
 pub mod dashboard;
+pub mod datastores;
 pub mod deployments;
 pub mod error;
 pub mod inventory;

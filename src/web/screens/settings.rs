@@ -14,6 +14,8 @@ pub struct Settings {
     pub page: Page,
     /// Groups of fields, each saved by its own button.
     pub groups: Vec<SettingsGroup>,
+    /// Whether a recovery key was made.
+    pub has_key: bool,
     /// What is read from the command line or the file, and cannot be changed here: name and fact.
     pub fixed: Vec<(String, Html)>,
 }

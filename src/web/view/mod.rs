@@ -17,6 +17,7 @@ pub mod size;
 pub mod status;
 pub mod when;
 pub mod wizard;
+pub mod words;
 
 pub use html::Html;
 pub use page::Page;

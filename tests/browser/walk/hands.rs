@@ -165,6 +165,36 @@ impl Person {
         assert_eq!(chosen, json!(choice), "the list {label:?}");
     }
 
+    /// Chooses in the list with this label what begins so.
+    pub async fn choose_like(&self, label: &str, beginning: &str) {
+        let find = format!(
+            "const list = ((...arguments) => {{ {FIELD} }})(arguments[0]); return [...list.options].map(one => \
+             one.text.trim()).find(text => text.startsWith(arguments[1])) || null"
+        );
+        self.element(FIELD, label).await;
+        let found = self.browser.run(&find, vec![json!(label), json!(beginning)]).await;
+        let choice = found.as_str().unwrap_or_else(|| panic!("{label:?} offers nothing like {beginning:?}"));
+        self.choose(label, choice).await;
+    }
+
+    /// Ticks the box with this label, or unticks it.
+    pub async fn tick(&self, label: &str) {
+        match self.hands {
+            Hands::Mouse => self.click(FIELD, label).await,
+            Hands::Keyboard => {
+                self.reach(FIELD, label).await;
+                self.strike(Key::Space).await;
+            }
+        }
+    }
+
+    /// What is in the field with this label.
+    pub async fn value(&self, label: &str) -> String {
+        self.element(FIELD, label).await;
+        let value = format!("return ((...arguments) => {{ {FIELD} }})(arguments[0]).value");
+        self.browser.run(&value, vec![json!(label)]).await.as_str().unwrap_or_default().to_owned()
+    }
+
     /// Waits until the page, loaded again and again, says this.
     pub async fn sees_when_loaded_again(&self, words: &str) {
         let began = std::time::Instant::now();

@@ -61,12 +61,16 @@ impl Options {
 /// `8.03M`, as `zfs` prints sizes without `-p`.
 pub(crate) fn human(bytes: u64) -> String {
     const UNITS: [&str; 7] = ["B", "K", "M", "G", "T", "P", "E"];
-    let mut unit = 0;
+    let mut unit = 0_u32;
     while unit < 6 && bytes >> (10 * (unit + 1)) > 0 {
         unit += 1;
     }
     if unit == 0 {
         return format!("{bytes}B");
+    }
+    // As OpenZFS says it: a whole number without decimals.
+    if bytes.trailing_zeros() >= 10 * unit {
+        return format!("{}{}", bytes >> (10 * unit), UNITS[usize::try_from(unit).unwrap_or(0)]);
     }
     // Two decimals do not need the last of 64 bits.
     #[allow(clippy::cast_precision_loss)]
@@ -78,5 +82,5 @@ pub(crate) fn human(bytes: u64) -> String {
     } else {
         2
     };
-    format!("{value:.digits$}{}", UNITS[unit])
+    format!("{value:.digits$}{}", UNITS[usize::try_from(unit).unwrap_or(0)])
 }

@@ -53,6 +53,9 @@ pub(super) fn build(options: Options) -> Result<World, Fault> {
         let vm = site.machine(role, role.name, index, &site.san.clone())?;
         let vm = site.world.vm_mut(&vm)?;
         vm.template = true;
+        if role.name.ends_with("-zfs") {
+            vm.extra.insert("sim.machine".to_owned(), "appliance".to_owned());
+        }
         vm.pool = None;
     }
     for index in 0..count {

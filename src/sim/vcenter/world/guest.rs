@@ -52,6 +52,7 @@ impl World {
 
     /// The power is off.
     pub(in crate::sim::vcenter) fn stop(&mut self, moref: &Moref) {
+        self.machine_down(moref);
         let Ok(vm) = self.vm_mut(moref) else { return };
         vm.power = Power::Off;
         vm.boots += 1;
@@ -80,7 +81,11 @@ impl World {
         if customizing && !self.customize_guest(moref) {
             return;
         }
-        self.schedule(self.pace(ADDRESS_AFTER), Due::AddressUp { vm: moref.clone(), boot });
+        match self.is_machine(moref) {
+            // Its SSH server runs as soon as its tools do.
+            true => self.address_up(moref, boot),
+            false => self.schedule(self.pace(ADDRESS_AFTER), Due::AddressUp { vm: moref.clone(), boot }),
+        }
     }
 
     pub(in crate::sim::vcenter) fn address_up(&mut self, moref: &Moref, boot: u64) {
@@ -108,16 +113,22 @@ impl World {
             vm.guest.addresses = addresses;
             vm.guest.host_name.get_or_insert(name);
         }
+        self.machine_up(moref);
     }
 
     /// What the DHCP server of a network gives; on one without a server a card gives itself a link-local address.
     fn lease(&mut self, moref: &Moref, key: i64, network: &Moref) -> Address {
         let vlan = self.vlan_of(network);
         let isolated = self.name(network).to_ascii_lowercase().contains("isolated");
+        let own = self.is_machine(moref) && !isolated;
         let kept = self.vm(moref).ok().and_then(|vm| vm.extra(&lease_key(key, network)).map(str::to_owned));
         let ip = kept.unwrap_or_else(|| {
             self.leases += 1;
             let host = self.leases;
+            let given = self.options.machines.as_ref().filter(|_| own);
+            if let Some(given) = given.and_then(|machines| machines.lease(vlan, host)) {
+                return given.to_string();
+            }
             match isolated {
                 true => format!("169.254.{}.{}", 1 + host / 250 % 250, 1 + host % 250),
                 false => format!("10.{}.{}.{}", self.site_octet(), vlan.rem_euclid(256), 20 + host % 230),

@@ -10,6 +10,7 @@ mod datastore;
 mod device;
 mod event;
 mod guest;
+mod machine;
 mod network;
 mod snapshot;
 mod task;

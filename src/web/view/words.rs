@@ -1,0 +1,32 @@
+//! Words for what the API and the database name by short keys.
+
+/// What a job of this kind does, as a verb: it stands before the name of what it is done to.
+pub fn job_kind(kind: &str) -> &str {
+    match kind {
+        "create_protection_datastore" => "Create datastore",
+        "deploy_zfs_target" => "Deploy appliance",
+        "health_check" => "Check appliance",
+        "mount_datastore" => "Mount datastore",
+        "replicate" => "Replicate",
+        "vcenter_sync" => "Synchronise",
+        // One of a later version.
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::job_kind;
+
+    #[test]
+    fn every_kind_of_job_has_words_of_its_own() {
+        let kinds = crate::jobs::kinds();
+        let mut words: Vec<&str> = kinds.iter().map(|kind| job_kind(kind)).collect();
+        for (kind, word) in kinds.iter().zip(&words) {
+            assert!(kind != word && !word.contains('_'), "{kind} is shown as {word}");
+        }
+        words.sort_unstable();
+        words.dedup();
+        assert_eq!(words.len(), kinds.len());
+    }
+}
