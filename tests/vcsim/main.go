@@ -21,9 +21,11 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/mo"
@@ -124,6 +126,47 @@ func (d *datastoreSystem) RemoveDatastore(ctx *simulator.Context, c *types.Remov
 	return body
 }
 
+// What a real server says of a machine, and the stock one leaves out.
+type machines struct {
+	mo.Folder // for its reference; it is no folder
+}
+
+func (w *machines) PutObject(mo.Reference)                    {}
+func (w *machines) RemoveObject(types.ManagedObjectReference) {}
+func (w *machines) UpdateObject(o mo.Reference, c []types.PropertyChange) {
+	vm, ok := o.(*simulator.VirtualMachine)
+	if !ok {
+		return
+	}
+	for _, change := range c {
+		switch value := change.Val.(type) {
+		case []types.BaseVirtualDevice:
+			diskUUIDs(value)
+		case string:
+			if change.Name == "guest.ipAddress" && value != "" && len(vm.Guest.Net) != 0 {
+				nic := &vm.Guest.Net[0]
+				nic.IpAddress = []string{value}
+				nic.IpConfig = &types.NetIpConfigInfo{
+					IpAddress: []types.NetIpConfigInfoIpAddress{{IpAddress: value, State: "preferred"}},
+				}
+			}
+		}
+	}
+}
+
+// A disk that was added has a UUID from then on.
+func diskUUIDs(devices []types.BaseVirtualDevice) {
+	for _, device := range devices {
+		disk, ok := device.(*types.VirtualDisk)
+		if !ok {
+			continue
+		}
+		if backing, ok := disk.Backing.(*types.VirtualDiskFlatVer2BackingInfo); ok && backing.Uuid == "" {
+			backing.Uuid = "6000C29" + strings.ToUpper(uuid.New().String()[7:])
+		}
+	}
+}
+
 func main() {
 	m, esx := simulator.VPX(), simulator.ESX()
 	flag.IntVar(&m.Machine, "vm", m.Machine, "VMs per resource pool")
@@ -156,6 +199,10 @@ func main() {
 		system := simulator.Map.Get(*host.ConfigManager.DatastoreSystem).(*simulator.HostDatastoreSystem)
 		simulator.Map.Put(&datastoreSystem{HostDatastoreSystem: system.HostDatastoreSystem, stock: system, root: root})
 	}
+
+	watch := &machines{}
+	watch.Self = types.ManagedObjectReference{Type: "Handler", Value: "machines"}
+	simulator.Map.AddHandler(watch)
 
 	m.Service.RegisterEndpoints = true
 	m.Service.Listen = &url.URL{Host: *listen, User: url.UserPassword(*user, *pass)}
