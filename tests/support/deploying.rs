@@ -2,8 +2,8 @@
 //! host that our script has prepared as the machine that turns up. What the vCenter says of the machine (its tools run, its
 //! address) and what hardware does (the disk turns up, with the UUID of its VMDK as its serial number) is done here.
 //!
-//! The host has the address that the vCenter tells on this machine too, at an interface of its own, with a forwarder to it:
-//! so Zerfaux and the other hosts name it alike.
+//! The host has the address that the vCenter tells on this machine too, beside those of the loopback interface, with a
+//! forwarder to it: so Zerfaux and the other hosts name it alike.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -26,7 +26,6 @@ use crate::vcenter::Server;
 /// The disk that each deployment asks for.
 pub const DISK: &str = "1G";
 const DISK_BYTES: u64 = 1 << 30;
-const INTERFACE: &str = "zerfaux-lab-d";
 /// The lab's hosts are slow.
 pub const PATIENCE: Duration = Duration::from_secs(240);
 
@@ -252,10 +251,10 @@ struct Forward {
 impl Forward {
     fn start(address: &str, to: (String, u16)) -> Self {
         // What a killed run left behind.
-        ip(&["link", "del", INTERFACE]);
-        assert!(ip(&["link", "add", INTERFACE, "type", "dummy"]), "only root may add a network interface");
-        assert!(ip(&["addr", "add", &format!("{address}/32"), "dev", INTERFACE]), "{address} is taken here");
-        assert!(ip(&["link", "set", INTERFACE, "up"]));
+        let alone = format!("{address}/32");
+        let _ = ip(&["addr", "del", &alone, "dev", "lo"]);
+        ip(&["addr", "add", &alone, "dev", "lo"])
+            .unwrap_or_else(|why| panic!("this machine gets no {alone}: {why}"));
         let listener = TcpListener::bind((address, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
@@ -281,7 +280,7 @@ impl Drop for Forward {
         self.stop.store(true, std::sync::atomic::Ordering::SeqCst);
         // One more connection, so that it looks.
         let _ = TcpStream::connect((self.address.as_str(), self.port));
-        ip(&["link", "del", INTERFACE]);
+        let _ = ip(&["addr", "del", &format!("{}/32", self.address), "dev", "lo"]);
     }
 }
 
@@ -296,13 +295,14 @@ fn pass(mut from: TcpStream, mut to: TcpStream) {
 }
 
 /// `ip`, as root.
-fn ip(arguments: &[&str]) -> bool {
+fn ip(arguments: &[&str]) -> Result<(), String> {
     let root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n");
     let mut command = Command::new(if root { "ip" } else { "sudo" });
     if !root {
         command.args(["-n", "ip"]);
     }
-    command.args(arguments).output().is_ok_and(|output| output.status.success())
+    let output = command.args(arguments).output().map_err(|error| error.to_string())?;
+    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
 }
 
 /// Mounts what a datastore mounts on the lab's other host, writes a file there and lets go again.

@@ -134,21 +134,19 @@ type machines struct {
 func (w *machines) PutObject(mo.Reference)                    {}
 func (w *machines) RemoveObject(types.ManagedObjectReference) {}
 func (w *machines) UpdateObject(o mo.Reference, c []types.PropertyChange) {
-	vm, ok := o.(*simulator.VirtualMachine)
+	vm, ok := o.(*mo.VirtualMachine)
 	if !ok {
 		return
 	}
 	for _, change := range c {
-		switch value := change.Val.(type) {
-		case []types.BaseVirtualDevice:
-			diskUUIDs(value)
-		case string:
-			if change.Name == "guest.ipAddress" && value != "" && len(vm.Guest.Net) != 0 {
-				nic := &vm.Guest.Net[0]
-				nic.IpAddress = []string{value}
-				nic.IpConfig = &types.NetIpConfigInfo{
-					IpAddress: []types.NetIpConfigInfoIpAddress{{IpAddress: value, State: "preferred"}},
-				}
+		switch {
+		case change.Name == "config.hardware.device":
+			diskUUIDs(vm.Config.Hardware.Device)
+		case change.Name == "guest.ipAddress" && vm.Guest.IpAddress != "" && len(vm.Guest.Net) != 0:
+			nic := &vm.Guest.Net[0]
+			nic.IpAddress = []string{vm.Guest.IpAddress}
+			nic.IpConfig = &types.NetIpConfigInfo{
+				IpAddress: []types.NetIpConfigInfoIpAddress{{IpAddress: vm.Guest.IpAddress, State: "preferred"}},
 			}
 		}
 	}
