@@ -17,7 +17,7 @@ fn a_deployment_through_the_api_ends_with_a_datastore_that_another_host_writes_t
     let other = site.spare.plug(crate::deploying::DISK, Some("6000c29000000000000000000000other"));
     let untouched = other.sha256(&site.spare);
     let deploying = site.deploy(VM, &json!({ "target_name": "DR storage" }));
-    let disk = site.plug_in(&deploying);
+    site.plug_in(&deploying);
     let told = site.comes_up(&deploying);
     let job = site.ends(&deploying, "succeeded");
 
@@ -57,6 +57,4 @@ fn a_deployment_through_the_api_ends_with_a_datastore_that_another_host_writes_t
     assert_eq!(tested["success"], true, "{tested}");
     let again = site.served.ask("GET", "/zfs-templates", None);
     assert_eq!(again["items"][0]["deployment_count"], 1, "{again}");
-    drop(site);
-    drop((disk, other));
 }

@@ -107,7 +107,7 @@ fn without_an_nfs_server_the_phase_fails_until_it_is_there_and_a_retry_goes_on_f
     let site = Site::start(prepared().0);
     let host = site.spare.host;
     let deploying = site.deploy("zfs-dr-nfs", &json!({}));
-    let _disk = site.plug_in(&deploying);
+    site.plug_in(&deploying);
     host.root("systemctl mask --now nfs-server.service");
     site.comes_up(&deploying);
     site.fails(&deploying, "nfs_setup", &["nfs-server.service", "masked"], &["nfs-kernel-server"]);

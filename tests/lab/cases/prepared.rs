@@ -49,7 +49,7 @@ fn the_preparation_script_ends_on_a_fresh_host_and_run_again_changes_nothing() {
 fn its_user_may_do_what_zerfaux_does_and_nothing_more() {
     let (spare, _) = prepared();
     let host = spare.host;
-    let disk = spare.plug("128M", Some("zxright"));
+    spare.plug("128M", Some("zxright"));
     let by_id = "/dev/disk/by-id/scsi-0QEMU_QEMU_HARDDISK_zxright";
     for allowed in [
         "sudo -n zfs list",
@@ -84,7 +84,6 @@ fn its_user_may_do_what_zerfaux_does_and_nothing_more() {
     }
     let rules = host.root("cat /etc/sudoers.d/zerfaux");
     assert!(sudo_commands().iter().all(|command| rules.contains(command)), "{rules}");
-    drop(disk);
 }
 
 #[test]
