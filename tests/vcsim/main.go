@@ -4,6 +4,7 @@
 package main
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -138,8 +139,13 @@ func (w *machines) UpdateObject(o mo.Reference, c []types.PropertyChange) {
 	if !ok {
 		return
 	}
+	if vm.Config != nil {
+		vm.Config.ExtraConfig = options(vm.Config.ExtraConfig)
+	}
 	for _, change := range c {
 		switch {
+		case change.Name == "config.tools.pendingCustomization" && vm.Config.Tools.PendingCustomization == "":
+			customised(vm)
 		case change.Name == "config.hardware.device":
 			diskUUIDs(vm.Config.Hardware.Device)
 		case change.Name == "guest.ipAddress" && vm.Guest.IpAddress != "" && len(vm.Guest.Net) != 0:
@@ -150,6 +156,31 @@ func (w *machines) UpdateObject(o mo.Reference, c []types.PropertyChange) {
 			}
 		}
 	}
+}
+
+// An option that is set again has one value, and one that is set to nothing is gone: the stock one keeps them all.
+func options(all []types.BaseOptionValue) []types.BaseOptionValue {
+	last := map[string]int{}
+	for i, option := range all {
+		last[option.GetOptionValue().Key] = i
+	}
+	var kept []types.BaseOptionValue
+	for i, option := range all {
+		if value := option.GetOptionValue(); last[value.Key] == i && value.Value != "" {
+			kept = append(kept, option)
+		}
+	}
+	return kept
+}
+
+// The stock one customises at the next start, and tells nobody.
+func customised(vm *mo.VirtualMachine) {
+	event := &types.CustomizationSucceeded{}
+	event.Vm = &types.VmEventArgument{Vm: vm.Self}
+	event.Vm.Name = vm.Name
+	session := &simulator.Session{UserSession: types.UserSession{UserName: "vcsim"}}
+	ctx := &simulator.Context{Context: context.Background(), Session: session}
+	simulator.Map.EventManager().PostEvent(ctx, &types.PostEvent{EventToPost: event})
 }
 
 // A disk that was added has a UUID from then on.
