@@ -25,6 +25,16 @@ mod running;
 #[path = "support/contract.rs"]
 mod contract;
 
+#[path = "support/vcenter/mod.rs"]
+#[allow(dead_code)] // what this binary's cases do not use yet
+mod vcenter;
+
+#[path = "support/served.rs"]
+mod served;
+
+#[path = "support/deploying.rs"]
+mod deploying;
+
 #[path = "lab/cases/mod.rs"]
 mod cases;
 

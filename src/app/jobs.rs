@@ -99,6 +99,21 @@ impl App {
         Ok(JobPage { items, total, next })
     }
 
+    /// The newest jobs in these states, `limit` at most, of this kind if one is named.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn newest_jobs(
+        &self,
+        states: &[JobState],
+        kind: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Job>, AppError> {
+        let kind = kind.map(str::to_owned);
+        let filter = JobFilter { states: states.to_vec(), kind, limit: Some(limit), after: None };
+        Ok(self.store.newest_jobs(&filter).await?)
+    }
+
     /// The kinds of jobs that this version knows.
     pub fn job_kinds(&self) -> Vec<&'static str> {
         crate::jobs::kinds()

@@ -1,6 +1,7 @@
 //! What somebody wants an appliance to be, checked field by field.
 
 use super::FieldError;
+use super::fields::{Faults, given, line, port};
 use crate::domain::endpoint::{Endpoint, EndpointError, SSH_PORT};
 use crate::domain::ids::{SshKeyId, VcenterId};
 use crate::domain::names::DatasetName;
@@ -104,16 +105,6 @@ pub(super) struct Checked {
     pub(super) fingerprint: Option<String>,
 }
 
-/// Collects what is wrong with which field.
-#[derive(Default)]
-struct Faults(Vec<FieldError>);
-
-impl Faults {
-    fn note<T>(&mut self, field: &'static str, read: Result<T, String>) -> Option<T> {
-        read.map_err(|message| self.0.push(FieldError { field, message })).ok()
-    }
-}
-
 impl TargetWish {
     /// Reads every field.
     pub(super) fn check(&self) -> Result<Checked, Vec<FieldError>> {
@@ -122,8 +113,8 @@ impl TargetWish {
             "" => default.to_owned(),
             given => given.to_owned(),
         };
-        let name = faults.note("name", name(&self.name));
-        let port = faults.note("port", port(&self.port));
+        let name = faults.note("name", line(&self.name, "The name of an appliance", NAME));
+        let port = faults.note("port", port(&self.port, SSH_PORT));
         let user = faults.note("ssh_username", user(&or(&self.ssh_username, DEFAULT_USER)));
         let hostname = faults.note("hostname", host(&self.hostname));
         let key = faults.note(
@@ -169,29 +160,6 @@ impl TargetWish {
             Some(checked) if faults.0.is_empty() => Ok(checked),
             _ => Err(faults.0),
         }
-    }
-}
-
-fn given(text: &str) -> Option<&str> {
-    Some(text.trim()).filter(|text| !text.is_empty())
-}
-
-fn name(text: &str) -> Result<String, String> {
-    let name = text.trim();
-    if name.is_empty() || name.chars().count() > NAME || name.chars().any(char::is_control) {
-        return Err(format!("The name of an appliance has 1 to {NAME} characters."));
-    }
-    Ok(name.to_owned())
-}
-
-fn port(text: &str) -> Result<u16, String> {
-    match text.trim() {
-        "" => Ok(SSH_PORT),
-        text => text
-            .parse::<u16>()
-            .ok()
-            .filter(|port| *port > 0)
-            .ok_or_else(|| "A port is a number from 1 to 65535.".to_owned()),
     }
 }
 

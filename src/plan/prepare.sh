@@ -87,7 +87,8 @@ if [ -n "$wanted" ]; then
         apt-get -q update
     fi
     # shellcheck disable=SC2086
-    apt-get -q -y --no-install-recommends install $wanted
+    apt-get -q -y --no-install-recommends install $wanted || refuse "could not install$wanted; apt says why, above. \
+Look at this machine's package sources (/etc/apt) and its way to them, then run this again."
 fi
 if [ "$running" = yes ]; then
     modprobe zfs || refuse "the kernel module of OpenZFS does not load. Where Secure Boot is on, switch it off for \
@@ -184,9 +185,19 @@ if [ "$(cat "$state/machine" 2>/dev/null || true)" != "$here" ]; then
 fi
 
 tell() { vmware-rpctool "$1" 2>/dev/null; }
-number=$(tell 'info-get guestinfo.zerfaux.nonce') || exit 0
+if ! number=$(tell 'info-get guestinfo.zerfaux.nonce'); then
+    if vmware-checkvm >/dev/null 2>&1; then
+        echo "zerfaux: Zerfaux has not asked for the host key of this machine, so it is not told"
+    else
+        echo "zerfaux: VMware does not run this machine, or its tools are missing: the host key is not told"
+    fi
+    exit 0
+fi
 case $number in
-    '' | *[!0-9a-f]*) exit 0 ;;
+    '' | *[!0-9a-f]*)
+        echo "zerfaux: what Zerfaux set before the start (guestinfo.zerfaux.nonce) is no number: the host key is not told"
+        exit 0
+        ;;
 esac
 print=$(ssh-keygen -l -E sha256 -f /etc/ssh/ssh_host_ed25519_key.pub | cut -d ' ' -f 2)
 tell "info-set guestinfo.zerfaux.hostkey $number $print" >/dev/null
@@ -212,19 +223,31 @@ ExecStart=/usr/local/lib/zerfaux/identity
 WantedBy=multi-user.target
 UNIT
 # This machine keeps what it has; only a clone of it is another machine.
-cat /sys/class/dmi/id/product_uuid >/var/lib/zerfaux/machine 2>/dev/null || echo unknown >/var/lib/zerfaux/machine
+if ! cat /sys/class/dmi/id/product_uuid >/var/lib/zerfaux/machine 2>/dev/null; then
+    echo unknown >/var/lib/zerfaux/machine
+    say "this machine shows no BIOS UUID. A clone that shows one gets an identity of its own, any other keeps this one."
+fi
 cat /etc/machine-id >/var/lib/zerfaux/machine-id 2>/dev/null || :>/var/lib/zerfaux/machine-id
 
 # --- Services ------------------------------------------------------------------------------------------------------
 
+disabled=
 for unit in ssh.service nfs-server.service zfs-import-cache.service zfs-mount.service zfs-share.service \
     zfs-import.target zfs.target zerfaux-identity.service; do
-    systemctl -q enable "$unit"
+    systemctl -q is-enabled "$unit" 2>/dev/null || disabled="$disabled $unit"
 done
+if [ -n "$disabled" ]; then
+    # All at once: each time, systemd reads all that it knows anew.
+    # shellcheck disable=SC2086
+    systemctl -q enable $disabled
+    say "enabled$disabled"
+fi
 if [ "$running" = yes ]; then
     systemctl daemon-reload
     systemctl try-reload-or-restart ssh.service
     systemctl -q start nfs-server.service
+    vmware-checkvm >/dev/null 2>&1 || say "VMware does not run this machine, so it cannot tell its host key. A \
+clone that VMware runs will do so; of any other, the key is taken as it is shown first."
 fi
 apt-get -q clean
 

@@ -1,9 +1,11 @@
 //! Verbs beside the usual way of a virtual machine: names and folders, reverting, networks, guests, events, limits.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use zerfaux::domain::moref::{DatacenterRef, DatastoreRef, EsxiRef, VmRef};
+use zerfaux::domain::moref::{DatacenterRef, DatastoreRef, EsxiRef, ManagedRef, VmRef};
+use zerfaux::domain::privileges::NEEDED;
 use zerfaux::vsphere::verbs::{
     Addressing, CustomizationOutcome, DeviceChange, LinuxCustomization, NasMount, NfsVersion, NicAddress,
     NicConnection, NicSpec, Reconfigure, RegisterVm, RelocateVm, StaticIpv4,
@@ -244,6 +246,28 @@ pub async fn what_our_user_may_is_asked_by_name(server: &Server) {
     let root = client.content().root_folder.clone();
     let wanted = ["VirtualMachine.Interact.PowerOn", "Folder.Create", "VirtualMachine.Inventory.Delete"];
     assert_eq!(client.missing_privileges(&root, &wanted).await.unwrap(), Vec::new());
+}
+
+// ---- what only vcsim can
+
+/// vcsim's role of administrators was read from a real vCenter: an id that is not in it is one that we made up.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs vcsim: tests/run"]
+async fn the_privileges_that_we_need_are_ones_that_vcenter_has() {
+    let server = Server::vcsim(&[]);
+    let client = server.client().await;
+    let manager = ManagedRef::new("AuthorizationManager", "AuthorizationManager");
+    let found = client.properties(manager, "AuthorizationManager", &["roleList"]).await.unwrap();
+    let known: BTreeSet<&str> = found
+        .get("roleList")
+        .unwrap()
+        .children()
+        .iter()
+        .flat_map(|role| role.all("privilege").map(|one| one.text()))
+        .collect();
+    assert!(known.len() >= NEEDED.len(), "{known:?}");
+    let unknown: Vec<_> = NEEDED.iter().filter(|(id, _)| !known.contains(id)).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
 }
 
 // ---- what only our own simulator can

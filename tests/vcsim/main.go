@@ -4,6 +4,7 @@
 package main
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -21,9 +22,11 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/mo"
@@ -124,6 +127,75 @@ func (d *datastoreSystem) RemoveDatastore(ctx *simulator.Context, c *types.Remov
 	return body
 }
 
+// What a real server says of a machine, and the stock one leaves out.
+type machines struct {
+	mo.Folder // for its reference; it is no folder
+}
+
+func (w *machines) PutObject(mo.Reference)                    {}
+func (w *machines) RemoveObject(types.ManagedObjectReference) {}
+func (w *machines) UpdateObject(o mo.Reference, c []types.PropertyChange) {
+	vm, ok := o.(*mo.VirtualMachine)
+	if !ok {
+		return
+	}
+	if vm.Config != nil {
+		vm.Config.ExtraConfig = options(vm.Config.ExtraConfig)
+	}
+	for _, change := range c {
+		switch {
+		case change.Name == "config.tools.pendingCustomization" && vm.Config.Tools.PendingCustomization == "":
+			customised(vm)
+		case change.Name == "config.hardware.device":
+			diskUUIDs(vm.Config.Hardware.Device)
+		case change.Name == "guest.ipAddress" && vm.Guest.IpAddress != "" && len(vm.Guest.Net) != 0:
+			nic := &vm.Guest.Net[0]
+			nic.IpAddress = []string{vm.Guest.IpAddress}
+			nic.IpConfig = &types.NetIpConfigInfo{
+				IpAddress: []types.NetIpConfigInfoIpAddress{{IpAddress: vm.Guest.IpAddress, State: "preferred"}},
+			}
+		}
+	}
+}
+
+// An option that is set again has one value, and one that is set to nothing is gone: the stock one keeps them all.
+func options(all []types.BaseOptionValue) []types.BaseOptionValue {
+	last := map[string]int{}
+	for i, option := range all {
+		last[option.GetOptionValue().Key] = i
+	}
+	var kept []types.BaseOptionValue
+	for i, option := range all {
+		if value := option.GetOptionValue(); last[value.Key] == i && value.Value != "" {
+			kept = append(kept, option)
+		}
+	}
+	return kept
+}
+
+// The stock one customises at the next start, and tells nobody.
+func customised(vm *mo.VirtualMachine) {
+	event := &types.CustomizationSucceeded{}
+	event.Vm = &types.VmEventArgument{Vm: vm.Self}
+	event.Vm.Name = vm.Name
+	session := &simulator.Session{UserSession: types.UserSession{UserName: "vcsim"}}
+	ctx := &simulator.Context{Context: context.Background(), Session: session}
+	simulator.Map.EventManager().PostEvent(ctx, &types.PostEvent{EventToPost: event})
+}
+
+// A disk that was added has a UUID from then on.
+func diskUUIDs(devices []types.BaseVirtualDevice) {
+	for _, device := range devices {
+		disk, ok := device.(*types.VirtualDisk)
+		if !ok {
+			continue
+		}
+		if backing, ok := disk.Backing.(*types.VirtualDiskFlatVer2BackingInfo); ok && backing.Uuid == "" {
+			backing.Uuid = "6000C29" + strings.ToUpper(uuid.New().String()[7:])
+		}
+	}
+}
+
 func main() {
 	m, esx := simulator.VPX(), simulator.ESX()
 	flag.IntVar(&m.Machine, "vm", m.Machine, "VMs per resource pool")
@@ -156,6 +228,10 @@ func main() {
 		system := simulator.Map.Get(*host.ConfigManager.DatastoreSystem).(*simulator.HostDatastoreSystem)
 		simulator.Map.Put(&datastoreSystem{HostDatastoreSystem: system.HostDatastoreSystem, stock: system, root: root})
 	}
+
+	watch := &machines{}
+	watch.Self = types.ManagedObjectReference{Type: "Handler", Value: "machines"}
+	simulator.Map.AddHandler(watch)
 
 	m.Service.RegisterEndpoints = true
 	m.Service.Listen = &url.URL{Host: *listen, User: url.UserPassword(*user, *pass)}

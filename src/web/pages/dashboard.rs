@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::attention::attention;
 use super::job_list::row;
-use crate::app::jobs::{JobQuery, JobUpdate};
+use crate::app::jobs::JobUpdate;
 use crate::app::vcenters::{InventoryChange, VcenterView};
 use crate::domain::access::Role;
 use crate::domain::job::{Job, JobState};
@@ -38,8 +38,7 @@ pub(crate) async fn page(State(site): State<Site>, cx: Cx) -> Answer {
 }
 
 async fn jobs_in(site: &Site, states: &[JobState]) -> Result<Vec<Job>, Trouble> {
-    let query = JobQuery { states: states.to_vec(), limit: SHOWN, ..JobQuery::default() };
-    Ok(site.app.job_page(query).await?.items)
+    Ok(site.app.newest_jobs(states, None, SHOWN).await?)
 }
 
 async fn board(site: &Site, cx: &Cx) -> Result<Board, Trouble> {
@@ -72,13 +71,7 @@ async fn first_run(site: &Site, cx: &Cx, vcenters: &[VcenterView]) -> Result<Vec
     };
     let keys = site.app.ssh_keys().await?;
     let appliances = site.app.targets().await?;
-    let replicated = JobQuery {
-        states: vec![JobState::Succeeded],
-        kind: Some("replicate".to_owned()),
-        limit: 1,
-        ..JobQuery::default()
-    };
-    let replicated = site.app.job_page(replicated).await?.total > 0;
+    let replicated = !site.app.newest_jobs(&[JobState::Succeeded], Some("replicate"), 1).await?.is_empty();
     let synced = !vcenters.is_empty() && vcenters.iter().all(|view| view.vcenter.synced_at.is_some());
     Ok(vec![
         step(site.app.has_recovery_key().await?, "Make a recovery key", "/settings#recovery-key", admin),

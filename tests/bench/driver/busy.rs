@@ -71,7 +71,7 @@ impl Work {
             app.start_replication(&serde_json::from_value(input).unwrap(), "operator-1").await.unwrap();
         }
         let (vcenter, port) = vcenter();
-        let wish = VcenterWish {
+        let mut wish = VcenterWish {
             name: "site C".to_owned(),
             host: "127.0.0.1".to_owned(),
             port,
@@ -79,11 +79,12 @@ impl Work {
             password: Some(SecretString::from("secret")),
             accepted: None,
         };
-        let Saved::Kept(kept) =
-            app.vcenters().unwrap().create(&Principal::command_line(), wish).await.unwrap()
-        else {
-            panic!("it is not kept")
-        };
+        let who = Principal::command_line();
+        let first = app.vcenters().unwrap().create(&who, wish.clone()).await.unwrap();
+        let Saved::Compare(shown) = first else { panic!("its certificate is not shown first") };
+        wish.accepted = Some(shown.thumbprint);
+        let second = app.vcenters().unwrap().create(&who, wish).await.unwrap();
+        let Saved::Kept(kept) = second else { panic!("it is not kept") };
         for _ in 0..READINGS {
             app.vcenters().unwrap().sync(&Principal::command_line(), kept.id).await.unwrap();
         }

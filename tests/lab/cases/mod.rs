@@ -3,12 +3,15 @@
 mod conflicts;
 mod contract;
 mod cuts;
+mod deployed;
+mod deployed_failures;
 mod direct;
 mod errors;
 mod foreign;
 mod hindered;
 mod interrupted;
 mod laws;
+mod prepared;
 mod replicate;
 mod replicate_kinds;
 mod replicate_local;
@@ -18,3 +21,5 @@ mod together;
 mod unsuited;
 mod witness;
 mod zfs_room;
+
+pub use prepared::told_at_start;

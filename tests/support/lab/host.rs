@@ -51,6 +51,12 @@ pub fn hosts() -> (&'static LabHost, &'static LabHost) {
     (named("a"), named("b"))
 }
 
+/// A host that was started since.
+pub(super) fn started(name: &str) -> LabHost {
+    let file = std::env::var(HOSTS_VARIABLE).expect("the lab is there");
+    read_hosts(Path::new(&file)).into_iter().find(|host| host.name == name).expect("it was started")
+}
+
 fn read_hosts(file: &Path) -> Vec<LabHost> {
     let text =
         std::fs::read_to_string(file).unwrap_or_else(|e| panic!("cannot read {}: {e}", file.display()));

@@ -9,9 +9,11 @@ mod host;
 mod look;
 mod scene;
 mod script;
+mod spare;
 
 pub use breakage::{SessionWatch, Signal, Stream, wait_until};
 pub use compare::{assert_part_of, assert_same};
 pub use host::{Answer, LabHost, hosts};
 pub use look::{Entry, SnapshotSeen};
 pub use scene::{Scene, Side};
+pub use spare::{Disk, Mine, PREPARED_USER, Spare, spare};
