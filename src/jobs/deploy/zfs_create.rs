@@ -123,6 +123,12 @@ async fn make(
     zfs.create_pool(pool, name, owner).await.map_err(|error| {
         let exists = matches!(error, crate::zfs::ZfsError::Guarded { .. });
         let failure = Failure::from(error);
+        if failure.message.contains("exists and is not empty") {
+            return failure.advise(format!(
+                "The template has a directory of the name of the pool with something in it. Choose another name than {pool}, \
+                 or empty the directory in the template. Nothing was written to the disk."
+            ));
+        }
         match exists {
             true => failure.advise(format!(
                 "The template brings a pool {pool} of its own. Choose another name, or take it out of the template."
