@@ -62,7 +62,10 @@ impl NoDisk {
                 "Detach the disks that do not belong to it, or have the virtual machine show serial numbers: \
                  disk.EnableUUID = TRUE, effective after the next power-on. Then retry."
             }
-            Self::NoLastingName(_) => "Check that udev runs in the template, then retry.",
+            Self::NoLastingName(_) => {
+                "A disk without a serial number has none: have the virtual machine show serial numbers (disk.EnableUUID = \
+                 TRUE, effective after the next power-on), and check that udev runs in the template. Then retry."
+            }
         }
     }
 }
@@ -188,6 +191,9 @@ mod tests {
         let rom = BlockDevice { kind: "rom".to_owned(), ..disk("sr0", None, SIZE) };
         assert!(matches!(choose(&wanted(), &[rom]), Err(NoDisk::NoneOfThatSize { .. })));
         let nameless = BlockDevice { ids: Vec::new(), ..disk("sdb", Some(UUID), SIZE) };
-        assert!(matches!(choose(&wanted(), &[nameless]), Err(NoDisk::NoLastingName(_))));
+        let refused = choose(&wanted(), &[nameless]).unwrap_err();
+        assert!(matches!(refused, NoDisk::NoLastingName(_)));
+        // Seen on a real host: without a serial number udev makes no name.
+        assert!(refused.advice().contains("disk.EnableUUID"));
     }
 }

@@ -62,16 +62,21 @@ impl Zfs {
     /// # Errors
     /// [`ZfsError::Guarded`] if another pool has that name; or if `zpool` refuses.
     pub async fn create_pool(&self, pool: &DatasetName, disk: &str, owner: &str) -> Result<(), ZfsError> {
-        // `zpool create` looks at the disk before it looks at the name, so it says of our own pool that the disk is in use.
-        if self.pool_owner(pool).await?.is_some_and(|found| found == owner) {
-            return Ok(());
-        }
+        // `zpool create` looks at the disk and at the directory of that name before it looks at the name: of our own pool it
+        // says that the disk is in use, of another's that its mountpoint is not empty.
         let command = verbs::create_pool(pool, disk, owner);
+        let others = || self.guarded(&command, format!("a pool {pool} exists that was not made by this job"));
+        match self.get_local(pool, &PropertyName::fixed(verbs::OWNER)).await {
+            Ok(Some(found)) if found == owner => return Ok(()),
+            Ok(_) => return Err(others()),
+            Err(error) if is_missing(&error) => {}
+            Err(error) => return Err(error),
+        }
         let exists = |complaint: &Complaint| *complaint == Complaint::AlreadyExists;
         if self.run_unless(&command, exists).await? {
             return Ok(());
         }
-        Err(self.guarded(&command, format!("a pool {pool} exists that was not made by this job")))
+        Err(others())
     }
 
     /// On whose behalf a pool was made by [`Self::create_pool`]; none: by somebody else, or there is no such pool.
@@ -80,14 +85,7 @@ impl Zfs {
     /// If it cannot be read.
     pub async fn pool_owner(&self, pool: &DatasetName) -> Result<Option<String>, ZfsError> {
         match self.get_local(pool, &PropertyName::fixed(verbs::OWNER)).await {
-            Err(error)
-                if matches!(
-                    error.complaint(),
-                    Some(Complaint::DatasetMissing(_) | Complaint::PoolMissing(_))
-                ) =>
-            {
-                Ok(None)
-            }
+            Err(error) if is_missing(&error) => Ok(None),
             other => other,
         }
     }
@@ -125,6 +123,10 @@ impl Zfs {
     pub async fn pool_told(&self, pool: &DatasetName) -> Result<String, ZfsError> {
         self.run(&verbs::pool_status(pool)).await
     }
+}
+
+fn is_missing(error: &ZfsError) -> bool {
+    matches!(error.complaint(), Some(Complaint::DatasetMissing(_) | Complaint::PoolMissing(_)))
 }
 
 /// Reads `lsblk -J` and `ls -l /dev/disk/by-id`. The error is why, and where.

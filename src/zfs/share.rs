@@ -6,7 +6,7 @@ use crate::domain::networks::Networks;
 use super::detect::Privilege;
 use super::error::{Attempt, ZfsError};
 use super::property::Property;
-use super::{Zfs, classify};
+use super::{Complaint, Zfs, classify};
 
 /// Starting a service waits for those that it needs.
 const DEADLINE: std::time::Duration = std::time::Duration::from_secs(120);
@@ -130,7 +130,11 @@ impl Zfs {
             return Ok(output.stdout_text());
         }
         let stderr = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        let complaint = classify(&stderr);
+        // A unit that does not exist is no dataset.
+        let complaint = match classify(&stderr) {
+            Complaint::DatasetMissing(_) | Complaint::PoolMissing(_) => Complaint::Unrecognised,
+            other => other,
+        };
         Err(ZfsError::Refused { attempt: attempt(), complaint, exit: output.exit, stderr })
     }
 

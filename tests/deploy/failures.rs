@@ -143,6 +143,9 @@ async fn a_disk_that_does_not_turn_up_is_told_with_what_the_host_sees() {
 async fn a_pool_of_the_template_with_that_name_is_left_alone() {
     let ended = deploy(Differs { pools: vec!["tank".into()], ..Differs::default() }, |_| ()).await;
     ended.failed("zfs_create", "not made by this job", "another name").attempts(1).await;
+    // A real `zpool create` would complain of that pool's directory before it looks at the name.
+    let appliance = &ended.scene.sites.as_ref().unwrap().appliance;
+    assert!(appliance.commands().iter().all(|command| !command.contains("zpool create")));
     ended.cleans_up().await;
 }
 
@@ -167,7 +170,9 @@ async fn ssh_that_does_not_answer_is_tried_six_times() {
 async fn without_an_nfs_server_the_template_is_to_blame() {
     let missing = vec!["exportfs".to_owned()];
     let ended = deploy(Differs { missing, ..Differs::default() }, |_| ()).await;
-    ended.failed("nfs_setup", "NFS server", "nfs-kernel-server").attempts(2).await;
+    ended.failed("nfs_setup", "could not start the NFS server", "nfs-kernel-server").attempts(2).await;
+    let said = &ended.job.failure.as_ref().unwrap().message;
+    assert!(said.contains("does not exist") && !said.contains("dataset"), "no dataset is missing: {said}");
     ended.cleans_up().await;
 }
 

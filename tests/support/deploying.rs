@@ -142,11 +142,23 @@ impl Site {
         self.spare.plug(DISK, Some(&deploying.serial))
     }
 
-    /// The machine has started: its identity service has told the host key, its tools run, it has its address.
+    /// The machine has started, and the vCenter says so. Gives its host key.
     pub fn comes_up(&self, deploying: &Deploying) -> String {
+        let told = self.tells(deploying);
+        self.runs(deploying, &told);
+        told.split(' ').nth(1).unwrap().to_owned()
+    }
+
+    /// What the machine's identity service tells at its start.
+    pub fn tells(&self, deploying: &Deploying) -> String {
         let told = crate::cases::told_at_start(&self.spare, &deploying.nonce);
         let told = told.trim();
         assert!(told.starts_with(&format!("{} SHA256:", deploying.nonce)), "{told:?}");
+        told.to_owned()
+    }
+
+    /// The vCenter has what it told; its tools run, and it has its address.
+    pub fn runs(&self, deploying: &Deploying, told: &str) {
         let options = [
             ("guestinfo.zerfaux.hostkey", told),
             ("SET.guest.toolsRunningStatus", "guestToolsRunning"),
@@ -158,7 +170,6 @@ impl Site {
         self.runtime.block_on(async {
             done(&self.client, self.client.reconfigure(&deploying.vm, &change).await.unwrap()).await;
         });
-        told.split(' ').nth(1).unwrap().to_owned()
     }
 
     /// Waits until the job has ended, or failed and waits to be told what to do.

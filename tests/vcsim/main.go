@@ -232,6 +232,9 @@ func main() {
 	watch := &machines{}
 	watch.Self = types.ManagedObjectReference{Type: "Handler", Value: "machines"}
 	simulator.Map.AddHandler(watch)
+	for _, entity := range simulator.Map.All("VirtualMachine") {
+		diskUUIDs(entity.(*simulator.VirtualMachine).Config.Hardware.Device)
+	}
 
 	m.Service.RegisterEndpoints = true
 	m.Service.Listen = &url.URL{Host: *listen, User: url.UserPassword(*user, *pass)}

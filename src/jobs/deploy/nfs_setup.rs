@@ -43,7 +43,17 @@ impl Step for NfsSetup {
             Property::new("mountpoint", &path).map_err(|error| Failure::permanent(error.to_string()))?;
         zfs.create_filesystem(&dataset, &[point, share_for(&input.nfs_network)]).await?;
         zfs.mount(&dataset).await?;
-        if let Some(fault) = export_fault(&zfs.exports().await?, &path, &input.nfs_network) {
+        let exports = match zfs.exports().await {
+            Ok(exports) => exports,
+            // Where its tools are missing, sudo asks for a password instead of saying so.
+            Err(error) => {
+                let failure = Failure::from(error);
+                let message = format!("The NFS server does not say what it exports. {}", failure.message);
+                let failure = Failure { kind: FailureKind::Transient, message, ..failure };
+                return Err(with_log(&zfs, failure).await);
+            }
+        };
+        if let Some(fault) = export_fault(&exports, &path, &input.nfs_network) {
             let failure = Failure::transient(format!("The NFS share does not work: {fault}."));
             return Err(with_log(&zfs, failure).await);
         }

@@ -121,13 +121,21 @@ async fn make(
     cx.info(format!("The disk for the pool is {} ({name}).", disk.told()));
     cx.details(json!({ "detected_ip": cx.need::<Connected>("ssh_connect")?.address, "zfs_disk": name }));
     let Err(error) = zfs.create_pool(pool, name, owner).await else { return Ok(()) };
-    if matches!(error, crate::zfs::ZfsError::Guarded { .. }) {
-        return Err(Failure::from(error).advise(format!(
+    let exists = matches!(error, crate::zfs::ZfsError::Guarded { .. });
+    let failure = Failure::from(error);
+    if exists {
+        return Err(failure.advise(format!(
             "The template brings a pool {pool} of its own. Choose another name, or take it out of the template."
         )));
     }
+    if failure.message.contains("exists and is not empty") {
+        return Err(failure.advise(format!(
+            "The template has a directory of the name of the pool with something in it. Choose another name than {pool}, \
+             or empty the directory in the template. Nothing was written to the disk."
+        )));
+    }
     // A device that is busy, or not yet settled, may be ready in a moment; what is on it is looked at again before.
-    let failure = Failure { kind: FailureKind::Transient, ..Failure::from(error) };
+    let failure = Failure { kind: FailureKind::Transient, ..failure };
     let told =
         zfs.pool_told(pool).await.map(|told| format!("\nzpool status says:\n{told}")).unwrap_or_default();
     Err(Failure { message: format!("{}{told}", failure.message), ..failure }

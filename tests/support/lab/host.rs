@@ -51,10 +51,19 @@ pub fn hosts() -> (&'static LabHost, &'static LabHost) {
     (named("a"), named("b"))
 }
 
-/// A host that was started since.
+/// The shared connections that were opened.
+static KEPT: Mutex<Option<HashSet<PathBuf>>> = Mutex::new(None);
+
+/// A host that was started since. Connections to an earlier one of that name are gone.
 pub(super) fn started(name: &str) -> LabHost {
     let file = std::env::var(HOSTS_VARIABLE).expect("the lab is there");
-    read_hosts(Path::new(&file)).into_iter().find(|host| host.name == name).expect("it was started")
+    let host = read_hosts(Path::new(&file)).into_iter().find(|host| host.name == name);
+    let host = host.expect("it was started");
+    let of_it = host.control_path("");
+    let of_it = of_it.to_string_lossy();
+    let mut kept = KEPT.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    kept.get_or_insert_default().retain(|path| !path.to_string_lossy().starts_with(&*of_it));
+    host
 }
 
 fn read_hosts(file: &Path) -> Vec<LabHost> {
@@ -146,7 +155,6 @@ impl LabHost {
     /// Started by itself and in the background: a connection that stayed behind an ordinary command would keep that
     /// command's output open, and reading it would never end.
     fn keep_connection(&self, user: &str) {
-        static KEPT: Mutex<Option<HashSet<PathBuf>>> = Mutex::new(None);
         let path = self.control_path(user);
         let mut kept = KEPT.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let kept = kept.get_or_insert_default();

@@ -64,7 +64,11 @@ timeout 60 sh -c '
   systemctl -q is-enabled nfs-server.service || systemctl unmask nfs-server.service
   [ ! -e /usr/sbin/exportfs.away ] || mv /usr/sbin/exportfs.away /usr/sbin/exportfs
   systemctl start ssh.service nfs-server.service
-  for pool in $(zpool list -H -o name); do zpool destroy -f $pool; done
+  # What was mounted by NFS is held for a while by the server.
+  zfs unshare -a; exportfs -ua; exportfs -f
+  for try in 1 2 3 4 5 6 7 8; do
+    for pool in $(zpool list -H -o name); do zpool destroy -f $pool || sleep 2; done
+  done
   [ -z "$(zpool list -H -o name)" ]'
 "#;
 
