@@ -355,7 +355,10 @@ fn the_drill_is_true_in_every_fact_and_says_so_by_its_exit_status() {
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
     let scenes: Vec<&str> = told.iter().filter_map(|one| one["scene"].as_str()).collect();
-    assert_eq!(scenes, ["connect", "sync", "appliances", "replicate", "replicate again"]);
+    assert_eq!(
+        scenes,
+        ["connect", "sync", "appliances", "deploy", "protect", "replicate", "replicate again"]
+    );
     let wrong: Vec<&Value> = told
         .iter()
         .filter_map(|one| one["facts"].as_array())

@@ -224,8 +224,5 @@ fn a_tree_with_a_volume_arrives_whole() {
         let here = two.source.files(&format!("src/a{child}@{tag}"));
         assert!(here == two.target.files(&format!("dst/b{child}@{tag}")), "{child}");
     }
-    assert_eq!(
-        two.target.root("zfs get -H -o value type,volsize dst/b/disk"),
-        "volume\n1M\n".replace("1M", "1.00M")
-    );
+    assert_eq!(two.target.root("zfs get -H -o value type,volsize dst/b/disk"), "volume\n1M\n");
 }
