@@ -25,7 +25,9 @@ pub mod tokens;
 pub mod users;
 pub mod vcenters;
 
+use axum::body::Bytes;
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json, Router, middleware};
 use utoipa::openapi::SecurityRequirement;
@@ -66,7 +68,7 @@ pub fn router(app: App) -> (Router, OpenApi) {
     complete(&mut api);
     let router = router
         .layer(middleware::from_fn_with_state(app.clone(), idempotency::layer))
-        .layer(Extension(Described(api.clone())))
+        .layer(Extension(Described::new(&api)))
         .with_state(app);
     (router, api)
 }
@@ -155,14 +157,22 @@ pub fn listed(api: &OpenApi) -> Vec<(String, String)> {
     all
 }
 
+/// The description as it is answered. Written once and shared: each route has its own copy of what is laid around it.
 #[derive(Clone)]
-struct Described(OpenApi);
+struct Described(Bytes);
+
+impl Described {
+    fn new(api: &OpenApi) -> Self {
+        // A description is texts and lists, which can always be written.
+        Self(serde_json::to_vec(api).unwrap_or_default().into())
+    }
+}
 
 /// This description (OpenAPI 3.1).
 #[utoipa::path(get, path = "/api/openapi.json", tag = "about",
     responses((status = OK, description = "The description of this API", body = serde_json::Value)))]
-async fn description(Extension(Described(api)): Extension<Described>) -> Json<OpenApi> {
-    Json(api)
+async fn description(Extension(Described(api)): Extension<Described>) -> Response {
+    ([(CONTENT_TYPE, "application/json")], api).into_response()
 }
 
 /// Adds what is true of every operation: how one proves who one is, which role is needed, what errors look like.
