@@ -161,16 +161,17 @@ impl Appliance {
         options.faults.into_iter().for_each(|rule| machine.faults.add(rule));
         let key = new_key()?;
         let host_key = key.public_key().clone();
+        let listen = |source| ApplianceError::Listen { address: options.listen, source };
+        let listener = std::net::TcpListener::bind(options.listen).map_err(listen)?;
+        listener.set_nonblocking(true).map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        // Only now: one that is let go of where waiting is not allowed panics, and the port may be taken.
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("sim-appliance")
             .enable_all()
             .build()
             .map_err(ApplianceError::Start)?;
-        let listen = |source| ApplianceError::Listen { address: options.listen, source };
-        let listener = std::net::TcpListener::bind(options.listen).map_err(listen)?;
-        listener.set_nonblocking(true).map_err(listen)?;
-        let address = listener.local_addr().map_err(listen)?;
         let server = Arc::new(Server {
             machine: Arc::clone(&machine),
             authorized,
