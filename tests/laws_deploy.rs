@@ -72,15 +72,20 @@ async fn killed_around_each_event_of_taking_back_it_leaves_nothing() {
     laws::kill_around_each_event(&DeployWorld::default(), &child, sample()).await.assert_kept("taken back");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_protection_datastore_keeps_the_laws_of_steps() {
-    let (world, place) = (ProtectedWorld::default(), tempfile::tempdir().unwrap());
+/// At every point, for a job of few steps.
+async fn keeps_the_laws_of_steps(world: &impl laws::World) {
+    let place = tempfile::tempdir().unwrap();
     let scene = world.build(place.path()).await;
     assert_eq!(laws::defects(&scene.definition()), Vec::<String>::new());
-    laws::run_each_step_twice(&world).await.assert_kept("twice");
-    laws::fail_at_each_step(&world, Sample::ALL).await.assert_kept("failing");
-    laws::retry_after_each_failure(&world, Sample::ALL).await.assert_kept("retrying");
-    laws::undo_each_step_twice(&world, Sample::ALL).await.assert_kept("undoing");
+    laws::run_each_step_twice(world).await.assert_kept("twice");
+    laws::fail_at_each_step(world, Sample::ALL).await.assert_kept("failing");
+    laws::retry_after_each_failure(world, Sample::ALL).await.assert_kept("retrying");
+    laws::undo_each_step_twice(world, Sample::ALL).await.assert_kept("undoing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_protection_datastore_keeps_the_laws_of_steps() {
+    keeps_the_laws_of_steps(&ProtectedWorld::default()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -91,13 +96,8 @@ async fn killed_around_each_event_it_makes_one_protection_datastore() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mounting_on_more_hosts_keeps_the_laws_of_steps() {
-    let (world, place) = (MountedWorld::default(), tempfile::tempdir().unwrap());
-    let scene = world.build(place.path()).await;
-    assert_eq!(laws::defects(&scene.definition()), Vec::<String>::new());
-    laws::run_each_step_twice(&world).await.assert_kept("twice");
-    laws::fail_at_each_step(&world, Sample::ALL).await.assert_kept("failing");
-    laws::retry_after_each_failure(&world, Sample::ALL).await.assert_kept("retrying");
-    laws::undo_each_step_twice(&world, Sample::ALL).await.assert_kept("undoing");
+    let world = MountedWorld::default();
+    keeps_the_laws_of_steps(&world).await;
     let child = SelfChild { entry: "child", story: Story::Succeeds };
     laws::kill_around_each_event(&world, &child, sample()).await.assert_kept("killed");
 }

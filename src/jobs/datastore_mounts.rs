@@ -24,6 +24,13 @@ pub struct OnHost {
     pub accessible: bool,
 }
 
+impl OnHost {
+    /// Whether it counts for the host's `NFS.MaxVolumes`: NFS 4.1 has a limit of its own.
+    pub(super) fn takes_nfs_room(&self) -> bool {
+        self.export.is_some() && self.kind != NfsVersion::V41.as_str()
+    }
+}
+
 /// How mounting on one host ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "result", rename_all = "snake_case")]
@@ -125,8 +132,7 @@ pub async fn mount(client: &Client, host: &EsxiRef, wanted: &NasMount) -> Result
             false => Err(Failure::transient(format!("{:?} is mounted, but cannot be reached.", one.name))),
         };
     }
-    // NFS 4.1 has a limit of its own.
-    let nfs = there.iter().filter(|one| one.export.is_some() && one.kind != NfsVersion::V41.as_str()).count();
+    let nfs = there.iter().filter(|one| one.takes_nfs_room()).count();
     if let Some(most) = client.max_nfs_volumes(host).await?
         && nfs >= usize::try_from(most).unwrap_or(usize::MAX)
     {

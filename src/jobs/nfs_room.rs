@@ -42,8 +42,6 @@ pub async fn nfs_rooms(
 
 async fn nfs_room(client: &Client, host: DatastoreHost) -> Result<NfsRoom, Failure> {
     let there = on_host(client, &host.moref).await?;
-    // NFS 4.1 has a limit of its own.
-    let mounted = there.iter().filter(|one| one.export.is_some() && one.kind != "NFS41");
-    let names = mounted.map(|one| one.name.clone()).collect();
+    let names = there.iter().filter(|one| one.takes_nfs_room()).map(|one| one.name.clone()).collect();
     Ok(NfsRoom { names, most: client.max_nfs_volumes(&host.moref).await?, host })
 }

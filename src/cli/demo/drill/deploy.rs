@@ -24,6 +24,11 @@ fn says(appliance: &Appliance, command: &str) -> String {
     String::from_utf8_lossy(&appliance.run(command).stdout).trim_end().to_owned()
 }
 
+/// On how many hosts a job has mounted what it made.
+fn mounted(result: &serde_json::Value) -> usize {
+    result["hosts"].as_array().map_or(0, |all| all.iter().filter(|one| one["result"] == "done").count())
+}
+
 fn missing(what: &str) -> Trouble {
     Trouble::failed(&std::io::Error::other(format!("there is no {what}")))
 }
@@ -69,9 +74,7 @@ impl Stage {
         let published =
             result["host_key_published"] == true && result["host_key"] == appliance.host_key_fingerprint();
         self.fact("its host key is the one that the guest itself has published", published);
-        let mounted = result["hosts"]
-            .as_array()
-            .map_or(0, |all| all.iter().filter(|one| one["result"] == "done").count());
+        let mounted = mounted(&result);
         self.fact(format!("{mounted} of {hosts} hosts mount nfs-{NAME}"), mounted == hosts && hosts > 0);
         let target = app.targets().await?.into_iter().find(|one| one.name == NAME);
         let target = target.ok_or_else(|| missing("appliance of that name"))?;
@@ -105,9 +108,7 @@ impl Stage {
         let job = app.create_protection_datastore(who, target.id, &wish).await?;
         let job = self.job(app, job).await?;
         let result = job.result.clone().unwrap_or_default();
-        let mounted = result["hosts"]
-            .as_array()
-            .map_or(0, |all| all.iter().filter(|one| one["result"] == "done").count());
+        let mounted = mounted(&result);
         self.fact(format!("{mounted} of {wanted} hosts mount {DATASTORE}"), mounted == wanted && wanted > 0);
         let appliance = sites.dr.machines.appliance(NAME).ok_or_else(|| missing("machine that runs"))?;
         let dataset = format!("tank/zerfaux/live/{DATASTORE}");
