@@ -57,8 +57,7 @@ pub enum Weekday {
 
 impl Weekday {
     /// All of them, Monday first.
-    pub const ALL: [Self; 7] =
-        [Self::Mon, Self::Tue, Self::Wed, Self::Thu, Self::Fri, Self::Sat, Self::Sun];
+    pub const ALL: [Self; 7] = [Self::Mon, Self::Tue, Self::Wed, Self::Thu, Self::Fri, Self::Sat, Self::Sun];
 
     /// The word in the API.
     pub fn as_str(self) -> &'static str {
@@ -76,16 +75,20 @@ impl Weekday {
     /// The day with this word, in either case, also written out.
     pub fn parse(text: &str) -> Option<Self> {
         let word = text.trim().to_lowercase();
-        let full =
-            ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"].iter();
-        Self::ALL.into_iter().zip(full).find(|(day, full)| day.as_str() == word || **full == word).map(|(day, _)| day)
+        let full = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"].iter();
+        Self::ALL
+            .into_iter()
+            .zip(full)
+            .find(|(day, full)| day.as_str() == word || **full == word)
+            .map(|(day, _)| day)
     }
 }
 
 /// The minute of the day that `HH:MM` means; `24:00` is the end of it.
 pub fn minute_of_day(text: &str) -> Option<u16> {
     let (hours, minutes) = text.trim().split_once(':')?;
-    let digits = |part: &str| (part.len() <= 2 && part.bytes().all(|b| b.is_ascii_digit())).then(|| part.parse().ok());
+    let digits =
+        |part: &str| (part.len() <= 2 && part.bytes().all(|b| b.is_ascii_digit())).then(|| part.parse().ok());
     let (hours, minutes): (u16, u16) = (digits(hours)??, digits(minutes)??);
     let all = hours.checked_mul(60)?.checked_add(minutes)?;
     (minutes < 60 && all <= DAY_MINUTES).then_some(all)
@@ -109,7 +112,10 @@ mod tests {
             assert_eq!(minute_of_day(text), None, "{text}");
         }
         assert_eq!(clock_of(485), "08:05");
-        assert_eq!((Weekday::parse("Mon"), Weekday::parse("sunday")), (Some(Weekday::Mon), Some(Weekday::Sun)));
+        assert_eq!(
+            (Weekday::parse("Mon"), Weekday::parse("sunday")),
+            (Some(Weekday::Mon), Some(Weekday::Sun))
+        );
         assert_eq!(Weekday::parse("someday"), None);
     }
 }

@@ -55,8 +55,10 @@ impl Store {
                 return Ok(RunStart::Unfinished(running));
             }
             jobs::insert(c, &job)?;
-            c.prepare_cached("INSERT INTO group_runs (job, group_id, started_at, bytes) VALUES (?1, ?2, ?3, 0)")?
-                .execute((job.id.to_string(), id, nanos(job.created_at)))?;
+            c.prepare_cached(
+                "INSERT INTO group_runs (job, group_id, started_at, bytes) VALUES (?1, ?2, ?3, 0)",
+            )?
+            .execute((job.id.to_string(), id, nanos(job.created_at)))?;
             if let Some(audit) = audit {
                 append(c, &audit)?;
             }
@@ -138,11 +140,7 @@ impl Store {
     ///
     /// # Errors
     /// If the database cannot be read.
-    pub async fn checkpoints(
-        &self,
-        group: GroupId,
-        with_gone: bool,
-    ) -> Result<Vec<Checkpoint>, StoreError> {
+    pub async fn checkpoints(&self, group: GroupId, with_gone: bool) -> Result<Vec<Checkpoint>, StoreError> {
         self.read(format!("list the checkpoints of protection group {group}"), move |c| {
             let mut statement = c.prepare_cached(
                 "SELECT * FROM checkpoints WHERE group_id = ?1 AND (?2 OR gone_at IS NULL) \

@@ -63,11 +63,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Refusal::NotFound`]; [`Refusal::Needed`] while a job that has not ended works on it, or something refers to it.
-    pub async fn remove_protected_vm(
-        &self,
-        vm: &ProtectedVm,
-        audit: AuditEntry,
-    ) -> Result<(), StoreError> {
+    pub async fn remove_protected_vm(&self, vm: &ProtectedVm, audit: AuditEntry) -> Result<(), StoreError> {
         let vm = vm.clone();
         self.write(format!("take the virtual machine {:?} out of its group", vm.name), move |c| {
             let id = vm.id.to_string();
