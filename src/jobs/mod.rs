@@ -1,8 +1,10 @@
 //! One file (or folder) per kind of job: its steps, what each does, how it is undone.
 
+pub mod checkpoint_watch;
 mod datastore_hosts;
 pub mod datastore_mounts;
 pub mod deploy;
+mod group_facts;
 pub mod group_runs;
 pub mod health_check;
 pub mod history;
