@@ -14,6 +14,7 @@ pub mod jobs_watch;
 pub mod paging;
 pub mod problem;
 pub mod protected_vms;
+pub mod protection_group_fields;
 pub mod protection_groups;
 pub mod replications;
 pub mod sessions;

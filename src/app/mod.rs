@@ -16,6 +16,7 @@ pub mod error;
 mod fields;
 pub mod follow;
 pub mod group_obstacles;
+pub mod group_states;
 pub mod inventory;
 pub mod job_notices;
 pub mod jobs;

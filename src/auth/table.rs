@@ -52,6 +52,8 @@ pub const RULES: &[Rule] = &[
     ("GET", "/audit/export", READ),
     ("GET", "/about", READ),
     ("GET", "/ssh-keys", READ),
+    ("GET", "/protection-groups", READ),
+    ("GET", "/protection-groups/{id}", READ),
     ("GET", "/appliances", READ),
     ("GET", "/appliances/{id}", READ),
     ("GET", "/appliances/{id}/datasets", READ),
@@ -65,6 +67,9 @@ pub const RULES: &[Rule] = &[
     ("GET", "/inventory/networks", READ),
     ("GET", "/inventory/{vcenter}/vms/{moref}", READ),
     // What one does.
+    ("POST", "/protection-groups/{id}/pause", WORK),
+    ("POST", "/protection-groups/{id}/resume", WORK),
+    ("POST", "/protection-groups/{id}/run-now", WORK),
     ("POST", "/appliances/{id}/test", WORK),
     ("GET", "/jobs/replicate/new", WORK),
     ("POST", "/jobs/replicate/review", WORK),

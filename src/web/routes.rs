@@ -8,9 +8,9 @@ use utoipa::openapi::OpenApi;
 
 use super::pages::{
     about, access, account, appliance_datasets, appliance_form, appliances, audit, dashboard, datastores,
-    deployment_form, deployments, docs, inventory, inventory_objects, job, job_list, job_result, replicate,
-    settings, setup, ssh_key_rotation, ssh_keys, template_forms, templates, theme, tokens, users,
-    vcenter_forms, vcenters, vm,
+    deployment_form, deployments, docs, inventory, inventory_objects, job, job_list, job_result,
+    protection_groups, replicate, settings, setup, ssh_key_rotation, ssh_keys, template_forms, templates,
+    theme, tokens, users, vcenter_forms, vcenters, vm,
 };
 use super::{Site, assets};
 
@@ -52,6 +52,11 @@ pub fn router(site: Site, api: &OpenApi) -> (Router, Vec<(String, String)>) {
         .post("/theme", theme::choose)
         .get("/replication", dashboard::page)
         .get("/replication/events", dashboard::events)
+        .get("/protection-groups", protection_groups::page)
+        .get("/protection-groups/{id}", protection_groups::one)
+        .post("/protection-groups/{id}/pause", protection_groups::pause)
+        .post("/protection-groups/{id}/resume", protection_groups::resume)
+        .post("/protection-groups/{id}/run-now", protection_groups::run_now)
         .get("/jobs", job_list::page)
         .get("/jobs/events", dashboard::events)
         .get("/jobs/replicate/new", replicate::new)

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::job_list::title;
 use super::site_map::standing;
 use super::vcenters::EXPIRES_SOON;
+use crate::app::group_states::GroupState;
 use crate::app::vcenters::{StreamState, VcenterView};
 use crate::domain::access::Role;
 use crate::domain::health::{Health, HealthState};
@@ -25,10 +26,12 @@ pub(super) async fn attention(
     cx: &Cx,
     vcenters: &[VcenterView],
     stuck: &[Job],
+    groups: &[GroupState],
 ) -> Result<Vec<Attention>, Trouble> {
     let mut all: Vec<Attention> = vcenters.iter().filter_map(|view| of_vcenter(site, cx, view)).collect();
     let appliances = site.app.targets_with_health().await?;
     all.extend(appliances.iter().filter_map(|(target, health)| of_appliance(target, health.as_ref()?)));
+    all.extend(groups.iter().filter_map(super::protection_groups::attention));
     all.extend(site.app.failed_jobs_unseen(SHOWN).await?.iter().map(|job| of_job(cx, job)));
     all.extend(stuck.iter().map(|job| of_job(cx, job)));
     if cx.may(Role::Admin) && !site.app.has_recovery_key().await? {

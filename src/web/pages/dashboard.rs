@@ -46,15 +46,17 @@ async fn board(site: &Site, cx: &Cx) -> Result<Board, Trouble> {
     let recent = jobs_in(site, &[JobState::Succeeded, JobState::Failed, JobState::Cancelled]).await?;
     let stuck = jobs_in(site, &[JobState::Waiting, JobState::Interrupted]).await?;
     let vcenters = site.app.vcenters()?.views().await?;
-    let attention = attention(site, cx, &vcenters, &stuck).await?;
+    let states = site.app.group_states().await?;
+    let (groups, tally) = super::protection_groups::rows(cx, &states);
+    let attention = attention(site, cx, &vcenters, &stuck, &states).await?;
     let map = super::site_map::draw(&site.app, &vcenters).await?;
     let first_run = first_run(site, cx, &vcenters).await?;
     let finished = first_run.iter().all(|step| step.done);
     Ok(Board {
-        tally: Vec::new(),
+        tally,
         attention,
         map,
-        groups: Vec::new(),
+        groups,
         running: running.iter().map(|job| row(cx, job)).collect(),
         recent: recent.iter().map(|job| row(cx, job)).collect(),
         first_run: if finished { Vec::new() } else { first_run },

@@ -19,6 +19,7 @@ pub(super) mod inventory_objects;
 pub(super) mod job;
 pub(super) mod job_list;
 pub(super) mod job_result;
+pub(super) mod protection_groups;
 pub(super) mod replicate;
 pub(super) mod settings;
 pub(super) mod setup;

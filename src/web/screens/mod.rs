@@ -13,6 +13,7 @@ pub mod deployments;
 pub mod error;
 pub mod inventory;
 pub mod jobs;
+pub mod protection_groups;
 pub mod replicate;
 pub mod settings;
 pub mod ssh_keys;

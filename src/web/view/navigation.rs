@@ -9,6 +9,8 @@ pub enum Area {
     Inventory,
     /// Appliances and their pools.
     Appliances,
+    /// Protection groups.
+    Protection,
     /// Everything that runs or ran.
     Jobs,
     /// vCenter connections.
@@ -31,7 +33,8 @@ pub enum Area {
 
 impl Area {
     /// What one works with every day. An area is in the list once its pages work.
-    pub const WORK: [Area; 4] = [Self::Replication, Self::Inventory, Self::Appliances, Self::Jobs];
+    pub const WORK: [Area; 5] =
+        [Self::Replication, Self::Inventory, Self::Appliances, Self::Protection, Self::Jobs];
     /// What is set up once.
     pub const SETUP: [Area; 7] = [
         Self::Vcenters,
@@ -49,6 +52,7 @@ impl Area {
             Self::Replication => "Replication",
             Self::Inventory => "Inventory",
             Self::Appliances => "Appliances",
+            Self::Protection => "Protection",
             Self::Jobs => "Jobs",
             Self::Vcenters => "vCenters",
             Self::Templates => "Templates",
@@ -67,6 +71,7 @@ impl Area {
             Self::Replication => "/replication",
             Self::Inventory => "/inventory",
             Self::Appliances => "/appliances",
+            Self::Protection => "/protection-groups",
             Self::Jobs => "/jobs",
             Self::Vcenters => "/vcenters",
             Self::Templates => "/zfs-templates",
@@ -85,6 +90,7 @@ impl Area {
             Self::Replication => "replication",
             Self::Inventory => "inventory",
             Self::Appliances => "appliance",
+            Self::Protection => "protection",
             Self::Jobs => "jobs",
             Self::Vcenters => "vcenter",
             Self::Templates => "template",

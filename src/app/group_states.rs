@@ -1,0 +1,106 @@
+//! How protection groups stand: what the scheduler knows of them, put together for people.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{App, AppError};
+pub use crate::domain::checkpoint::{Breach, Checkpoint, GroupRun, RpoDay};
+use crate::domain::ids::GroupId;
+use crate::domain::protection_group::ProtectionGroup;
+use crate::jobs::group_runs::{Known, known};
+pub use crate::plan::rpo::{RpoState, UnknownBecause};
+pub use crate::plan::schedule::Next;
+use crate::plan::schedule::{Limits, decide, is_tight, standing};
+
+/// A group with how it stands.
+#[derive(Debug, Clone)]
+pub struct GroupState {
+    /// The group.
+    pub group: ProtectionGroup,
+    /// How it stands against its RPO; none with a calendar.
+    pub rpo: Option<RpoState>,
+    /// What it does next.
+    pub next: Next,
+    /// Its newest checkpoint at the DR side.
+    pub newest: Option<Checkpoint>,
+    /// Its recent runs, newest first.
+    pub runs: Vec<GroupRun>,
+    /// How long a run is expected to last.
+    pub expected: Duration,
+    /// Whether a run is expected to last longer than half the RPO.
+    pub is_tight: bool,
+    /// How many virtual machines it protects.
+    pub vms: u64,
+}
+
+impl GroupState {
+    /// The run that goes on, if one does.
+    pub fn running(&self) -> Option<&GroupRun> {
+        self.runs.iter().find(|run| run.finished_at.is_none())
+    }
+
+    /// The run that ended last.
+    pub fn last_run(&self) -> Option<&GroupRun> {
+        self.runs.iter().find(|run| run.finished_at.is_some())
+    }
+
+    /// When the next run starts by itself, as far as that is known.
+    pub fn next_run_at(&self) -> Option<Timestamp> {
+        match self.next {
+            Next::At(at) | Next::Closed(Some(at)) => Some(at),
+            Next::Start | Next::Busy | Next::WaitsForRoom | Next::Closed(None) | Next::Never => None,
+        }
+    }
+}
+
+impl App {
+    /// All groups by name, each with how it stands.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn group_states(&self) -> Result<Vec<GroupState>, AppError> {
+        let now = self.clock.now();
+        let all = known(&self.store, now).await?;
+        let facts: Vec<_> = all.iter().map(|one| one.facts.clone()).collect();
+        let next = decide(&facts, now, Limits::default());
+        let vms = self.store.protected_vms(None).await?;
+        let state = |(one, (_, next)): (Known, (GroupId, Next))| GroupState {
+            rpo: standing(&one.facts, now),
+            next,
+            newest: one.newest,
+            runs: one.runs,
+            expected: one.facts.expected,
+            is_tight: is_tight(&one.facts),
+            vms: vms.iter().filter(|vm| vm.group == one.group.id).count() as u64,
+            group: one.group,
+        };
+        Ok(all.into_iter().zip(next).map(state).collect())
+    }
+
+    /// How one group stands.
+    ///
+    /// # Errors
+    /// If there is none with this id.
+    pub async fn group_state(&self, id: GroupId) -> Result<GroupState, AppError> {
+        let all = self.group_states().await?;
+        let found = all.into_iter().find(|one| one.group.id == id);
+        found.ok_or_else(|| AppError::NotFound(format!("there is no protection group {id}")))
+    }
+
+    /// The times during which the RPO of a group was broken, newest first.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn breaches(&self, id: GroupId) -> Result<Vec<Breach>, AppError> {
+        Ok(self.store.rpo_breaches(Some(id), false, 50).await?)
+    }
+
+    /// The last days of a group, newest first.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn rpo_days(&self, id: GroupId) -> Result<Vec<RpoDay>, AppError> {
+        Ok(self.store.rpo_days(id, 31).await?)
+    }
+}
