@@ -34,3 +34,4 @@ pub mod template;
 pub mod thumbprint;
 pub mod transport;
 pub mod vcenter;
+pub mod x509;
