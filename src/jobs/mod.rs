@@ -3,6 +3,7 @@
 mod datastore_hosts;
 pub mod datastore_mounts;
 pub mod deploy;
+pub mod group_runs;
 pub mod health_check;
 pub mod history;
 pub mod hosts;

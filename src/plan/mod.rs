@@ -6,10 +6,13 @@ pub mod deploy;
 pub mod disk;
 pub mod health;
 pub mod nfs_room;
+pub mod obstacles;
 pub mod preparation;
+pub mod readiness;
 pub mod replication;
 pub mod retention;
 pub mod rpo;
+pub mod timetable;
 
 mod deploy_estimate;
 mod deploy_places;
