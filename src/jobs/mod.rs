@@ -8,6 +8,7 @@ pub mod history;
 pub mod hosts;
 pub mod inventory_watch;
 pub mod mount_datastore;
+pub mod move_to_protection_datastore;
 pub mod nfs_room;
 pub mod protection_datastore;
 pub mod replicate;
@@ -35,6 +36,7 @@ pub fn kinds() -> Vec<&'static str> {
         deploy::KIND,
         health_check::KIND,
         mount_datastore::KIND,
+        move_to_protection_datastore::KIND,
         protection_datastore::KIND,
         replicate::KIND,
         vcenter_sync::KIND,
@@ -51,6 +53,7 @@ pub fn definitions(
         deploy::definition(Arc::clone(hosts), vcenters.clone()),
         health_check::definition(targets.clone()),
         mount_datastore::definition(vcenters.clone()),
+        move_to_protection_datastore::definition(vcenters.clone()),
         protection_datastore::definition(targets.clone(), vcenters.clone()),
         replicate::definition(Arc::clone(hosts)),
         vcenter_sync::definition(vcenters.clone()),

@@ -7,6 +7,7 @@ pub fn job_kind(kind: &str) -> &str {
         "deploy_zfs_target" => "Deploy appliance",
         "health_check" => "Check appliance",
         "mount_datastore" => "Mount datastore",
+        "move_to_protection_datastore" => "Move to protection datastore",
         "replicate" => "Replicate",
         "vcenter_sync" => "Synchronise",
         // One of a later version.
