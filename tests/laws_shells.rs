@@ -1,4 +1,5 @@
-//! The laws for `move_to_protection_datastore`, with a simulated vCenter; and what cancelling and failures leave.
+//! The laws for `move_to_protection_datastore` and `create_dr_shell`, with a simulated vCenter and a simulated appliance; and
+//! what cancelling and failures leave.
 
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub, dead_code, unused_imports)]
 
@@ -11,15 +12,23 @@ mod moved;
 #[path = "shells/moving.rs"]
 mod moving;
 
+#[path = "shells/making.rs"]
+mod making;
+#[path = "support/protected.rs"]
+mod protected;
+#[path = "support/shelled.rs"]
+mod shelled;
+
 use std::sync::Arc;
 
 use laws::{Sample, SelfChild, Story, World};
 use moved::MovedWorld;
+use shelled::ShelledWorld;
 
 /// Not a test: what a child of this program runs.
 #[test]
 fn child() {
-    laws::run_as_child(&[Arc::new(MovedWorld::default())]);
+    laws::run_as_child(&[Arc::new(MovedWorld::default()), Arc::new(ShelledWorld::default())]);
 }
 
 fn sample() -> Sample {
@@ -54,4 +63,29 @@ async fn killed_around_each_event_everything_is_moved_once() {
 async fn killed_around_each_event_of_taking_back_everything_is_where_it_was() {
     let child = SelfChild { entry: "child", story: Story::Unwinds };
     laws::kill_around_each_event(&MovedWorld::default(), &child, sample()).await.assert_kept("taken back");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shell_keeps_the_laws_of_steps() {
+    keeps_the_laws_of_steps(&ShelledWorld::default()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shell_with_its_view_kept_keeps_the_laws_of_steps() {
+    let world = ShelledWorld { keep_view: true, ..ShelledWorld::default() };
+    laws::run_each_step_twice(&world).await.assert_kept("twice");
+    laws::fail_at_each_step(&world, sample()).await.assert_kept("failing");
+    laws::undo_each_step_twice(&world, sample()).await.assert_kept("undoing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_around_each_event_it_makes_one_shell() {
+    let child = SelfChild { entry: "child", story: Story::Succeeds };
+    laws::kill_around_each_event(&ShelledWorld::default(), &child, sample()).await.assert_kept("killed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_around_each_event_of_taking_back_it_leaves_no_shell_and_no_view() {
+    let child = SelfChild { entry: "child", story: Story::Unwinds };
+    laws::kill_around_each_event(&ShelledWorld::default(), &child, sample()).await.assert_kept("taken back");
 }

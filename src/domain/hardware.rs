@@ -143,6 +143,32 @@ impl NicNetwork {
     }
 }
 
+/// Whose MAC address it is, by VMware's ranges ("MAC Address Assignment", vSphere Networking, 7.0).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MacRange {
+    /// Made up by a host (`00:0c:29`): it belongs to one configuration file.
+    Generated,
+    /// Given by a vCenter (`00:50:56:80` to `bf`): no host takes it as one that was typed.
+    Assigned,
+    /// Any other: it can be typed.
+    Free,
+}
+
+impl MacRange {
+    /// The range of an address such as `00:50:56:8a:00:01`.
+    pub fn of(mac: &str) -> Self {
+        let mac = mac.to_ascii_lowercase();
+        let assigned = |rest: &str| rest.get(..1).is_some_and(|digit| ["8", "9", "a", "b"].contains(&digit));
+        if mac.starts_with("00:0c:29:") {
+            Self::Generated
+        } else if mac.strip_prefix("00:50:56:").is_some_and(assigned) {
+            Self::Assigned
+        } else {
+            Self::Free
+        }
+    }
+}
+
 /// A network card.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Nic {

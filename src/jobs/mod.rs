@@ -1,8 +1,10 @@
 //! One file (or folder) per kind of job: its steps, what each does, how it is undone.
 
+pub mod create_dr_shell;
 mod datastore_hosts;
 pub mod datastore_mounts;
 pub mod deploy;
+mod exported;
 pub mod health_check;
 pub mod history;
 pub mod hosts;
@@ -33,6 +35,7 @@ use crate::engine::Definition;
 /// The names of all kinds of jobs. `tests/laws.rs` holds every one of them to the laws.
 pub fn kinds() -> Vec<&'static str> {
     vec![
+        create_dr_shell::KIND,
         deploy::KIND,
         health_check::KIND,
         mount_datastore::KIND,
@@ -50,6 +53,7 @@ pub fn definitions(
     targets: &targets::Targets,
 ) -> Vec<Definition> {
     vec![
+        create_dr_shell::definition(targets.clone(), vcenters.clone()),
         deploy::definition(Arc::clone(hosts), vcenters.clone()),
         health_check::definition(targets.clone()),
         mount_datastore::definition(vcenters.clone()),

@@ -4,6 +4,7 @@ pub mod capacity;
 pub mod conflict;
 pub mod deploy;
 pub mod disk;
+pub mod dr_shell;
 pub mod findings;
 pub mod health;
 pub mod nfs_room;
@@ -15,5 +16,7 @@ pub mod rpo;
 
 mod deploy_estimate;
 mod deploy_places;
+mod dr_shell_cards;
+mod dr_shell_places;
 mod partial;
 mod streams;

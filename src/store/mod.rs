@@ -26,6 +26,7 @@
 mod audit;
 mod backup;
 mod deployment_drafts;
+mod dr_shells;
 mod error;
 mod idempotent;
 mod installation;

@@ -65,6 +65,11 @@ const ROWS: &[(&str, &str)] = &[
         "(vcenter, id, name, template, power, cpus, memory_bytes, disk_bytes, has_snapshot, words, whole, seen) \
          VALUES ('v', 'vm-1', 'web', 0, 'on', 2, 1, 1, 0, 'web', '{}', 1)",
     ),
+    (
+        "dr_shells",
+        "(id, group_id, source_vcenter, source_uuid, dr_vcenter, vm, spec, disks, checkpoint, made_by, made_at) \
+         VALUES ('s', 'g', 'v', 'i', 'v', 'vm-9', '{}', '[]', 'tank/r@1', 'j', 1)",
+    ),
 ];
 
 fn tables(database: &Connection) -> BTreeSet<String> {

@@ -3,6 +3,7 @@
 /// What a job of this kind does, as a verb: it stands before the name of what it is done to.
 pub fn job_kind(kind: &str) -> &str {
     match kind {
+        "create_dr_shell" => "Create DR shell",
         "create_protection_datastore" => "Create datastore",
         "deploy_zfs_target" => "Deploy appliance",
         "health_check" => "Check appliance",
