@@ -1,7 +1,7 @@
 -- Virtual machines at a DR vCenter that stand ready for protected ones: one for each of a group.
 CREATE TABLE dr_shells (
     id             TEXT NOT NULL PRIMARY KEY,
-    group_id       TEXT NOT NULL,
+    group_id       TEXT NOT NULL REFERENCES protection_groups (id),
     source_vcenter TEXT NOT NULL REFERENCES vcenters (id),
     source_uuid    TEXT NOT NULL,
     dr_vcenter     TEXT NOT NULL REFERENCES vcenters (id),

@@ -108,6 +108,11 @@ uuid_id!(
     DrShellId
 );
 
+uuid_id!(
+    /// A virtual machine that a protection group protects.
+    ProtectedVmId
+);
+
 impl GroupId {
     /// Eight hexadecimal digits for names that people read: the id's last four bytes, because the
     /// first ones of a UUIDv7 are its time and look alike for groups made on one day.

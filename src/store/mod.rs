@@ -25,6 +25,7 @@
 
 mod audit;
 mod backup;
+mod checkpoints;
 mod deployment_drafts;
 mod dr_shells;
 mod error;
@@ -40,9 +41,12 @@ mod lockfile;
 mod locks;
 mod open;
 mod open_error;
+mod protected_vms;
+mod protection_groups;
 mod reader;
 mod references;
 mod restore;
+mod rpo_history;
 mod schedules;
 mod schema;
 mod secrets;
@@ -70,6 +74,7 @@ use rusqlite::Connection;
 
 pub use self::audit::AuditFilter;
 pub use self::backup::BackupError;
+pub use self::checkpoints::RunStart;
 pub use self::deployment_drafts::DeploymentDraft;
 pub use self::error::{Condition, Refusal, StoreError};
 pub use self::idempotent::{KeptAnswer, Repeat};
@@ -79,6 +84,7 @@ pub use self::jobs::{JobChange, JobFilter};
 pub use self::locks::{Lock, LockOutcome};
 pub use self::open_error::OpenError;
 pub use self::restore::{RestoreError, Restored, back_up, restore};
+pub use self::rpo_history::RpoSample;
 pub use self::schedules::{Due, Schedule};
 pub use self::secrets::{SecretRow, WrappedKey};
 pub use self::sign_ins::Attempts;

@@ -13,6 +13,9 @@ use zerfaux::domain::inventory::Inventory;
 use zerfaux::domain::job::Job;
 use zerfaux::domain::machine::Machine;
 use zerfaux::domain::moref::{EsxiRef, FolderRef, ManagedRef, PoolRef, TaskRef, VmRef};
+use zerfaux::domain::protection_group::{DrSide, Policy, ProtectionGroup, Quiesce, Rhythm, SourceSide};
+use zerfaux::domain::retention::Retention;
+use zerfaux::domain::transport::Transport;
 use zerfaux::engine::Definition;
 use zerfaux::jobs::create_dr_shell;
 use zerfaux::jobs::datastore_mounts::nfs3;
@@ -28,7 +31,9 @@ use zerfaux::vsphere::inventory::{assemble, property_sets, read};
 use zerfaux::vsphere::verbs::{CreateVm, DeviceChange, NewDisk, NicConnection, NicSpec, Reconfigure};
 use zerfaux::vsphere::{Client, Node, Scope, read_hardware};
 
-use crate::deployed::{CONNECTION, PACE, Sealed, Sites, by_name, login, login_of, of_vcenter, on_servers};
+use crate::deployed::{
+    CONNECTION, PACE, Sealed, Sites, by_name, line, login, login_of, of_vcenter, on_servers,
+};
 use crate::laws::{Facts, Scene, World};
 use crate::protected::{TARGET, register};
 
@@ -136,6 +141,42 @@ pub fn plan_of(machine: &Machine, inventory: &Inventory, wish: &Wish) -> ShellPl
     shell(wish, &facts)
 }
 
+/// The group of which the replica is.
+async fn protect(store: &Store) {
+    if store.protection_group(GROUP).await.unwrap().is_some() {
+        return;
+    }
+    let keep = Retention::default();
+    let (vcenter, target) = (CONNECTION, TARGET);
+    let group = ProtectionGroup {
+        id: GROUP,
+        name: "ERP".to_owned(),
+        description: None,
+        source: SourceSide {
+            vcenter,
+            target,
+            dataset: "tank/zerfaux/live/erp".parse().unwrap(),
+            export: None,
+        },
+        dr: DrSide { vcenter, target, dataset: replica().parse().unwrap() },
+        policy: Policy {
+            rhythm: Rhythm::Rpo { minutes: 15 },
+            keep_source: keep.clone(),
+            keep_dr: keep,
+            transport: Transport::Auto,
+            bandwidth_limit: None,
+            timetable: None,
+            quiesce: Quiesce::Never,
+            priority: 50,
+        },
+        enabled: true,
+        paused_at: None,
+        created_by: "laws".to_owned(),
+        created_at: jiff::Timestamp::UNIX_EPOCH,
+    };
+    store.put_protection_group(&group, line()).await.unwrap();
+}
+
 impl ShelledWorld {
     pub async fn start(&self, place: &Path) -> Arc<ShelledScene> {
         let key = KeyPair::generate().unwrap();
@@ -211,6 +252,7 @@ impl ShelledWorld {
         self.sites.lock().unwrap().insert(place.to_owned(), Arc::clone(&sites));
         let store = Store::open_in_memory().unwrap();
         register(&store, &known).await;
+        protect(&store).await;
         Arc::new(ShelledScene { place: place.to_owned(), known, store, sites: Some(sites) })
     }
 }
@@ -233,7 +275,10 @@ impl World for ShelledWorld {
         let (seeded, facts) = (store.clone(), known.clone());
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(register(&seeded, &facts));
+            runtime.block_on(async {
+                register(&seeded, &facts).await;
+                protect(&seeded).await;
+            });
         })
         .join()
         .unwrap();

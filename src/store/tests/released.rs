@@ -66,6 +66,32 @@ const ROWS: &[(&str, &str)] = &[
          VALUES ('v', 'vm-1', 'web', 0, 'on', 2, 1, 1, 0, 'web', '{}', 1)",
     ),
     (
+        "targets",
+        "(id, name, hostname, port, ssh_username, ssh_key, host_key, zfs_pool, nfs_network, is_active, created_by, \
+         created_at) VALUES ('a', 'zfs-a', 'nas-a', 22, 'zfsadmin', 'y', 'SHA256:x', 'tank', '10.0.0.0/8', 1, 'anna', 1)",
+    ),
+    (
+        "protection_groups",
+        "(id, name, source_vcenter, source_target, source_dataset, dr_vcenter, dr_target, dr_dataset, policy, enabled, \
+         created_by, created_at) \
+         VALUES ('g', 'ERP', 'v', 'a', 'tank/zerfaux/live/erp', 'v', 'a', 'tank/zerfaux/replica/g', '{}', 1, 'anna', 1)",
+    ),
+    (
+        "protected_vms",
+        "(id, group_id, vcenter, instance_uuid, moref, name, added_by, added_at) \
+         VALUES ('p', 'g', 'v', 'i', 'vm-1', 'web', 'anna', 1)",
+    ),
+    (
+        "checkpoints",
+        "(group_id, guid, snapshot, taken_at, complete_at, bytes, kind) VALUES ('g', '1', 's', 1, 2, 3, 'quiesced')",
+    ),
+    ("group_runs", "(job, group_id, started_at, bytes) VALUES ('j', 'g', 1, 0)"),
+    (
+        "rpo_days",
+        "(group_id, day, watched_seconds, broken_seconds, worst_age_seconds) VALUES ('g', '2026-11-28', 60, 0, 5)",
+    ),
+    ("rpo_breaches", "(group_id, began_at, worst_age_seconds) VALUES ('g', 1, 5)"),
+    (
         "dr_shells",
         "(id, group_id, source_vcenter, source_uuid, dr_vcenter, vm, spec, disks, checkpoint, made_by, made_at) \
          VALUES ('s', 'g', 'v', 'i', 'v', 'vm-9', '{}', '[]', 'tank/r@1', 'j', 1)",
