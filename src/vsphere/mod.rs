@@ -18,6 +18,7 @@ mod fault;
 pub mod fuzz;
 mod hardware;
 pub mod inventory;
+mod machine;
 mod property;
 mod request;
 mod task;
