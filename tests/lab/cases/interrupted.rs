@@ -56,7 +56,8 @@ fn ctrl_c_stops_at_a_point_from_which_the_next_run_goes_on() {
     run.signal("INT");
     let stopped = run.wait().expect(130);
     let last = stopped.json().pop().unwrap();
-    assert_eq!((&last["event"], &last["state"]), (&"result".into(), &"cancelled".into()), "{last}");
+    let ended = (&last["event"], &last["state"]);
+    assert_eq!(ended, (&"result".into(), &"cancelled".into()), "{stopped:?}");
     stopped.says(&["Stopped after", "What arrived is kept, and the next run goes on from there"]);
     assert!(scene.target.tags("copy").is_empty());
     // The receive ends by itself once its connection is gone, which on a busy host takes a moment.
@@ -99,6 +100,7 @@ fn start(scene: &Scene, options: &[&str]) -> Running {
     Running::start(command(scene, "root", ("data", "copy"), &options))
 }
 
+#[track_caller]
 fn assert_only_the_rest_was_sent(result: &Value) {
     assert_eq!(result["resumed"], 1, "{result}");
     let bytes = result["bytes"].as_u64().unwrap();
