@@ -13,6 +13,8 @@ use crate::domain::ids::SecretId;
 use crate::domain::job::Failure;
 use crate::engine::reconcile::{Reconciler, Reconcilers};
 use crate::engine::{Engine, SystemClock};
+use crate::jobs::checkpoint_watch::CheckpointWatch;
+use crate::jobs::group_runs::GroupRuns;
 use crate::jobs::history::History;
 use crate::jobs::hosts::{Hosts, SealedKeys};
 use crate::jobs::inventory_watch::InventoryWatch;
@@ -144,7 +146,9 @@ fn assemble(store: Store, secrets: Option<Secrets>, passphrase: Option<SecretStr
     let engine = Engine::new(store.clone(), definitions, clock.clone());
     let all: Vec<Arc<dyn Reconciler>> = vec![
         Arc::new(InventoryWatch::new(vcenters.clone())),
-        Arc::new(TargetWatch::new(targets)),
+        Arc::new(TargetWatch::new(targets.clone())),
+        Arc::new(GroupRuns::new(engine.clone(), targets.clone(), clock.clone())),
+        Arc::new(CheckpointWatch::new(targets, clock.clone())),
         Arc::new(History::new(store.clone(), clock.clone())),
     ];
     let reconcilers = Arc::new(Reconcilers::new(clock, all));

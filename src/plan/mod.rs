@@ -15,6 +15,7 @@ pub mod readiness;
 pub mod replication;
 pub mod retention;
 pub mod rpo;
+pub mod schedule;
 pub mod timetable;
 
 mod deploy_estimate;

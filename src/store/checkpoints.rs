@@ -217,7 +217,8 @@ fn unfinished(c: &Connection, group: GroupId) -> rusqlite::Result<Option<JobId>>
 fn put_checkpoint(c: &Connection, one: &Checkpoint) -> rusqlite::Result<()> {
     c.prepare_cached(
         "INSERT INTO checkpoints (group_id, guid, snapshot, taken_at, complete_at, bytes, kind, job, gone_at) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (group_id, guid) DO NOTHING",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (group_id, guid) DO UPDATE SET \
+             complete_at = min(complete_at, ?5), bytes = ?6, kind = ?7, job = coalesce(?8, job), gone_at = ?9",
     )?
     .execute((
         one.group.to_string(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -58,6 +59,9 @@ pub(super) struct Arrival {
     pub(super) destination: DatasetName,
     pub(super) tag: SnapTag,
     pub(super) guid: Guid,
+    /// When it was taken, by the source's clock.
+    #[serde(default)]
+    pub(super) taken_at: Option<Timestamp>,
 }
 
 #[async_trait]
@@ -211,6 +215,7 @@ fn arrival(pair: &Pair, at: &SnapTag) -> Option<Arrival> {
         destination: pair.place.clone(),
         tag: at.clone(),
         guid: newest.guid,
+        taken_at: Some(newest.created_at),
     })
 }
 
