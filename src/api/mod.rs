@@ -13,6 +13,8 @@ pub mod jobs;
 pub mod jobs_watch;
 pub mod paging;
 pub mod problem;
+pub mod protected_vms;
+pub mod protection_groups;
 pub mod replications;
 pub mod sessions;
 pub mod settings;
@@ -112,6 +114,15 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(datastores::mount_again))
         .routes(routes!(deployments::plan))
         .routes(routes!(deployments::deploy))
+        .routes(routes!(protection_groups::list, protection_groups::create))
+        .routes(routes!(protection_groups::one, protection_groups::change, protection_groups::delete))
+        .routes(routes!(protection_groups::pause))
+        .routes(routes!(protection_groups::resume))
+        .routes(routes!(protection_groups::run_now))
+        .routes(routes!(protection_groups::checkpoints))
+        .routes(routes!(protection_groups::obstacles))
+        .routes(routes!(protected_vms::list, protected_vms::assign))
+        .routes(routes!(protected_vms::one, protected_vms::remove))
         .routes(routes!(vcenters::list, vcenters::create))
         .routes(routes!(vcenters::one, vcenters::change, vcenters::delete))
         .routes(routes!(vcenters::test))

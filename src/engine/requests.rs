@@ -24,6 +24,20 @@ impl Engine {
         Ok(job.id)
     }
 
+    /// A job that is not kept yet, for whoever keeps it together with something else; then [`queued`](Self::queued).
+    ///
+    /// # Errors
+    /// When there is no such kind.
+    pub fn draft(&self, kind: &str, input: Value, created_by: &str) -> Result<Job, EngineError> {
+        self.new_job(kind, input, created_by)
+    }
+
+    /// Says that a [`draft`](Self::draft) is kept now, so that it is taken up.
+    pub fn queued(&self, job: &Job) {
+        self.inner.hub.tell(JobUpdate::State { job: job.id, state: job.state });
+        self.inner.wake.notify_one();
+    }
+
     pub(super) fn new_job(&self, kind: &str, input: Value, created_by: &str) -> Result<Job, EngineError> {
         if !self.inner.registry.contains_key(kind) {
             return Err(EngineError::UnknownKind { kind: kind.to_owned() });

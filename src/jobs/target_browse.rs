@@ -10,6 +10,7 @@ use crate::domain::dataset::{DatasetKind, Owner, Role};
 use crate::domain::ids::TargetId;
 use crate::domain::job::Failure;
 use crate::domain::names::{DatasetName, SnapshotName};
+use crate::plan::obstacles::DatasetSeen;
 use crate::zfs::Zfs;
 use crate::zfs::verbs::Depth;
 
@@ -184,6 +185,28 @@ pub async fn snapshots(
             one
         });
         Ok(Some(Found { items: items.collect(), total }))
+    })
+    .await
+}
+
+/// What a group has to know of its dataset.
+///
+/// # Errors
+/// As [`datasets`].
+pub async fn dataset_seen(
+    targets: &Targets,
+    id: TargetId,
+    name: &DatasetName,
+) -> Result<DatasetSeen, Failure> {
+    in_time(async {
+        let zfs = open(targets, id).await?;
+        let listing = zfs.survey(std::slice::from_ref(name), Depth::One).await?;
+        let found = listing.datasets.iter().find(|one| one.name == *name);
+        Ok(DatasetSeen {
+            exists: found.is_some(),
+            encrypted: found.is_some_and(|one| one.encryption.is_on()),
+            children: listing.children.get(name).cloned().unwrap_or_default(),
+        })
     })
     .await
 }

@@ -8,11 +8,14 @@ pub mod dr_shell;
 pub mod findings;
 pub mod health;
 pub mod nfs_room;
+pub mod obstacles;
 pub mod placement;
 pub mod preparation;
+pub mod readiness;
 pub mod replication;
 pub mod retention;
 pub mod rpo;
+pub mod timetable;
 
 mod deploy_estimate;
 mod deploy_places;
