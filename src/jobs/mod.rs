@@ -4,11 +4,8 @@ pub mod create_dr_shell;
 mod datastore_hosts;
 pub mod datastore_mounts;
 pub mod deploy;
-<<<<<<< HEAD
 mod exported;
-=======
 pub mod group_runs;
->>>>>>> groups
 pub mod health_check;
 pub mod history;
 pub mod hosts;

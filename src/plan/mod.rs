@@ -15,6 +15,7 @@ pub mod readiness;
 pub mod replication;
 pub mod retention;
 pub mod rpo;
+pub mod shell_drift;
 pub mod timetable;
 
 mod deploy_estimate;
