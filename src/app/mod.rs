@@ -76,6 +76,7 @@ pub struct App {
     vcenters: Option<vcenters::VcenterCases>,
     reconcilers: Arc<Reconcilers>,
     settings: Arc<RwLock<crate::domain::settings::Settings>>,
+    certificate: Option<Arc<dyn Fn() -> settings::Presented + Send + Sync>>,
 }
 
 impl App {
@@ -84,7 +85,18 @@ impl App {
         let (passwords, clock): (_, Arc<dyn Clock>) = (Passwords::default(), Arc::new(SystemClock::new()));
         let reconcilers = Arc::new(Reconcilers::new(clock.clone(), Vec::new()));
         let settings = Arc::default();
-        Self { store, engine, hosts, secrets: None, passwords, clock, vcenters: None, reconcilers, settings }
+        Self {
+            store,
+            engine,
+            hosts,
+            secrets: None,
+            passwords,
+            clock,
+            vcenters: None,
+            reconcilers,
+            settings,
+            certificate: None,
+        }
     }
 
     /// The same with secrets, where there is a key file.

@@ -40,3 +40,4 @@ pub mod thumbprint;
 pub mod timetable;
 pub mod transport;
 pub mod vcenter;
+pub mod x509;

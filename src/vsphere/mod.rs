@@ -26,7 +26,6 @@ mod tls;
 mod trace;
 mod transport;
 pub mod verbs;
-mod x509;
 mod xml;
 
 pub use certificate::fetch_certificate;
