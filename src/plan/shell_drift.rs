@@ -69,3 +69,107 @@ fn recorded(spec: &ShellSpec) -> String {
     };
     told(spec.disks.iter().map(one).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::dr_shell::ShellDisk;
+    use crate::domain::hardware::{Firmware, PowerState};
+    use crate::domain::moref::{FolderRef, PoolRef, VmRef};
+
+    fn controller() -> Controller {
+        Controller { key: 1000, kind: "ParaVirtualSCSIController".to_owned(), bus: 0 }
+    }
+
+    fn vm(disks: Vec<Disk>) -> Vm {
+        Vm {
+            object: VmRef::new("vm-1"),
+            name: "erp".to_owned(),
+            parent: None,
+            template: false,
+            instance_uuid: None,
+            bios_uuid: None,
+            power: PowerState::Off,
+            guest: None,
+            guest_id: Some("debian12_64Guest".to_owned()),
+            guest_host_name: None,
+            guest_ip: None,
+            tools: None,
+            cpus: 2,
+            memory_bytes: 4 << 30,
+            firmware: Some(Firmware::Efi),
+            path: None,
+            host: None,
+            pool: None,
+            has_snapshot: false,
+            has_question: false,
+            datastores: Vec::new(),
+            hardware: Hardware { controllers: vec![controller()], disks, ..Hardware::default() },
+        }
+    }
+
+    fn disk(unit: i32, file: &str) -> Disk {
+        Disk {
+            key: 2000 + unit,
+            label: format!("Hard disk {unit}"),
+            controller: 1000,
+            unit,
+            file: Some(format!("[protected] {file}")),
+            parents: Vec::new(),
+            datastore: None,
+            capacity_bytes: 1 << 30,
+            thin: None,
+            mode: "persistent".to_owned(),
+            uuid: None,
+        }
+    }
+
+    fn spec() -> ShellSpec {
+        ShellSpec {
+            name: "erp".to_owned(),
+            folder: FolderRef::new("group-v1"),
+            pool: PoolRef::new("resgroup-1"),
+            host: None,
+            home_datastore: "local".to_owned(),
+            guest_id: None,
+            version: None,
+            cpus: 2,
+            cores_per_socket: 1,
+            memory_mib: 4096,
+            firmware: Firmware::Efi,
+            secure_boot: false,
+            shows_disk_uuids: false,
+            boot_order: Vec::new(),
+            controllers: vec![controller()],
+            disks: vec![ShellDisk {
+                key: 2000,
+                label: "Hard disk 0".to_owned(),
+                controller: 1000,
+                unit: 0,
+                path: "erp/erp.vmdk".to_owned(),
+                capacity_bytes: 1 << 30,
+            }],
+            nics: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_shell_without_its_disks_attached_is_as_its_source() {
+        let source = vm(vec![disk(0, "erp/erp.vmdk")]);
+        assert_eq!(drift(&source, &vm(Vec::new()), &spec()), []);
+    }
+
+    #[test]
+    fn what_changed_at_the_source_is_told_with_both_sides() {
+        let mut source = vm(vec![disk(0, "erp/erp.vmdk"), disk(1, "erp/erp_1.vmdk")]);
+        source.cpus = 8;
+        let found = drift(&source, &vm(Vec::new()), &spec());
+        let fields: Vec<_> = found.iter().map(|one| one.field).collect();
+        assert_eq!(fields, ["cpus", "disks"]);
+        assert_eq!(found[0].message, "Virtual CPUs: 8 at the source, 2 in the shell.");
+        assert!(found[1].message.contains("erp/erp_1.vmdk at ParaVirtualSCSIController 0:1"), "{found:?}");
+        // The same files elsewhere on the controller are another machine to the guest.
+        source = vm(vec![disk(5, "erp/erp.vmdk")]);
+        assert_eq!(drift(&source, &vm(Vec::new()), &spec()).len(), 1);
+    }
+}
