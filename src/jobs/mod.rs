@@ -1,13 +1,13 @@
 //! One file (or folder) per kind of job: its steps, what each does, how it is undone.
 
-pub mod create_dr_shell;
 pub mod checkpoint_watch;
+pub mod create_dr_shell;
 mod datastore_hosts;
 pub mod datastore_mounts;
 pub mod deploy;
+mod exported;
 mod group_facts;
 pub mod group_runs;
-mod exported;
 pub mod health_check;
 pub mod history;
 pub mod hosts;

@@ -16,6 +16,7 @@ pub mod replication;
 pub mod retention;
 pub mod rpo;
 pub mod schedule;
+pub mod shell_drift;
 pub mod timetable;
 
 mod deploy_estimate;

@@ -21,10 +21,12 @@ use serde_json::Value;
 use super::datastore_mounts::nfs3;
 use super::targets::Targets;
 use super::vcenters::Vcenters;
+use super::vsphere_vm::{PlannedVm, as_planned};
 use crate::domain::deployment::DatastoreHost;
 use crate::domain::dr_shell::ShellSpec;
 use crate::domain::ids::{GroupId, TargetId, VcenterId};
 use crate::domain::job::Failure;
+use crate::domain::machine::Machine;
 use crate::domain::names::{DatasetName, SnapTag};
 use crate::domain::networks::Networks;
 use crate::engine::{Definition, LockName, Retry, StepContext};
@@ -145,4 +147,26 @@ fn unreadable(what: &str, error: impl std::fmt::Display) -> Failure {
 /// What the step before has recorded, read as its type.
 fn intended<T: serde::de::DeserializeOwned>(intent: &Value) -> Result<T, Failure> {
     T::deserialize(intent).map_err(|error| unreadable("The recorded intent", error))
+}
+
+/// How long the source's vCenter is waited for: somebody sits in front of a page.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// The virtual machine at the source as it is configured now, for the plan.
+///
+/// # Errors
+/// If it is gone or is another one now, or its vCenter does not answer in time.
+pub async fn source_machine(
+    vcenters: &Vcenters,
+    vcenter: VcenterId,
+    planned: &PlannedVm,
+) -> Result<Machine, Failure> {
+    let read = async {
+        let client = vcenters.client(vcenter).await?;
+        let now = as_planned(&client, planned).await?;
+        Ok(client.machine(&now.vm).await?)
+    };
+    let late =
+        |_| Failure::transient(format!("The vCenter has not answered within {} s.", PATIENCE.as_secs()));
+    tokio::time::timeout(PATIENCE, read).await.map_err(late)?
 }
