@@ -18,6 +18,7 @@
 //! - progress and cancelling of a move of storage; what a snapshot had of the hardware when it is reverted to
 //! - how many NFS datastores a host may mount: its hosts have no such setting
 //! - one export on several hosts: the datastore only knows the host that mounted it last
+//! - the size of a disk that is attached without saying it
 //! - recentTask of the tasks that run, by which a task of unknown reference is found: none ever runs
 
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
@@ -36,6 +37,8 @@ mod making;
 mod served;
 #[path = "contract_vcenter/sessions.rs"]
 mod sessions;
+#[path = "contract_vcenter/shells.rs"]
+mod shells;
 #[path = "contract_vcenter/single_host.rs"]
 mod single_host;
 #[path = "contract_vcenter/storage.rs"]
@@ -81,6 +84,7 @@ cases! {
         a_task_is_picked_up_by_its_reference, options_are_set;
     making: a_machine_is_made_around_a_disk_that_is_there_and_destroyed_without_it,
         firmware_and_remarks_are_changed, a_guest_is_brought_to_rest_and_what_was_left_is_found;
+    shells: a_machine_is_made_with_the_hardware_that_was_asked_for;
     storage: an_export_is_mounted_on_every_host_and_unmounted, a_datastore_is_browsed,
         folders_are_made_once;
     living: a_synchronisation_reads_everything_and_marks_what_left,

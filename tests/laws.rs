@@ -22,6 +22,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("deploy_zfs_target", "tests/support/deployed.rs"),
     ("create_protection_datastore", "tests/support/protected.rs"),
     ("mount_datastore", "tests/support/protected.rs"),
+    ("create_dr_shell", "tests/support/shelled.rs"),
+    ("move_to_protection_datastore", "tests/support/moved.rs"),
     ("health_check", "tests/laws_targets.rs"),
     ("replicate", "tests/support/replicated.rs"),
     ("vcenter_sync", "tests/laws_vcenter.rs"),

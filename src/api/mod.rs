@@ -6,6 +6,7 @@
 pub mod audit;
 pub mod datastores;
 pub mod deployments;
+pub mod dr_shells;
 pub mod idempotency;
 pub mod inventory;
 pub mod inventory_items;
@@ -16,6 +17,7 @@ pub mod problem;
 pub mod protected_vms;
 pub mod protection_group_fields;
 pub mod protection_groups;
+pub mod protection_plans;
 pub mod replications;
 pub mod sessions;
 pub mod settings;
@@ -124,6 +126,10 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(protection_groups::obstacles))
         .routes(routes!(protected_vms::list, protected_vms::assign))
         .routes(routes!(protected_vms::one, protected_vms::remove))
+        .routes(routes!(protection_plans::plan))
+        .routes(routes!(protection_plans::start))
+        .routes(routes!(dr_shells::plan))
+        .routes(routes!(dr_shells::create))
         .routes(routes!(vcenters::list, vcenters::create))
         .routes(routes!(vcenters::one, vcenters::change, vcenters::delete))
         .routes(routes!(vcenters::test))

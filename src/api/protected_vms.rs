@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::Answer;
 use super::paging::{List, Paging};
+use crate::app::dr_shells::DrShellState;
 use crate::app::protected_vms::{ProtectedVmView, ReadyItem};
 use crate::app::{App, Principal};
 use crate::domain::ids::{GroupId, ProtectedVmId};
@@ -35,7 +36,7 @@ pub struct ProtectedVm {
     pub in_protection_datastore: Option<bool>,
     /// Whether it has to be moved there; null: that is not known.
     pub needs_storage_vmotion: Option<bool>,
-    /// How its shell stands: `none`.
+    /// How its shell stands: `none`, `ready`, `drifted` or `missing`.
     pub dr_shell_status: String,
     /// Whether Zerfaux made its shell.
     pub dr_shell_vm_created: bool,
@@ -90,9 +91,9 @@ impl From<ProtectedVmView> for ProtectedVm {
             instance_uuid: view.vm.instance_uuid,
             in_protection_datastore: there,
             needs_storage_vmotion: there.map(|there| !there),
-            dr_shell_status: "none".to_owned(),
-            dr_shell_vm_created: false,
-            dr_shell_vm_id: None,
+            dr_shell_status: view.shell.as_ref().map_or("none", DrShellState::word).to_owned(),
+            dr_shell_vm_created: view.shell.is_some(),
+            dr_shell_vm_id: view.shell.as_ref().map(|one| one.shell.vm.id().to_owned()),
             ready: view.readiness.is_ready(),
             readiness: view.readiness.items.into_iter().map(Readiness::from).collect(),
             added_by: view.vm.added_by,

@@ -12,6 +12,7 @@ pub mod datastores;
 pub mod deployment_drafts;
 pub mod deployment_form;
 pub mod deployments;
+pub mod dr_shells;
 pub mod error;
 mod fields;
 pub mod follow;
@@ -23,6 +24,7 @@ pub mod jobs;
 pub mod protected_vms;
 pub mod protection_group_form;
 pub mod protection_groups;
+pub mod protection_plans;
 pub mod replications;
 pub mod requests;
 pub mod rights;
@@ -75,6 +77,7 @@ pub struct App {
     vcenters: Option<vcenters::VcenterCases>,
     reconcilers: Arc<Reconcilers>,
     settings: Arc<RwLock<crate::domain::settings::Settings>>,
+    certificate: Option<Arc<dyn Fn() -> settings::Presented + Send + Sync>>,
 }
 
 impl App {
@@ -83,7 +86,18 @@ impl App {
         let (passwords, clock): (_, Arc<dyn Clock>) = (Passwords::default(), Arc::new(SystemClock::new()));
         let reconcilers = Arc::new(Reconcilers::new(clock.clone(), Vec::new()));
         let settings = Arc::default();
-        Self { store, engine, hosts, secrets: None, passwords, clock, vcenters: None, reconcilers, settings }
+        Self {
+            store,
+            engine,
+            hosts,
+            secrets: None,
+            passwords,
+            clock,
+            vcenters: None,
+            reconcilers,
+            settings,
+            certificate: None,
+        }
     }
 
     /// The same with secrets, where there is a key file.

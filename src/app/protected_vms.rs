@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::dr_shells::DrShellState;
 use super::{App, AppError, Principal};
 use crate::domain::audit::Outcome;
 use crate::domain::ids::{GroupId, ProtectedVmId};
@@ -26,6 +27,8 @@ pub struct ProtectedVmView {
     pub disks: Vec<DiskPlace>,
     /// How its disks lie with regard to the group's datastore; none while that is not known.
     pub drift: Option<Drift>,
+    /// Its shell, once one was made.
+    pub shell: Option<DrShellState>,
     /// What is done, and what is still to be done, until it can be recovered.
     pub readiness: Ready,
 }
@@ -77,6 +80,7 @@ impl App {
         };
         let drift = group.source.export.as_ref().filter(|_| seen.is_some() && !disks.is_empty());
         let drift = drift.map(|export| Drift::of(disks.clone(), export));
+        let shell = self.shell_of(&vm, seen.as_ref().map(|one| &one.object)).await?;
         let newest = self.store.newest_checkpoints().await?.remove(&group.id);
         let facts = VmFacts {
             vm: seen.as_ref().map(|one| &one.object),
@@ -84,11 +88,11 @@ impl App {
             rpo_seconds: group.policy.rhythm.rpo_seconds(),
             newest: newest.map(|one| one.taken_at),
             added_at: vm.added_at,
-            shell: None,
+            shell: shell.as_ref().map(DrShellState::facts),
             now: self.clock.now(),
         };
         let readiness = readiness(&facts);
-        Ok(ProtectedVmView { vm, seen, disks, drift, readiness })
+        Ok(ProtectedVmView { vm, seen, disks, drift, shell, readiness })
     }
 
     /// Assigns virtual machines of the group's vCenter to it: all of them, or none.

@@ -1,6 +1,6 @@
 //! Settings that an administrator can save: read once at the start, in force as soon as they are saved.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use serde_json::json;
 
@@ -8,11 +8,24 @@ use super::{App, AppError, FieldError, Principal};
 use crate::domain::audit::Outcome;
 
 pub use crate::domain::settings::Settings;
+pub use crate::domain::thumbprint::Presented;
 
 /// Where they lie in the store.
 pub(crate) const KEY: &str = "settings";
 
 impl App {
+    /// The same with the certificate that this server shows. It is asked again each time: it may be exchanged.
+    #[must_use]
+    pub fn with_certificate(mut self, shown: impl Fn() -> Presented + Send + Sync + 'static) -> Self {
+        self.certificate = Some(Arc::new(shown));
+        self
+    }
+
+    /// The certificate that this server shows; none without TLS.
+    pub fn certificate(&self) -> Option<Presented> {
+        self.certificate.as_ref().map(|shown| shown())
+    }
+
     /// What is in force.
     pub fn settings(&self) -> Settings {
         *self.settings.read().unwrap_or_else(PoisonError::into_inner)

@@ -143,6 +143,32 @@ impl NicNetwork {
     }
 }
 
+/// Whose MAC address it is, by VMware's ranges ("MAC Address Assignment", vSphere Networking, 7.0).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MacRange {
+    /// Made up by a host (`00:0c:29`): it belongs to one configuration file.
+    Generated,
+    /// Given by a vCenter (`00:50:56:80` to `bf`): no host takes it as one that was typed.
+    Assigned,
+    /// Any other: it can be typed.
+    Free,
+}
+
+impl MacRange {
+    /// The range of an address such as `00:50:56:8a:00:01`.
+    pub fn of(mac: &str) -> Self {
+        let mac = mac.to_ascii_lowercase();
+        let assigned = |rest: &str| rest.get(..1).is_some_and(|digit| ["8", "9", "a", "b"].contains(&digit));
+        if mac.starts_with("00:0c:29:") {
+            Self::Generated
+        } else if mac.strip_prefix("00:50:56:").is_some_and(assigned) {
+            Self::Assigned
+        } else {
+            Self::Free
+        }
+    }
+}
+
 /// A network card.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Nic {
@@ -175,6 +201,62 @@ pub struct Hardware {
     pub nics: Vec<Nic>,
     /// Images in CD drives, as `[datastore] folder/name.iso`.
     pub iso_files: Vec<String>,
+    /// What stands in the way of a move, or cannot be rebuilt elsewhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub special: Vec<SpecialDevice>,
+}
+
+/// How a device is more than files and settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Special {
+    /// A disk that is a LUN (raw device mapping).
+    RawDisk,
+    /// A disk that several virtual machines write (multi-writer).
+    SharedDisk,
+    /// A controller whose bus is shared with other virtual machines.
+    SharedBus,
+    /// A disk that a key server's key encrypts.
+    EncryptedDisk,
+    /// A virtual TPM: its secrets are bound to a key provider.
+    Tpm,
+    /// A device of the host handed through.
+    Passthrough,
+    /// Anything else that a rebuilt virtual machine does not have by itself, such as a serial port.
+    Other,
+}
+
+/// A device that is more than files and settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpecialDevice {
+    /// Its key within the virtual machine.
+    pub key: i32,
+    /// How.
+    pub special: Special,
+    /// What vSphere calls it, such as `Hard disk 2`.
+    pub label: String,
+}
+
+impl SpecialDevice {
+    /// `Hard disk 2 (raw device mapping)`.
+    pub fn told(&self) -> String {
+        let word = match self.special {
+            Special::RawDisk => "raw device mapping",
+            Special::SharedDisk => "multi-writer",
+            Special::SharedBus => "shared bus",
+            Special::EncryptedDisk => "encrypted",
+            Special::Tpm => "virtual TPM",
+            Special::Passthrough => "passthrough",
+            Special::Other => return self.label.clone(),
+        };
+        format!("{} ({word})", self.label)
+    }
+}
+
+/// `[datastore] folder/name` as the datastore's name and the path in it.
+pub fn datastore_path(file: &str) -> Option<(&str, &str)> {
+    let (datastore, path) = file.strip_prefix('[')?.split_once(']')?;
+    Some((datastore, path.trim_start()))
 }
 
 /// The unit that a SCSI controller takes up itself.

@@ -103,6 +103,10 @@ uuid_id!(
     /// What somebody has filled in of the wizard for a new appliance.
     DeploymentDraftId
 );
+uuid_id!(
+    /// A virtual machine that stands ready at the DR site.
+    DrShellId
+);
 
 uuid_id!(
     /// A virtual machine that a protection group protects.

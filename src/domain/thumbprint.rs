@@ -93,6 +93,15 @@ pub struct ServerCertificate {
     pub not_after: Option<Timestamp>,
 }
 
+/// The certificate that this server shows to browsers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Presented {
+    /// What it says.
+    pub certificate: ServerCertificate,
+    /// Made by Zerfaux itself, which makes another one at a start shortly before it expires.
+    pub self_signed: bool,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

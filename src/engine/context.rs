@@ -79,6 +79,18 @@ impl StepContext {
         self.journal.note(self.step, note).await
     }
 
+    /// Replaces the step's note by what `change` makes of it, which nothing else of the step comes in between.
+    ///
+    /// # Errors
+    /// As for [`note`](Self::note), or a permanent failure when the note does not read as a `T`.
+    pub async fn change_note<T: DeserializeOwned + Serialize>(
+        &self,
+        change: impl FnOnce(Option<T>) -> T,
+    ) -> Result<(), Failure> {
+        let _alone = self.journal.noting.lock().await;
+        self.note(change(self.last_note()?)).await
+    }
+
     /// The step's newest note, from this attempt or an earlier one.
     ///
     /// # Errors

@@ -32,6 +32,8 @@ pub(super) struct Journal {
     store: Store,
     hub: Hub,
     clock: Arc<dyn Clock>,
+    /// Held while a note is read and replaced.
+    pub(super) noting: tokio::sync::Mutex<()>,
     /// Whose turn it is to write to the store.
     turn: tokio::sync::Mutex<Turn>,
     standing: Mutex<Standing>,
@@ -83,6 +85,7 @@ impl Journal {
             store,
             hub,
             clock,
+            noting: tokio::sync::Mutex::default(),
             turn: tokio::sync::Mutex::new(Turn { ended: false, unwinding: job.unwinding }),
             standing: Mutex::new(standing),
             pending: Mutex::new(pending),

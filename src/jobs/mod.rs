@@ -1,9 +1,11 @@
 //! One file (or folder) per kind of job: its steps, what each does, how it is undone.
 
 pub mod checkpoint_watch;
+pub mod create_dr_shell;
 mod datastore_hosts;
 pub mod datastore_mounts;
 pub mod deploy;
+mod exported;
 mod group_facts;
 pub mod group_runs;
 pub mod health_check;
@@ -11,6 +13,7 @@ pub mod history;
 pub mod hosts;
 pub mod inventory_watch;
 pub mod mount_datastore;
+pub mod move_to_protection_datastore;
 pub mod nfs_room;
 pub mod protection_datastore;
 pub mod replicate;
@@ -35,9 +38,11 @@ use crate::engine::Definition;
 /// The names of all kinds of jobs. `tests/laws.rs` holds every one of them to the laws.
 pub fn kinds() -> Vec<&'static str> {
     vec![
+        create_dr_shell::KIND,
         deploy::KIND,
         health_check::KIND,
         mount_datastore::KIND,
+        move_to_protection_datastore::KIND,
         protection_datastore::KIND,
         replicate::KIND,
         vcenter_sync::KIND,
@@ -51,9 +56,11 @@ pub fn definitions(
     targets: &targets::Targets,
 ) -> Vec<Definition> {
     vec![
+        create_dr_shell::definition(targets.clone(), vcenters.clone()),
         deploy::definition(Arc::clone(hosts), vcenters.clone()),
         health_check::definition(targets.clone()),
         mount_datastore::definition(vcenters.clone()),
+        move_to_protection_datastore::definition(vcenters.clone()),
         protection_datastore::definition(targets.clone(), vcenters.clone()),
         replicate::definition(Arc::clone(hosts)),
         vcenter_sync::definition(vcenters.clone()),

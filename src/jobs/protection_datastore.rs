@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 
 use super::datastore_hosts::{HostResult, Wish, mount_on_all, mounted_before, not_on_all, take_off_all};
 use super::datastore_mounts::nfs3;
+use super::exported::{mark, property, seen, share, unshare};
 use super::failure::recorded;
 use super::targets::Targets;
 use super::vcenters::Vcenters;
-use crate::domain::dataset::Dataset;
 use crate::domain::deployment::DatastoreHost;
 use crate::domain::ids::{TargetId, VcenterId};
 use crate::domain::job::{Failure, Level};
@@ -23,12 +23,9 @@ use crate::domain::names::DatasetName;
 use crate::domain::networks::Networks;
 use crate::engine::{Definition, LockName, Retry, Step, StepContext, UndoKind};
 use crate::vsphere::verbs::NasMount;
-use crate::zfs::{Property, PropertyName, Zfs, export_fault, share_for};
 
 /// The name of this kind of job.
 pub const KIND: &str = "create_protection_datastore";
-/// The property by which a dataset says which job made it.
-const MADE_BY: &str = "zerfaux:datastore";
 /// Records as large as most writes of virtual machines are (OpenZFS's own advice for VM images is 16K to 64K).
 const RECORD_SIZE: &str = "32K";
 
@@ -89,17 +86,6 @@ const AGAIN: Retry = Retry { attempts: 3, pause: Duration::from_secs(5) };
 
 struct MakeDataset(Arc<Ground>);
 
-/// The dataset if it is there, and whether this job made it.
-async fn seen(cx: &StepContext, zfs: &Zfs, name: &DatasetName) -> Result<Option<(Dataset, bool)>, Failure> {
-    if !zfs.existing(std::slice::from_ref(name)).await?.contains(name) {
-        return Ok(None);
-    }
-    let property: PropertyName = MADE_BY.parse().map_err(|error| Failure::permanent(format!("{error}")))?;
-    let ours = zfs.get_local(name, &property).await?.as_deref() == Some(cx.job().id.to_string().as_str());
-    let found = zfs.datasets(std::slice::from_ref(name), false).await?;
-    Ok(found.into_iter().find(|dataset| dataset.name == *name).map(|dataset| (dataset, ours)))
-}
-
 #[async_trait]
 impl Step for MakeDataset {
     fn name(&self) -> &'static str {
@@ -123,16 +109,13 @@ impl Step for MakeDataset {
             }
             None => {
                 zfs.create_parents(&input.dataset).await?;
-                let property = |name: &str, value: &str| {
-                    Property::new(name, value).map_err(|error| Failure::permanent(format!("{error}.")))
-                };
                 let properties = [
                     property("recordsize", RECORD_SIZE)?,
                     property("compression", "lz4")?,
                     property("atime", "off")?,
                     // Said explicitly, so that it never changes while it is in use.
                     property("mountpoint", &input.path())?,
-                    property(MADE_BY, &cx.job().id.to_string())?,
+                    mark(cx)?,
                 ];
                 zfs.create_filesystem(&input.dataset, &properties).await?;
             }
@@ -184,13 +167,7 @@ impl Step for Export {
     async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
         let input: DatastoreInput = cx.input()?;
         let zfs = self.0.targets.zfs(input.target_id).await?;
-        zfs.start_nfs_server().await?;
-        zfs.set(&input.dataset, &[share_for(&input.nfs_clients)]).await?;
-        if let Some(fault) = export_fault(&zfs.exports().await?, &input.path(), &input.nfs_clients) {
-            return Err(Failure::transient(format!("The NFS share does not work: {fault}."))
-                .advise("Look at the NFS server's log on the appliance (journalctl -u nfs-server)."));
-        }
-        cx.console(Level::Success, format!("{} is exported to {}.", input.path(), input.nfs_clients));
+        share(cx, &zfs, (&input.dataset, &input.path()), &input.nfs_clients).await?;
         Ok(Value::Null)
     }
 
@@ -201,12 +178,7 @@ impl Step for Export {
     async fn undo(&self, cx: &StepContext, _intent: &Value) -> Result<(), Failure> {
         let input: DatastoreInput = cx.input()?;
         let zfs = self.0.targets.zfs(input.target_id).await?;
-        if matches!(seen(cx, &zfs, &input.dataset).await?, Some((_, true))) {
-            let off =
-                Property::new("sharenfs", "off").map_err(|error| Failure::permanent(error.to_string()))?;
-            zfs.set(&input.dataset, &[off]).await?;
-        }
-        Ok(())
+        unshare(cx, &zfs, (&input.dataset, &input.path())).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! Virtual machines that jobs make: once, told from everybody else's by an option in their configuration, and taken
 //! away again only if that option says so.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -147,8 +148,8 @@ impl MakeVm {
 impl Deed for MakeVm {
     type Done = Made;
 
-    fn key(&self) -> &'static str {
-        "make"
+    fn key(&self) -> Cow<'static, str> {
+        "make".into()
     }
 
     fn what(&self) -> String {

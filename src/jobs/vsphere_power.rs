@@ -1,5 +1,7 @@
 //! Power of a virtual machine, as a deed that is done once: what already is on is not powered on again.
 
+use std::borrow::Cow;
+
 use async_trait::async_trait;
 
 use super::vsphere_task::Deed;
@@ -25,8 +27,8 @@ pub struct SetPower {
 impl Deed for SetPower {
     type Done = ();
 
-    fn key(&self) -> &'static str {
-        if self.on { "power_on" } else { "power_off" }
+    fn key(&self) -> Cow<'static, str> {
+        if self.on { "power_on" } else { "power_off" }.into()
     }
 
     fn what(&self) -> String {

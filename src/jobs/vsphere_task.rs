@@ -12,6 +12,7 @@
 //!
 //! In: the order. Out: what the deeds are; the making of virtual machines is in `vsphere_make.rs`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -36,7 +37,12 @@ pub trait Deed: Send + Sync {
     type Done: Send;
 
     /// Tells it from other deeds of the same step. Never changes once released: an unfinished job's log has it.
-    fn key(&self) -> &'static str;
+    fn key(&self) -> Cow<'static, str>;
+
+    /// Told how far the task is, 0 to 1. A step with several deeds at once adds them up.
+    fn progress(&self, cx: &StepContext, fraction: f64) {
+        cx.progress(fraction);
+    }
 
     /// Completes "could not …".
     fn what(&self) -> String;
@@ -76,13 +82,17 @@ fn stages(cx: &StepContext) -> Result<Stages, Failure> {
     Ok(cx.last_note()?.unwrap_or_default())
 }
 
+/// Other deeds of the step may be under way beside it: their stages stay.
 async fn note(cx: &StepContext, key: &str, stage: Stage) -> Result<(), Failure> {
-    let mut all = stages(cx)?;
-    if all.get(key) == Some(&stage) {
+    if stages(cx)?.get(key) == Some(&stage) {
         return Ok(());
     }
-    all.insert(key.to_owned(), stage);
-    cx.note(all).await
+    cx.change_note(|all: Option<Stages>| {
+        let mut all = all.unwrap_or_default();
+        all.insert(key.to_owned(), stage);
+        all
+    })
+    .await
 }
 
 /// Sees to it that the deed is done, once. The step's notes belong to its deeds.
@@ -90,7 +100,7 @@ async fn note(cx: &StepContext, key: &str, stage: Stage) -> Result<(), Failure> 
 /// # Errors
 /// Why it could not be done; `Cancelled` when a person asked to stop and the task went along, or was not sent yet.
 pub async fn once<D: Deed>(cx: &StepContext, client: &Client, deed: &D) -> Result<D::Done, Failure> {
-    match stages(cx)?.remove(deed.key()) {
+    match stages(cx)?.remove(&*deed.key()) {
         Some(Stage::Task { task }) => {
             cx.info(format!("Looking for the task {task} that was started earlier."));
             if let End::Done(done) = ended(cx, client, deed, &task).await? {
@@ -111,10 +121,10 @@ pub async fn once<D: Deed>(cx: &StepContext, client: &Client, deed: &D) -> Resul
         if cx.cancelled().is_cancelled() {
             return Err(Failure::cancelled(format!("Asked to stop before it was begun to {}.", deed.what())));
         }
-        note(cx, deed.key(), Stage::Sending).await?;
+        note(cx, &deed.key(), Stage::Sending).await?;
         let error = match deed.send(client).await {
             Ok(task) => {
-                note(cx, deed.key(), Stage::Task { task: task.clone() }).await?;
+                note(cx, &deed.key(), Stage::Task { task: task.clone() }).await?;
                 match ended(cx, client, deed, &task).await? {
                     End::Done(done) => return Ok(done),
                     End::Lost => continue,
@@ -126,7 +136,7 @@ pub async fn once<D: Deed>(cx: &StepContext, client: &Client, deed: &D) -> Resul
         if !error.outcome_is_unknown() {
             // It was refused, so there is no task. But what it was refused for may be our own doing: a request whose
             // answer was lost made what now has the name.
-            note(cx, deed.key(), Stage::Over).await?;
+            note(cx, &deed.key(), Stage::Over).await?;
             if is_taken(&error) {
                 return deed.look(client, None).await?.ok_or_else(|| error.into());
             }
@@ -150,16 +160,16 @@ pub async fn once<D: Deed>(cx: &StepContext, client: &Client, deed: &D) -> Resul
 pub async fn give_up<D: Deed>(cx: &StepContext, client: &Client, deed: &D) -> Result<(), Failure> {
     let stop = CancellationToken::new();
     stop.cancel();
-    match stages(cx)?.remove(deed.key()) {
+    match stages(cx)?.remove(&*deed.key()) {
         Some(Stage::Task { task }) => {
             // However it ended: what it left is for the caller to look for.
             let _outcome = client.outcome_of_task(&task, &deed.what(), &stop, |_| ()).await?;
-            note(cx, deed.key(), Stage::Over).await
+            note(cx, &deed.key(), Stage::Over).await
         }
         Some(Stage::Sending) => {
             // Whose the running tasks are is not known, so they are waited for and not stopped.
             let_run(cx, client, deed).await?;
-            note(cx, deed.key(), Stage::Over).await
+            note(cx, &deed.key(), Stage::Over).await
         }
         Some(Stage::Over) | None => Ok(()),
     }
@@ -182,7 +192,7 @@ async fn ended<D: Deed>(
 ) -> Result<End<D::Done>, Failure> {
     let progress = |seen: crate::vsphere::TaskProgress| {
         if let Some(percent) = seen.percent {
-            cx.progress(f64::from(percent) / 100.0);
+            deed.progress(cx, f64::from(percent) / 100.0);
         }
     };
     // If it cannot be looked at, it may still run, and the note stays.
@@ -202,11 +212,11 @@ async fn ended<D: Deed>(
             if let Some(done) = deed.look(client, None).await? {
                 return Ok(End::Done(done));
             }
-            note(cx, deed.key(), Stage::Over).await?;
+            note(cx, &deed.key(), Stage::Over).await?;
             Ok(End::Lost)
         }
         Err(error) => {
-            note(cx, deed.key(), Stage::Over).await?;
+            note(cx, &deed.key(), Stage::Over).await?;
             if is_taken(&error)
                 && let Some(done) = deed.look(client, None).await?
             {

@@ -15,6 +15,8 @@ use crate::domain::vcenter::{ApiKind, Vcenter};
 use super::deploy_estimate::{Estimate, estimate};
 pub use super::deploy_estimate::{History, PHASES};
 use super::deploy_places::{find_compute, find_datastore, find_folder, find_hosts, find_network};
+pub use super::findings::Finding;
+use super::findings::Notes;
 
 /// What somebody wants, checked field by field. Places are named by their reference or their name.
 #[derive(Debug, Clone)]
@@ -96,15 +98,6 @@ pub struct Facts<'a> {
     pub history: &'a History,
 }
 
-/// Something that stands in the way, or that one should know.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// The field that it is about, as the API calls it.
-    pub field: &'static str,
-    /// What it is, and what to do.
-    pub message: String,
-}
-
 /// What will be done.
 #[derive(Debug, Clone)]
 pub struct DeployPlan {
@@ -116,54 +109,6 @@ pub struct DeployPlan {
     pub warnings: Vec<Finding>,
     /// How long each phase will take.
     pub estimate: Vec<Estimate>,
-}
-
-/// Collects findings while places are looked up.
-#[derive(Default)]
-pub(super) struct Notes {
-    obstacles: Vec<Finding>,
-    warnings: Vec<Finding>,
-}
-
-impl Notes {
-    pub(super) fn obstacle(&mut self, field: &'static str, message: impl Into<String>) {
-        self.obstacles.push(Finding { field, message: message.into() });
-    }
-
-    pub(super) fn warning(&mut self, field: &'static str, message: impl Into<String>) {
-        self.warnings.push(Finding { field, message: message.into() });
-    }
-
-    /// The one thing of that reference or name; what is wrong is noted.
-    pub(super) fn one<'a, T>(
-        &mut self,
-        (field, what): (&'static str, &str),
-        named: &str,
-        all: impl Iterator<Item = &'a T> + Clone,
-        told: impl Fn(&T) -> (&str, &str),
-    ) -> Option<&'a T> {
-        if let Some(found) = all.clone().find(|one| told(one).0 == named) {
-            return Some(found);
-        }
-        let mut with_name = all.filter(|one| told(one).1 == named);
-        match (with_name.next(), with_name.next()) {
-            (Some(one), None) => Some(one),
-            (Some(_), Some(_)) => {
-                self.obstacle(
-                    field,
-                    format!("The vCenter has several {what}s {named:?}. Choose one by its reference."),
-                );
-                None
-            }
-            (None, _) => {
-                self.obstacle(
-                    field,
-                    format!("The {what} {named:?} is not in the vCenter. Choose another, or synchronise the vCenter."),
-                );
-                None
-            }
-        }
-    }
 }
 
 /// The plan.
@@ -222,8 +167,8 @@ pub fn plan(wanted: &Wanted, facts: &Facts<'_>) -> DeployPlan {
             datastore_hosts: hosts?,
         })
     })();
-    let deployment = deployment.filter(|_| notes.obstacles.is_empty());
-    let Notes { obstacles, warnings } = notes;
+    let deployment = deployment.filter(|_| !notes.is_blocked());
+    let (obstacles, warnings) = notes.into_parts();
     DeployPlan { deployment, obstacles, warnings, estimate: estimate(facts.history) }
 }
 

@@ -6,7 +6,8 @@ use crate::domain::hardware::NicNetwork;
 use crate::domain::inventory::{Datastore, Network, Place, PlaceKind};
 use crate::domain::moref::{EsxiRef, FolderRef, ManagedRef, PoolRef};
 
-use super::deploy::{Facts, Notes, Wanted};
+use super::deploy::{Facts, Wanted};
+use super::findings::Notes;
 
 /// Where it runs.
 pub(super) struct Compute {

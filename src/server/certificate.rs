@@ -15,9 +15,10 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use sha2::{Digest, Sha256};
 
 use super::Tls;
+use crate::domain::thumbprint::Presented;
+use crate::domain::x509;
 
 /// Days that a self-signed certificate is good for: the most that browsers accept of one that a person trusted.
 const GOOD_DAYS: u64 = 825;
@@ -96,9 +97,14 @@ impl Certificate {
 
     /// SHA-256 of the certificate, as browsers show it.
     pub fn fingerprint(&self) -> String {
+        self.presented().certificate.thumbprint.to_string()
+    }
+
+    /// What the certificate in use says.
+    pub fn presented(&self) -> Presented {
         let key = self.key();
-        let digest = Sha256::digest(key.cert.first().map(|one| one.as_ref()).unwrap_or_default());
-        digest.iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(":")
+        let certificate = x509::describe(key.cert.first().map(|one| one.as_ref()).unwrap_or_default());
+        Presented { certificate, self_signed: matches!(self.tls, Tls::SelfSigned(_)) }
     }
 
     fn key(&self) -> Arc<CertifiedKey> {

@@ -73,6 +73,10 @@ impl Bound {
     /// If the port is taken or may not be, or the certificate cannot be used.
     pub async fn new(app: App, options: &Options) -> Result<Self, ServeError> {
         let certificate = Certificate::open(&options.tls, &[options.listen.ip()])?;
+        let app = match certificate.clone() {
+            Some(shown) => app.with_certificate(move || shown.presented()),
+            None => app,
+        };
         let acceptor = match &certificate {
             Some(certificate) => Some(TlsAcceptor::from(Arc::new(certificate.server_config()?))),
             None => None,

@@ -27,6 +27,7 @@ mod audit;
 mod backup;
 mod checkpoints;
 mod deployment_drafts;
+mod dr_shells;
 mod error;
 mod idempotent;
 mod installation;

@@ -8,9 +8,10 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::error::{CertificateProblem, VsphereError};
-use super::{tls, x509};
+use super::tls;
 use crate::domain::thumbprint::ServerCertificate;
 use crate::domain::vcenter::VcenterAddress;
+use crate::domain::x509;
 
 /// How long the whole look may take.
 const PATIENCE: Duration = Duration::from_secs(15);

@@ -1,7 +1,7 @@
 //! Reads a virtual machine's devices. What it does not know it passes over.
 
 use super::xml::Node;
-use crate::domain::hardware::{Controller, Disk, Hardware, Nic, NicNetwork};
+use crate::domain::hardware::{Controller, Disk, Hardware, Nic, NicNetwork, Special, SpecialDevice};
 use crate::domain::moref::DatastoreRef;
 
 /// The most parents that a chain of snapshots has; vSphere allows 32.
@@ -10,12 +10,60 @@ const LONGEST_CHAIN: usize = 64;
 /// What the types of controllers of disks have in their names.
 const CONTROLLERS: [&str; 6] = ["SCSI", "LsiLogic", "BusLogic", "IDE", "AHCI", "NVME"];
 
+/// Devices that every rebuilt virtual machine has, or does without, by the beginnings of their types.
+const PLAIN: [&str; 11] = [
+    "VirtualIDE",
+    "VirtualPS2",
+    "VirtualPCIController",
+    "VirtualSIO",
+    "VirtualKeyboard",
+    "VirtualPointingDevice",
+    "VirtualMachineVideoCard",
+    "VirtualMachineVMCIDevice",
+    "VirtualCdrom",
+    "VirtualFloppy",
+    "VirtualUSB",
+];
+
+/// How a device is more than files and settings, if it is.
+fn special(device: &Node) -> Option<Special> {
+    let kind = device.kind();
+    let backing = device.child("backing");
+    if kind == "VirtualDisk" {
+        let backing = backing?;
+        return if backing.kind().contains("RawDisk") {
+            Some(Special::RawDisk)
+        } else if backing.text_at("sharing") == Some("sharingMultiWriter") {
+            Some(Special::SharedDisk)
+        } else {
+            backing.child("keyId").map(|_| Special::EncryptedDisk)
+        };
+    }
+    match kind {
+        "VirtualTPM" => return Some(Special::Tpm),
+        _ if kind.contains("Passthrough") || kind.contains("Sriov") => return Some(Special::Passthrough),
+        _ => {}
+    }
+    if CONTROLLERS.iter().any(|one| kind.contains(one)) {
+        let shared = device.text_at("sharedBus").is_some_and(|bus| bus != "noSharing");
+        return shared.then_some(Special::SharedBus);
+    }
+    let is_card = device.child("macAddress").is_some() || device.child("addressType").is_some();
+    let plain = is_card || PLAIN.iter().any(|one| kind.starts_with(one));
+    (!plain).then_some(Special::Other)
+}
+
 /// Reads `config.hardware.device`.
 pub fn read_hardware(devices: &Node) -> Hardware {
     let mut hardware = Hardware::default();
     for device in devices.children() {
         let kind = device.kind();
         let Some(key) = device.parse_at("key") else { continue };
+        if let Some(special) = special(device) {
+            let label = Some(label(device)).filter(|label| !label.is_empty());
+            let label = label.unwrap_or_else(|| kind.to_owned());
+            hardware.special.push(SpecialDevice { key, special, label });
+        }
         if kind == "VirtualDisk" {
             hardware.disks.push(disk(key, device));
         } else if device.child("macAddress").is_some() || device.child("addressType").is_some() {

@@ -18,6 +18,7 @@ mod fault;
 pub mod fuzz;
 mod hardware;
 pub mod inventory;
+mod machine;
 mod property;
 mod request;
 mod task;
@@ -25,7 +26,6 @@ mod tls;
 mod trace;
 mod transport;
 pub mod verbs;
-mod x509;
 mod xml;
 
 pub use certificate::fetch_certificate;

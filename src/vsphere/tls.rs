@@ -12,8 +12,8 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
 use super::error::CertificateProblem;
-use super::x509;
 use crate::domain::vcenter::Trust;
+use crate::domain::x509;
 
 /// What the last handshake that failed was about.
 #[derive(Debug, Default)]

@@ -7,7 +7,7 @@ mod guests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use zerfaux::domain::job::{FailureKind, Job, JobState, StepEvent};
 use zerfaux::engine::{Clock, Engine, ManualClock};
 use zerfaux::store::Store;
@@ -184,10 +184,21 @@ async fn a_template_that_is_gone_is_named_before_anything_is_made() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_network_that_left_the_vcenter_is_named_before_anything_is_made() {
+    let ended = deploy(Differs::default(), |input| {
+        let network = json!({ "kind": "Network", "id": "network-none" });
+        input["place"]["network"] = json!({ "kind": "standard", "name": "Servers", "network": network });
+    })
+    .await;
+    ended.failed("clone", "Network \"Servers\" not found", "Refresh the sync").attempts(1).await;
+    assert_eq!(ended.scene.fingerprint().await, ended.before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn data_on_the_new_appliance_keeps_a_cleanup_from_destroying_it() {
     // Hosts that the vCenter does not have: the last phase fails, with the pool made.
     let ended = deploy(Differs::default(), |input| {
-        input["datastore_hosts"] = serde_json::json!([{ "moref": "host-none", "name": "esx-none" }]);
+        input["datastore_hosts"] = json!([{ "moref": "host-none", "name": "esx-none" }]);
     })
     .await;
     assert_eq!(ended.job.failed_phase.as_deref(), Some("register_datastore"));

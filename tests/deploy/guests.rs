@@ -1,9 +1,12 @@
 //! Guests that do not come up as they should, and hosts and places that refuse: right message, right number of attempts,
 //! right pauses, and nothing left after a cleanup.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use zerfaux::domain::job::JobState;
-use zerfaux::sim::appliance::FaultRule;
+use zerfaux::sim::appliance::{FaultRule, PoolHealth};
 use zerfaux::sim::vcenter::Rule;
 
 use super::{Ended, deploy, deploy_in};
@@ -142,6 +145,31 @@ async fn a_pool_that_cannot_be_made_is_tried_three_times() {
     let ended = deploy(Differs { faults, ..Differs::default() }, |_| ()).await;
     ended.failed("zfs_create", "currently unavailable", "lsblk").attempts(3).await;
     ended.waited(10..=20).cleans_up().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pool_that_is_not_online_is_told_with_what_zpool_says_of_it() {
+    let (world, place) = (DeployWorld::that_differs(Differs::default()), tempfile::tempdir().unwrap());
+    let scene = world.start(place.path()).await;
+    let appliance = Arc::clone(&scene.sites.as_ref().unwrap().appliance);
+    // From when there is one, until the job has ended.
+    let breaking = tokio::spawn({
+        let appliance = Arc::clone(&appliance);
+        async move {
+            loop {
+                appliance.set_pool_health("tank", PoolHealth::Degraded);
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
+    });
+    let ended = deploy_in(world, place, scene, |_| ()).await;
+    breaking.abort();
+    ended.failed("zfs_create", "The pool tank is not ONLINE", "guest's kernel log").attempts(3).await;
+    let said = &ended.job.failure.as_ref().unwrap().message;
+    assert!(said.contains("state: DEGRADED"), "{said}");
+    ended.waited(10..=20);
+    appliance.set_pool_health("tank", PoolHealth::Online);
+    ended.cleans_up().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,8 @@ use serde_json::json;
 use zerfaux::domain::access::Role;
 
 use super::site::Site;
+use zerfaux::app::settings::Presented;
+use zerfaux::domain::thumbprint::{ServerCertificate, Thumbprint};
 
 #[tokio::test]
 async fn a_saved_session_limit_is_in_force_at_once_and_after_a_restart() {
@@ -91,4 +93,33 @@ async fn jobs_are_sorted_by_what_the_address_says() {
     let queued_first = places(&mut viewer, "-state").await;
     assert!(newest[1] < newest[0] && oldest[0] < oldest[1]);
     assert!(failed_first[0] < failed_first[1] && queued_first[1] < queued_first[0]);
+}
+
+#[tokio::test]
+async fn a_certificate_of_this_server_that_expires_soon_is_among_what_needs_somebody() {
+    let until = |at: &str, self_signed| Presented {
+        certificate: ServerCertificate {
+            thumbprint: Thumbprint::from_bytes([7; 32]),
+            subject: "zerfaux.test".into(),
+            not_after: Some(at.parse().unwrap()),
+        },
+        self_signed,
+    };
+    // 31 days, 20 days, and one day too late; the site's clock stands at 21 November.
+    let cases = [
+        ("2026-12-22T13:00:00Z", false, None),
+        ("2026-12-11T13:00:00Z", false, Some("expires in 20 days. Put the new one into its files")),
+        ("2026-11-20T11:00:00Z", true, Some("has expired. Restart Zerfaux")),
+    ];
+    for (at, self_signed, said) in cases {
+        let site = Site::new().await.showing(until(at, self_signed));
+        let mut viewer = site.signed_in("viewer").await;
+        let page = viewer.get("/replication").await.expect(200);
+        match said {
+            Some(said) => assert!(page.text.contains(said), "{}", page.text),
+            None => assert!(!page.text.contains("This server&#39;s certificate"), "{}", page.text),
+        }
+        let mut admin = site.signed_in("admin").await;
+        admin.get("/settings").await.expect(200).says("zerfaux.test, valid until 20").says("07:07:07");
+    }
 }

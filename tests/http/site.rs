@@ -11,6 +11,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
+use zerfaux::app::settings::Presented;
 use zerfaux::app::{App, Principal};
 use zerfaux::domain::access::Role;
 use zerfaux::engine::ManualClock;
@@ -113,6 +114,12 @@ impl Site {
         let closing = CancellationToken::new();
         let routes = router(app.clone(), &options, closing.clone());
         Self { app, router: routes.router, listed: routes.listed, clock, data, closing }
+    }
+
+    /// The same installation showing this certificate.
+    pub fn showing(self, shown: Presented) -> Self {
+        let Self { app, clock, data, .. } = self;
+        Self::over(app.with_certificate(move || shown.clone()), clock, data)
     }
 
     /// The same installation after its process ended and began again.

@@ -26,7 +26,7 @@ use crate::deployed::{
 };
 use crate::laws::{Facts, Scene, World};
 
-const TARGET: TargetId = TargetId::from_bytes([8; 16]);
+pub const TARGET: TargetId = TargetId::from_bytes([8; 16]);
 
 /// The site, for the job that makes a datastore.
 #[derive(Default)]
@@ -85,7 +85,7 @@ impl ProtectedWorld {
     }
 }
 
-async fn register(store: &Store, known: &Value) {
+pub async fn register(store: &Store, known: &Value) {
     if store.target(TARGET).await.unwrap().is_some() {
         return;
     }

@@ -12,6 +12,7 @@ use super::Ground;
 use super::deeds::{Customise, Equip, hardware_of};
 use crate::domain::deployment::Deployment;
 use crate::domain::disk::guest_uuid;
+use crate::domain::hardware::NicNetwork;
 use crate::domain::job::{Failure, FailureKind, Level};
 use crate::domain::moref::VmRef;
 use crate::engine::{Step, StepContext, UndoKind};
@@ -109,6 +110,12 @@ impl Step for Clone {
         if client.properties(&input.template_moref, VmRef::KIND, &["name"]).await.is_err_and(is_gone) {
             return Err(template_gone(&input));
         }
+        // Of a distributed switch only the port group's key is known, which need not be an id to ask for.
+        if let NicNetwork::Standard { network: Some(network), .. } = &input.place.network
+            && client.properties(network.clone(), "Network", &["name"]).await.is_err_and(is_gone)
+        {
+            return Err(network_gone(&input));
+        }
         cx.info(format!("Cloning {:?} to {:?}.", input.template_name, input.vm_name));
         let Made { vm, instance_uuid } =
             once(cx, &client, &making(cx, &input)).await.map_err(|failure| explained(failure, &input))?;
@@ -168,6 +175,14 @@ fn template_gone(input: &Deployment) -> Failure {
     .advise("Refresh the sync of the vCenter and check that the template exists; register it anew if it was replaced.")
 }
 
+fn network_gone(input: &Deployment) -> Failure {
+    Failure::permanent(format!("Network {:?} not found: it is no longer in the vCenter.", input.place.network_name))
+        .advise(
+            "Refresh the sync of the vCenter. If the network was made anew under the same name, clean this deployment up and \
+             start another one, in which the network is chosen again.",
+        )
+}
+
 /// What was asked for stands beside what vSphere says, which names only itself.
 fn explained(failure: Failure, input: &Deployment) -> Failure {
     let lower = failure.message.to_lowercase();
@@ -180,7 +195,7 @@ fn explained(failure: Failure, input: &Deployment) -> Failure {
             input.zfs_disk_gb,
             if input.thin { "thin" } else { "thick" }
         )
-    } else if lower.contains("network") {
+    } else if ["network", "portgroup", "backing"].iter().any(|word| lower.contains(word)) {
         format!(
             "The network {:?} was chosen. Check in vCenter that it exists and that the host has it.",
             input.place.network_name

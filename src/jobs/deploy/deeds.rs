@@ -1,6 +1,8 @@
 //! What is done to the clone while it is off: its disk and its network in one request, then the customisation of its
 //! guest. Each is done once, whatever happens meanwhile ([`crate::jobs::vsphere_task`]).
 
+use std::borrow::Cow;
+
 use async_trait::async_trait;
 
 use crate::domain::deployment::Deployment;
@@ -88,8 +90,8 @@ impl Equip<'_> {
 impl Deed for Equip<'_> {
     type Done = Disk;
 
-    fn key(&self) -> &'static str {
-        "equip"
+    fn key(&self) -> Cow<'static, str> {
+        "equip".into()
     }
 
     fn what(&self) -> String {
@@ -162,8 +164,8 @@ impl Customise<'_> {
 impl Deed for Customise<'_> {
     type Done = ();
 
-    fn key(&self) -> &'static str {
-        "customise"
+    fn key(&self) -> Cow<'static, str> {
+        "customise".into()
     }
 
     fn what(&self) -> String {

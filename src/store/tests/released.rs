@@ -91,6 +91,11 @@ const ROWS: &[(&str, &str)] = &[
         "(group_id, day, watched_seconds, broken_seconds, worst_age_seconds) VALUES ('g', '2026-11-28', 60, 0, 5)",
     ),
     ("rpo_breaches", "(group_id, began_at, worst_age_seconds) VALUES ('g', 1, 5)"),
+    (
+        "dr_shells",
+        "(id, group_id, source_vcenter, source_uuid, dr_vcenter, vm, spec, disks, checkpoint, made_by, made_at) \
+         VALUES ('s', 'g', 'v', 'i', 'v', 'vm-9', '{}', '[]', 'tank/r@1', 'j', 1)",
+    ),
 ];
 
 fn tables(database: &Connection) -> BTreeSet<String> {

@@ -13,6 +13,8 @@ pub struct Reconfigure {
     pub change_version: Option<String>,
     /// Its name.
     pub name: Option<String>,
+    /// The hardware version, such as `vmx-19`. Only for one that is made: an existing one is upgraded instead.
+    pub version: Option<String>,
     /// The BIOS UUID.
     pub uuid: Option<String>,
     /// The instance UUID.
@@ -41,6 +43,7 @@ impl Reconfigure {
     /// Writes the inside of a `VirtualMachineConfigSpec`, with `files` between remarks and CPUs.
     pub(super) fn write(&self, xml: &mut Xml, home: Option<&str>) {
         xml.maybe("changeVersion", self.change_version.as_deref()).maybe("name", self.name.as_deref());
+        xml.maybe("version", self.version.as_deref());
         xml.maybe("uuid", self.uuid.as_deref()).maybe("instanceUuid", self.instance_uuid.as_deref());
         xml.maybe("guestId", self.guest_id.as_deref()).maybe("annotation", self.annotation.as_deref());
         if let Some(home) = home {

@@ -1,6 +1,6 @@
 //! Changes of devices: disks added, attached and detached, NICs added and moved to another network.
 
-use crate::domain::hardware::{Disk, Nic, NicNetwork};
+use crate::domain::hardware::{Disk, MacRange, Nic, NicNetwork};
 use crate::vsphere::xml::Xml;
 
 /// A disk that is made.
@@ -171,7 +171,11 @@ impl DeviceChange {
                     nic.connection.write(xml);
                     write_connectable(xml, nic.start_connected);
                     match &nic.mac {
-                        Some(mac) => xml.text("addressType", "manual").text("macAddress", mac),
+                        Some(mac) => {
+                            let assigned = MacRange::of(mac) == MacRange::Assigned;
+                            let word = if assigned { "assigned" } else { "manual" };
+                            xml.text("addressType", word).text("macAddress", mac)
+                        }
                         None => xml.text("addressType", "generated"),
                     };
                 });

@@ -44,6 +44,7 @@ pub(super) async fn attention(
             seen: None,
         });
     }
+    all.extend(of_this_server(site, cx));
     all.sort_by_key(|one| std::cmp::Reverse(one.status.mark));
     Ok(all)
 }
@@ -98,6 +99,28 @@ fn of_vcenter(site: &Site, cx: &Cx, view: &VcenterView) -> Option<Attention> {
         }
         _ => None,
     }
+}
+
+/// The certificate that browsers are shown, once it has expired or is about to.
+fn of_this_server(site: &Site, cx: &Cx) -> Option<Attention> {
+    let shown = site.app.certificate()?;
+    let days = days_left(shown.certificate.not_after?, cx.now);
+    let (word, when) = match days {
+        ..0 => ("expired", "has expired".to_owned()),
+        0..=EXPIRES_SOON => ("expires soon", format!("expires in {days} days")),
+        _ => return None,
+    };
+    let then = match shown.self_signed {
+        true => "Restart Zerfaux: it then makes a new one, which browsers ask about once.",
+        false => "Put the new one into its files and send SIGHUP (systemctl reload zerfaux).",
+    };
+    Some(Attention {
+        status: Status::new(Mark::Risk, word),
+        what: link("This server's certificate", "/settings#certificate"),
+        why: format!("The certificate that browsers see here {when}. {then}"),
+        mend: link("Look", "/settings#certificate"),
+        seen: None,
+    })
 }
 
 /// What is worst about an appliance that is in use and not well.

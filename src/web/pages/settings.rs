@@ -23,7 +23,15 @@ async fn draw(site: &Site, cx: &Cx, status: StatusCode, asked: Asked, errors: &[
     let word = |yes: bool| if yes { "yes" } else { "no" };
     let has_key = site.app.has_recovery_key().await?;
     let text = |text: &str| Html(html::escape(text).to_string());
-    let fixed = vec![("Simulated sites".to_owned(), text(word(site.simulated)))];
+    let mut fixed = vec![("Simulated sites".to_owned(), text(word(site.simulated)))];
+    if let Some(shown) = site.app.certificate() {
+        let made = if shown.self_signed { "self-signed" } else { "from files" };
+        let until =
+            shown.certificate.not_after.map(|at| format!(", valid until {}", at.strftime("%Y-%m-%d")));
+        let said = format!("{made}: {}{}", shown.certificate.subject, until.unwrap_or_default());
+        fixed.push(("Certificate".to_owned(), text(&said)));
+        fixed.push(("Its SHA-256 fingerprint".to_owned(), text(&shown.certificate.thumbprint.to_string())));
+    }
     let groups = groups(&asked, errors);
     cx.draw_with(status, &Settings { page: cx.page("Settings", Area::Settings), groups, has_key, fixed })
 }

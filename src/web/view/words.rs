@@ -3,10 +3,12 @@
 /// What a job of this kind does, as a verb: it stands before the name of what it is done to.
 pub fn job_kind(kind: &str) -> &str {
     match kind {
+        "create_dr_shell" => "Create DR shell",
         "create_protection_datastore" => "Create datastore",
         "deploy_zfs_target" => "Deploy appliance",
         "health_check" => "Check appliance",
         "mount_datastore" => "Mount datastore",
+        "move_to_protection_datastore" => "Move to protection datastore",
         "replicate" => "Replicate",
         "vcenter_sync" => "Synchronise",
         // One of a later version.

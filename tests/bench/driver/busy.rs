@@ -84,7 +84,7 @@ impl Work {
         let Saved::Compare(shown) = first else { panic!("its certificate is not shown first") };
         wish.accepted = Some(shown.thumbprint);
         let second = app.vcenters().unwrap().create(&who, wish).await.unwrap();
-        let Saved::Kept(kept) = second else { panic!("it is not kept") };
+        let kept = second.kept().unwrap();
         for _ in 0..READINGS {
             app.vcenters().unwrap().sync(&Principal::command_line(), kept.id).await.unwrap();
         }

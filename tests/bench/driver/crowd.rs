@@ -1,5 +1,5 @@
 //! The database of a large installation, kept in the target directory and made anew when what it holds changes:
-//! 10,000 VMs in two vCenters, 100,000 jobs of 200 schedules, 20,000 lines of audit log, 20 operators.
+//! 10,000 VMs in two vCenters, four appliances, two templates, 100,000 jobs of 200 schedules, 20,000 lines of audit log, 20 operators.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,10 +9,12 @@ use secrecy::SecretString;
 use serde_json::json;
 use zerfaux::app::Principal;
 use zerfaux::domain::hardware::{Disk, Firmware, Hardware, PowerState};
-use zerfaux::domain::ids::{ScheduleId, SecretId, VcenterId};
+use zerfaux::domain::ids::{ScheduleId, SecretId, TargetId, TemplateId, VcenterId};
 use zerfaux::domain::inventory::{Datastore, Inventory, NfsExport, Vm};
 use zerfaux::domain::job::JobState;
 use zerfaux::domain::moref::{DatastoreRef, VmRef};
+use zerfaux::domain::target::{DEFAULT_NETWORKS, Deployed, Target};
+use zerfaux::domain::template::{Template, TemplateDefaults};
 use zerfaux::domain::vcenter::{Trust, Vcenter, VcenterAddress};
 use zerfaux::store::{Schedule, SecretRow, Store};
 
@@ -22,7 +24,7 @@ use crate::options::Options;
 /// The password of everybody in it.
 pub const PASSWORD: &str = "one of twenty operators";
 /// Changes when what is made below does.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// Writes that wait for one commit.
 const AT_ONCE: usize = 200;
 
@@ -76,6 +78,7 @@ async fn fill(place: &Path, vms: u64, jobs: u64) {
     for (n, name) in ["site A", "site B"].into_iter().enumerate() {
         put_vcenter(&store, u8::try_from(n).unwrap(), name, vms / 2).await;
     }
+    put_appliances(&store).await;
     for n in 0..200 {
         store.put_schedule(&schedule(n)).await.unwrap();
     }
@@ -101,6 +104,52 @@ fn line(n: u64) -> zerfaux::domain::audit::AuditEntry {
         object: format!("replicate group-{:03}", n % 200),
         outcome: zerfaux::domain::audit::Outcome::Done,
         details: json!({ "state": "failed" }),
+    }
+}
+
+/// Appliances at which nobody answers, and which nobody looks at by himself.
+async fn put_appliances(store: &Store) {
+    let key = store.ssh_keys().await.unwrap().remove(0).id;
+    let vcenter = store.vcenters().await.unwrap().remove(0).id;
+    for n in 0..4 {
+        let target = Target {
+            id: TargetId::new(),
+            name: format!("zfs-{n}"),
+            endpoint: format!("root@127.0.0.{}:1", n + 1).parse().unwrap(),
+            ssh_key: key,
+            host_key: "SHA256:y".into(),
+            zfs_pool: "tank".parse().unwrap(),
+            nfs_networks: DEFAULT_NETWORKS.parse().unwrap(),
+            nfs_address: Some(format!("10.1.0.{n}")),
+            replication_address: None,
+            vcenter: Some(vcenter),
+            is_active: false,
+            appdata_path: None,
+            deployed: Deployed::default(),
+            created_by: "operator-0".into(),
+            created_at: Timestamp::now(),
+        };
+        store.put_target(&target, line(n)).await.unwrap();
+    }
+    for n in 0..2 {
+        let template = Template {
+            id: TemplateId::new(),
+            name: format!("Debian {n}"),
+            description: None,
+            vcenter,
+            moref: VmRef::new("vm-1"),
+            vm_name: "debian-12-zfs".into(),
+            defaults: TemplateDefaults::new(
+                "tank".parse().unwrap(),
+                DEFAULT_NETWORKS.parse().unwrap(),
+                "zfsadmin".parse().unwrap(),
+            ),
+            ssh_key: Some(key),
+            is_active: true,
+            created_by: "operator-0".into(),
+            created_at: Timestamp::now(),
+        };
+        store.put_template(&template, line(n)).await.unwrap();
     }
 }
 

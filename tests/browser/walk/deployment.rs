@@ -53,7 +53,7 @@ pub async fn register_template(person: &mut Person, site: &Site, key: &str) {
 /// The first step: from the dashboard to the template.
 pub async fn begin(person: &mut Person) {
     person.open("/replication").await;
-    person.press("Deploy a ZFS appliance").await;
+    person.press("Deploy ZFS target").await;
     person.sees("From which template?").await;
     person.looks("deploy-template").await;
     person.press("Next: configure").await;

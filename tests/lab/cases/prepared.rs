@@ -138,14 +138,19 @@ chmod 755 /usr/local/sbin/vmware-rpctool
 
 /// Has the identity service run as at a start of a machine for which Zerfaux set this number, and gives what it told.
 pub fn told_at_start(spare: &Mine, number: &str) -> String {
-    spare.host.root(&format!(
+    spare.host.root(&at_start(number))
+}
+
+/// The commands for that.
+fn at_start(number: &str) -> String {
+    format!(
         "{SHIM}
          printf %s {number} >/run/vmware/guestinfo.zerfaux.nonce
          rm -f /run/vmware/guestinfo.zerfaux.hostkey
          systemctl restart zerfaux-identity.service
          cat /run/vmware/guestinfo.zerfaux.hostkey 2>/dev/null || true
          rm -rf /run/vmware /usr/local/sbin/vmware-rpctool"
-    ))
+    )
 }
 
 #[test]
@@ -153,9 +158,7 @@ pub fn told_at_start(spare: &Mine, number: &str) -> String {
 fn a_clone_gets_an_identity_of_its_own_once_and_tells_it_with_the_number_that_was_set() {
     let (spare, _) = prepared();
     let host = spare.host;
-    let identity = || host.root("cat /etc/machine-id; cat /etc/ssh/ssh_host_ed25519_key.pub");
-    let print = || host.root("ssh-keygen -l -f /etc/ssh/ssh_host_ed25519_key.pub | cut -d' ' -f2");
-    let before = identity();
+    let before = host.root(IDENTITY);
     let log = "journalctl -q -o cat -u zerfaux-identity.service -n 2";
 
     // Not run by VMware: it says so, and does nothing.
@@ -163,21 +166,40 @@ fn a_clone_gets_an_identity_of_its_own_once_and_tells_it_with_the_number_that_wa
     let said = host.root(log);
     assert!(said.contains("VMware does not run this machine") && said.contains("not told"), "{said}");
 
-    assert_eq!(told_at_start(&spare, "0123abcd"), format!("0123abcd {}", print()));
-    assert_eq!(identity(), before, "the template keeps what it has");
+    assert_eq!(told_at_start(&spare, "0123abcd"), format!("0123abcd {}", host.root(PRINT)));
+    assert_eq!(host.root(IDENTITY), before, "the template keeps what it has");
     assert_eq!(told_at_start(&spare, "'$(id)'"), "", "what is no number is not given back");
 
-    // The same disk in another machine.
-    host.root("cp -a /etc/ssh /etc/machine-id /root/; echo another >/var/lib/zerfaux/machine");
-    let told = told_at_start(&spare, "feed");
-    let (clone, its) = (identity(), print());
-    let again = told_at_start(&spare, "beef");
-    let later = identity();
-    host.root("rm /etc/ssh/ssh_host_*; cp -a /root/ssh/. /etc/ssh/; cp -a /root/machine-id /etc/machine-id; rm -r /root/ssh /root/machine-id");
-    host.root("cp /etc/machine-id /var/lib/zerfaux/machine-id");
+    // The same disk in another machine, and then in its own again: in one command, because a connection that is made
+    // while the host has another key would rightly be refused.
+    let said = host.root(&format!(
+        "cp -a /etc/ssh /etc/machine-id /root/
+         put_back() {{
+             rm -f /etc/ssh/ssh_host_*; cp -a /root/ssh/. /etc/ssh/; cp -a /root/machine-id /etc/machine-id
+             rm -r /root/ssh /root/machine-id; cp /etc/machine-id /var/lib/zerfaux/machine-id
+         }}
+         trap put_back EXIT
+         echo another >/var/lib/zerfaux/machine
+         {feed}
+         echo ----; {IDENTITY}
+         echo ----; {PRINT}
+         echo ----; {beef}
+         echo ----; {IDENTITY}",
+        feed = at_start("feed"),
+        beef = at_start("beef"),
+    ));
+    let [told, clone, its, again, later] = said.split("----\n").collect::<Vec<_>>()[..] else {
+        panic!("five answers: {said}")
+    };
     assert_eq!(told, format!("feed {its}"));
     for (one, other) in before.lines().zip(clone.lines()) {
         assert_ne!(one, other, "of the template in its clone");
     }
-    assert_eq!((again, later), (format!("beef {its}"), clone), "and from then on it is its own");
+    assert_eq!((again, later), (format!("beef {its}").as_str(), clone), "and from then on it is its own");
 }
+
+/// Who a host is: the number of the machine, and its key.
+const IDENTITY: &str = "cat /etc/machine-id /etc/ssh/ssh_host_ed25519_key.pub";
+
+/// The key's fingerprint.
+const PRINT: &str = "ssh-keygen -l -f /etc/ssh/ssh_host_ed25519_key.pub | cut -d' ' -f2";

@@ -158,7 +158,8 @@ impl LabHost {
         let path = self.control_path(user);
         let mut kept = KEPT.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let kept = kept.get_or_insert_default();
-        if kept.contains(&path) {
+        // It ends when nothing used it for a while.
+        if kept.contains(&path) && path.exists() {
             return;
         }
         let mut ssh = self.ssh_options(user);

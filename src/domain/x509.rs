@@ -5,7 +5,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 
-use crate::domain::thumbprint::{ServerCertificate, Thumbprint};
+use super::thumbprint::{ServerCertificate, Thumbprint};
 
 const SEQUENCE: u8 = 0x30;
 const SET: u8 = 0x31;
@@ -15,7 +15,7 @@ const GENERALIZED_TIME: u8 = 0x18;
 const VERSION: u8 = 0xa0;
 
 /// What a certificate in DER says. What cannot be read is left empty: the thumbprint is what counts.
-pub(crate) fn describe(der: &[u8]) -> ServerCertificate {
+pub fn describe(der: &[u8]) -> ServerCertificate {
     let read = validity_and_subject(der);
     let (not_after, subject) = read.unwrap_or((None, String::new()));
     let subject = if subject.is_empty() { "no subject".to_owned() } else { subject };
@@ -23,7 +23,7 @@ pub(crate) fn describe(der: &[u8]) -> ServerCertificate {
 }
 
 /// The SHA-256 of a certificate in DER.
-pub(crate) fn thumbprint(der: &[u8]) -> Thumbprint {
+pub fn thumbprint(der: &[u8]) -> Thumbprint {
     Thumbprint::from_bytes(Sha256::digest(der).into())
 }
 

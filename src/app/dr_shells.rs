@@ -1,0 +1,205 @@
+//! DR shells: the plan of one, the job that makes it, and how it stands against what it stands for.
+
+use serde_json::json;
+
+use super::{App, AppError, FieldError, Principal};
+use crate::domain::audit::Outcome;
+use crate::domain::dr_shell::DrShell;
+use crate::domain::ids::{JobId, ProtectedVmId};
+use crate::domain::inventory::{Known, Vm, VmFilter};
+use crate::domain::job::Failure;
+use crate::domain::moref::ManagedRef;
+use crate::domain::protected_vm::ProtectedVm;
+use crate::domain::protection_group::ProtectionGroup;
+use crate::jobs::create_dr_shell::{KIND, ShellInput, source_machine};
+use crate::jobs::vsphere_vm::PlannedVm;
+pub use crate::plan::dr_shell::{CardPlan, ShellPlan, Wish as ShellWish};
+use crate::plan::dr_shell::{Facts, shell};
+pub use crate::plan::findings::Finding;
+use crate::plan::readiness::ShellFacts;
+use crate::plan::shell_drift::{drift, networks_are_mapped};
+
+/// How many virtual machines with the wished name in theirs are looked at.
+const NAMED: u32 = 500;
+
+/// A plan, and whose.
+#[derive(Debug, Clone)]
+pub struct DrShellPlan {
+    /// The group.
+    pub group: ProtectionGroup,
+    /// The virtual machine that it stands for.
+    pub vm: ProtectedVm,
+    /// What will be made.
+    pub plan: ShellPlan,
+}
+
+/// A shell as it stands.
+#[derive(Debug, Clone)]
+pub struct DrShellState {
+    /// It.
+    pub shell: DrShell,
+    /// Whether the DR vCenter has it.
+    pub is_there: bool,
+    /// Whether each of its cards is on the network that was chosen for it.
+    pub networks_mapped: bool,
+    /// In what it differs from what it stands for.
+    pub drift: Vec<Finding>,
+}
+
+impl DrShellState {
+    /// The word in the API: `ready`, `drifted` or `missing`.
+    pub fn word(&self) -> &'static str {
+        match (self.is_there, self.drift.is_empty() && self.networks_mapped) {
+            (false, _) => "missing",
+            (true, true) => "ready",
+            (true, false) => "drifted",
+        }
+    }
+
+    pub(super) fn facts(&self) -> ShellFacts {
+        ShellFacts {
+            is_there: self.is_there,
+            matches: self.drift.is_empty(),
+            networks_mapped: self.networks_mapped,
+        }
+    }
+}
+
+fn present<T>(all: Vec<Known<T>>) -> Vec<T> {
+    all.into_iter().filter(|one| one.gone_at.is_none()).map(|one| one.object).collect()
+}
+
+impl App {
+    /// The shell of a protected virtual machine, compared with `source` as the inventory has both now.
+    pub(super) async fn shell_of(
+        &self,
+        vm: &ProtectedVm,
+        source: Option<&Vm>,
+    ) -> Result<Option<DrShellState>, AppError> {
+        let all = self.store.dr_shells(vm.group).await?;
+        let Some(shell) = all.into_iter().find(|one| one.source_uuid == vm.instance_uuid) else {
+            return Ok(None);
+        };
+        let seen = self.store.vm(shell.dr_vcenter, &shell.vm).await?.filter(|one| one.gone_at.is_none());
+        // Another virtual machine may have got its reference.
+        let seen = seen.map(|one| one.object).filter(|one| one.instance_uuid == shell.instance_uuid);
+        let found = match (source, &seen) {
+            (Some(source), Some(seen)) => drift(source, seen, &shell.spec),
+            _ => Vec::new(),
+        };
+        let networks_mapped = seen.as_ref().is_some_and(|seen| networks_are_mapped(seen, &shell.spec));
+        Ok(Some(DrShellState { is_there: seen.is_some(), networks_mapped, drift: found, shell }))
+    }
+
+    /// What making a shell would do. The source is asked how it is configured now; nothing is changed.
+    ///
+    /// # Errors
+    /// [`AppError::Conflict`] if the vCenter has no such virtual machine, or no datastore of its group; or if the vCenter
+    /// does not answer.
+    pub async fn dr_shell_plan(&self, id: ProtectedVmId, wish: &ShellWish) -> Result<DrShellPlan, AppError> {
+        let (group, view) = self.protected_vm(id).await?;
+        let vm = view.vm;
+        let seen = view.seen.ok_or_else(|| {
+            AppError::Conflict(format!(
+                "{} is not in its vCenter any more. Synchronise the vCenter.",
+                vm.name
+            ))
+        })?;
+        let datastore = self.datastore_of(&group).await?;
+        let planned = PlannedVm {
+            vm: seen.object.object.clone(),
+            instance_uuid: vm.instance_uuid.clone(),
+            name: seen.object.name.clone(),
+            folder: None,
+        };
+        let source = source_machine(self.vcenters()?.sessions(), vm.vcenter, &planned).await?;
+        let dr = group.dr.vcenter;
+        let target = self.target(group.dr.target).await?;
+        let name = wish.name.clone().unwrap_or_else(|| source.name.clone());
+        let plan = shell(
+            wish,
+            &Facts {
+                source: &source,
+                protected_on: &datastore.name,
+                source_networks: &present(self.store.networks(vm.vcenter).await?),
+                same_vcenter: dr == vm.vcenter,
+                has_shell: self.shell_of(&vm, None).await?.is_some(),
+                places: &present(self.store.places(dr, None).await?),
+                datastores: &present(self.store.datastores(dr, false).await?),
+                networks: &present(self.store.networks(dr).await?),
+                taken: &self.places_of_name(dr, &name).await?,
+                appliance: (target.nfs_address(), target.zfs_pool.as_str()),
+            },
+        );
+        Ok(DrShellPlan { group, vm, plan })
+    }
+
+    /// The folders in which a vCenter has a virtual machine of that name.
+    async fn places_of_name(
+        &self,
+        vcenter: crate::domain::ids::VcenterId,
+        name: &str,
+    ) -> Result<Vec<(ManagedRef, String)>, AppError> {
+        let filter = VmFilter {
+            vcenter: Some(vcenter),
+            search: Some(name.to_lowercase()),
+            limit: NAMED,
+            ..VmFilter::default()
+        };
+        let mut taken = Vec::new();
+        for line in self.store.vms(&filter).await?.items.into_iter().filter(|one| one.name == name) {
+            let vm = self.store.vm(vcenter, &line.object).await?;
+            taken.extend(vm.and_then(|vm| Some((vm.object.parent?, vm.object.name))));
+        }
+        Ok(taken)
+    }
+
+    /// Starts the job that makes a shell, if nothing stands in its way.
+    ///
+    /// # Errors
+    /// [`AppError::Invalid`] with everything that stands in the way, beside its field; or as [`Self::dr_shell_plan`].
+    pub async fn create_dr_shell(
+        &self,
+        who: &Principal,
+        id: ProtectedVmId,
+        wish: &ShellWish,
+        keep_view: bool,
+    ) -> Result<JobId, AppError> {
+        let DrShellPlan { group, vm, plan } = self.dr_shell_plan(id, wish).await?;
+        let Some(spec) = plan.spec else {
+            let fields = plan.obstacles.into_iter();
+            let fields = fields.map(|Finding { field, message }| FieldError { field, message });
+            return Err(AppError::Invalid { fields: fields.collect() });
+        };
+        let target = self.target(group.dr.target).await?;
+        let (obstacles, _) = self.room_on(group.dr.vcenter, "the view of the replica", &plan.hosts).await?;
+        if !obstacles.is_empty() {
+            let fields = obstacles.into_iter().map(|message| FieldError { field: "host", message });
+            return Err(AppError::Invalid { fields: fields.collect() });
+        }
+        let details = json!({
+            "group": group.name, "virtual_machine": vm.name, "home_datastore": spec.home_datastore,
+            "keep_view": keep_view,
+        });
+        let entry = self.entry(who, "dr_shell.create", &spec.name, Outcome::Done, details);
+        let input = ShellInput {
+            group_id: group.id,
+            source_vcenter_id: vm.vcenter,
+            source_uuid: vm.instance_uuid,
+            source_name: vm.name,
+            dr_vcenter_id: group.dr.vcenter,
+            dr_target_id: group.dr.target,
+            replica: group.dr.dataset,
+            checkpoint: None,
+            nfs_clients: target.nfs_networks,
+            hosts: plan.hosts,
+            spec,
+            keep_view,
+        };
+        let value = serde_json::to_value(&input).map_err(|error| {
+            AppError::Failed(Failure::permanent(format!("The job could not be written down: {error}.")))
+        })?;
+        self.store.append_audit(entry).await?;
+        Ok(self.engine.enqueue(KIND, value, &who.actor()).await?)
+    }
+}

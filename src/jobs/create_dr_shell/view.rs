@@ -1,0 +1,224 @@
+//! The view: a clone of a checkpoint, exported, and mounted as a datastore on the hosts of the DR site.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{AGAIN, Ground, ShellInput, ViewNames, intended};
+use crate::domain::dataset::{Dataset, Encryption, Owner, PROPERTY_GROUP, PROPERTY_ROLE, Role};
+use crate::domain::job::{Failure, Level};
+use crate::domain::names::SnapshotName;
+use crate::engine::{Retry, Step, StepContext, UndoKind};
+use crate::jobs::datastore_hosts::{Wish, mount_on_all, mounted_before, not_on_all, take_off_all};
+use crate::jobs::exported::{mark, property, seen, share, unshare};
+use crate::jobs::failure::recorded;
+use crate::zfs::Zfs;
+
+pub(super) struct View(pub(super) Arc<Ground>);
+
+/// What is decided before anything is made.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Chosen {
+    pub(super) checkpoint: SnapshotName,
+}
+
+/// The checkpoint that was asked for, or the newest one of the group.
+fn choose(input: &ShellInput, replica: &Dataset) -> Result<SnapshotName, Failure> {
+    if let Encryption::On { root, key_loaded } = &replica.encryption
+        && !key_loaded
+    {
+        return Err(Failure::permanent(format!(
+            "{} is encrypted, and the key of {root} is not loaded: a clone of it cannot be opened.",
+            replica.name
+        ))
+        .advise("Load the key on the appliance (zfs load-key), then retry."));
+    }
+    let group = Owner::Zerfaux(input.group_id.to_string());
+    let mut own = replica.snapshots.iter().rev().filter(|one| one.owner == group);
+    let found = match &input.checkpoint {
+        Some(tag) => replica.snapshot_by_tag(tag),
+        None => own.next(),
+    };
+    let found = found.ok_or_else(|| {
+        let what = match &input.checkpoint {
+            Some(tag) => format!("{} has no checkpoint {tag}.", replica.name),
+            None => format!("{} has no checkpoint of this group yet.", replica.name),
+        };
+        Failure::permanent(what).advise("Replicate the group once, then create the shell.")
+    })?;
+    replica.name.snapshot(&found.tag).map_err(|error| Failure::permanent(format!("{error}.")))
+}
+
+async fn replica(zfs: &Zfs, input: &ShellInput) -> Result<Dataset, Failure> {
+    let all = zfs.datasets(std::slice::from_ref(&input.replica), false).await?;
+    all.into_iter().find(|one| one.name == input.replica).ok_or_else(|| {
+        Failure::permanent(format!("The replica {} is not on the DR appliance.", input.replica))
+            .advise("Replicate the group once, then create the shell.")
+    })
+}
+
+#[async_trait]
+impl Step for View {
+    fn name(&self) -> &'static str {
+        "view"
+    }
+
+    fn percent(&self) -> (u8, u8) {
+        (0, 10)
+    }
+
+    fn retry(&self) -> Retry {
+        AGAIN
+    }
+
+    async fn intent(&self, cx: &StepContext) -> Result<Value, Failure> {
+        let input: ShellInput = cx.input()?;
+        let zfs = self.0.targets.zfs(input.dr_target_id).await?;
+        recorded(Chosen { checkpoint: choose(&input, &replica(&zfs, &input).await?)? })
+    }
+
+    async fn run(&self, cx: &StepContext, intent: &Value) -> Result<Value, Failure> {
+        let input: ShellInput = cx.input()?;
+        let Chosen { checkpoint } = intended(intent)?;
+        let names = ViewNames::of(cx, &input)?;
+        let zfs = self.0.targets.zfs(input.dr_target_id).await?;
+        match seen(cx, &zfs, &names.dataset).await? {
+            Some((_, true)) => {}
+            Some((_, false)) => {
+                return Err(Failure::refused(format!(
+                    "The dataset {} is there already, and this job did not make it.",
+                    names.dataset
+                ))
+                .advise("Look at it on the appliance; rename it if it is not needed, then retry."));
+            }
+            None => {
+                zfs.create_parents(&names.dataset).await?;
+                let properties = [
+                    property("readonly", "off")?,
+                    property("canmount", "on")?,
+                    property("mountpoint", &names.path)?,
+                    property("atime", "off")?,
+                    property("sharenfs", "off")?,
+                    property(PROPERTY_GROUP, &input.group_id.to_string())?,
+                    property(PROPERTY_ROLE, Role::Run.as_str())?,
+                    mark(cx)?,
+                ];
+                zfs.clone_snapshot(&checkpoint, &names.dataset, &properties).await?;
+            }
+        }
+        zfs.mount(&names.dataset).await?;
+        cx.console(Level::Success, format!("{} is a clone of {checkpoint}.", names.dataset));
+        recorded(Chosen { checkpoint })
+    }
+
+    fn undo_kind(&self) -> UndoKind {
+        UndoKind::Undoes
+    }
+
+    async fn undo(&self, cx: &StepContext, intent: &Value) -> Result<(), Failure> {
+        let input: ShellInput = cx.input()?;
+        let zfs = self.0.targets.zfs(input.dr_target_id).await?;
+        destroy(cx, &zfs, &ViewNames::of(cx, &input)?, &intended(intent)?).await
+    }
+}
+
+/// Destroys the clone, if it is the one that this job made of that checkpoint, and looks that it is gone. `zfs` itself refuses
+/// while something was cloned from it.
+pub(super) async fn destroy(
+    cx: &StepContext,
+    zfs: &Zfs,
+    names: &ViewNames,
+    chosen: &Chosen,
+) -> Result<(), Failure> {
+    let Some((dataset, true)) = seen(cx, zfs, &names.dataset).await? else { return Ok(()) };
+    if dataset.role != Some(Role::Run) || dataset.origin.as_deref() != Some(&*chosen.checkpoint.to_string()) {
+        return Err(Failure::refused(format!(
+            "{} is no longer a clone of {}, so it is not destroyed.",
+            names.dataset, chosen.checkpoint
+        ))
+        .advise("Somebody promoted or changed it. Look at it on the appliance."));
+    }
+    zfs.destroy_empty(&names.dataset, dataset.guid).await?;
+    if seen(cx, zfs, &names.dataset).await?.is_some() {
+        return Err(Failure::transient(format!("{} is still there after it was destroyed.", names.dataset)));
+    }
+    cx.info(format!("Destroyed the clone {}.", names.dataset));
+    Ok(())
+}
+
+pub(super) struct Export(pub(super) Arc<Ground>);
+
+#[async_trait]
+impl Step for Export {
+    fn name(&self) -> &'static str {
+        "export"
+    }
+
+    fn percent(&self) -> (u8, u8) {
+        (10, 20)
+    }
+
+    fn retry(&self) -> Retry {
+        AGAIN
+    }
+
+    async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
+        let input: ShellInput = cx.input()?;
+        let names = ViewNames::of(cx, &input)?;
+        let zfs = self.0.targets.zfs(input.dr_target_id).await?;
+        share(cx, &zfs, (&names.dataset, &names.path), &input.nfs_clients).await?;
+        Ok(Value::Null)
+    }
+
+    fn undo_kind(&self) -> UndoKind {
+        UndoKind::Undoes
+    }
+
+    async fn undo(&self, cx: &StepContext, _intent: &Value) -> Result<(), Failure> {
+        let input: ShellInput = cx.input()?;
+        let names = ViewNames::of(cx, &input)?;
+        let zfs = self.0.targets.zfs(input.dr_target_id).await?;
+        unshare(cx, &zfs, (&names.dataset, &names.path)).await
+    }
+}
+
+pub(super) struct Mount(pub(super) Arc<Ground>);
+
+#[async_trait]
+impl Step for Mount {
+    fn name(&self) -> &'static str {
+        "mount"
+    }
+
+    fn percent(&self) -> (u8, u8) {
+        (20, 40)
+    }
+
+    async fn intent(&self, cx: &StepContext) -> Result<Value, Failure> {
+        let input: ShellInput = cx.input()?;
+        let (client, mount) = self.0.mount(cx, &input).await?;
+        recorded(mounted_before(&Wish { client: &client, hosts: &input.hosts, mount: &mount }).await?)
+    }
+
+    async fn run(&self, cx: &StepContext, intent: &Value) -> Result<Value, Failure> {
+        let input: ShellInput = cx.input()?;
+        let (client, mount) = self.0.mount(cx, &input).await?;
+        let wish = Wish { client: &client, hosts: &input.hosts, mount: &mount };
+        let hosts = mount_on_all(cx, &wish, intent).await?;
+        not_on_all(cx, &hosts)?;
+        recorded(hosts)
+    }
+
+    fn undo_kind(&self) -> UndoKind {
+        UndoKind::Undoes
+    }
+
+    async fn undo(&self, cx: &StepContext, intent: &Value) -> Result<(), Failure> {
+        let input: ShellInput = cx.input()?;
+        let (client, mount) = self.0.mount(cx, &input).await?;
+        take_off_all(cx, &Wish { client: &client, hosts: &input.hosts, mount: &mount }, intent).await?;
+        super::take_view_away::mounted_nowhere(&client, &mount).await
+    }
+}
