@@ -265,7 +265,8 @@ async fn a_run_is_never_doubled_and_a_clock_that_leaps_makes_one_run() {
     assert!(matches!(refused, RunStart::Unfinished(_)), "{refused:?}");
     site.turn().await;
 
-    for (count, leap) in [(2, 10 * 365 * 24), (3, -10 * 365 * 24), (4, 1), (5, -1)] {
+    // Put back, the clock agrees with the source's again, by which a checkpoint was taken just now.
+    for (count, leap) in [(2, 10 * 365 * 24), (2, -10 * 365 * 24), (3, 1), (3, -1)] {
         site.clock.shift(SignedDuration::from_hours(leap));
         site.turn().await;
         site.turn().await;

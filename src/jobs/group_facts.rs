@@ -49,11 +49,13 @@ fn facts(
     runs: &[GroupRun],
     now: Timestamp,
 ) -> GroupFacts {
-    let ended = || runs.iter().filter(|run| run.finished_at.is_some());
+    // Runs that lie ahead were dated by a clock that has been put back since.
+    let past = || runs.iter().filter(|run| run.started_at <= now);
+    let ended = || past().filter(|run| run.finished_at.is_some());
     let good = || ended().filter(|run| run.succeeded == Some(true));
     let failures = ended().take_while(|run| run.succeeded != Some(true)).count();
     let took = good().filter_map(|run| run.took_ms).map(Duration::from_millis).collect();
-    let last_start = runs.first().map(|run| run.started_at);
+    let last_start = past().next().map(|run| run.started_at);
     GroupFacts {
         id: group.id,
         want: want(group, last_start, now),
