@@ -125,7 +125,7 @@ impl App {
         }
         let names: Vec<&str> = plans.iter().map(|plan| plan.planned.name.as_str()).collect();
         let details = json!({ "group": group.name, "datastore": target.name, "virtual_machines": names });
-        let entry = self.entry(who, "protected_vm.move", &names.join(", "), Outcome::Done, details);
+        let entry = self.entry(who, "protected_vm.move", names.join(", "), Outcome::Done, details);
         let input = MoveInput {
             vcenter_id: group.source.vcenter,
             datastore: target.object,

@@ -66,7 +66,7 @@ impl Scene {
             server: "127.0.0.1".to_owned(),
             path: format!("/{DATASET}"),
         };
-        let (vms, pace, exports) = (2, 0.001, Arc::new(exports));
+        let (vms, pace, exports) = (12, 0.001, Arc::new(exports));
         let options = Options { vms, pace, nfs: Some(vec![nfs]), exports, ..Options::default() };
         let server = Vcenter::start(options).await.unwrap();
         let wish = VcenterWish {
