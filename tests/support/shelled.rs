@@ -161,7 +161,7 @@ async fn protect(store: &Store) {
         dr: DrSide { vcenter, target, dataset: replica().parse().unwrap() },
         policy: Policy {
             rhythm: Rhythm::Rpo { minutes: 15 },
-            keep_source: keep.clone(),
+            keep_source: keep,
             keep_dr: keep,
             transport: Transport::Auto,
             bandwidth_limit: None,
