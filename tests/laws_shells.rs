@@ -31,61 +31,61 @@ fn child() {
     laws::run_as_child(&[Arc::new(MovedWorld::default()), Arc::new(ShelledWorld::default())]);
 }
 
-fn sample() -> Sample {
-    let every = std::env::var("ZERFAUX_LAB_EVERY").ok().and_then(|text| text.parse().ok()).unwrap_or(3);
-    Sample { every, offset: 1 }
+/// Every so many points, or as many as `ZERFAUX_LAB_EVERY` says.
+fn sample(every: usize) -> Sample {
+    let asked = std::env::var("ZERFAUX_LAB_EVERY").ok().and_then(|text| text.parse().ok());
+    Sample { every: asked.unwrap_or(every), offset: 1 }
 }
 
-/// At every point, for a job of few steps.
-async fn keeps_the_laws_of_steps(world: &impl World) {
+async fn keeps_the_laws_of_steps(world: &impl World, sample: Sample) {
     let place = tempfile::tempdir().unwrap();
     let scene = world.build(place.path()).await;
     assert_eq!(laws::defects(&scene.definition()), Vec::<String>::new());
     assert_eq!(scene.definition().kind, world.kind());
     laws::run_each_step_twice(world).await.assert_kept("twice");
-    laws::fail_at_each_step(world, Sample::ALL).await.assert_kept("failing");
-    laws::retry_after_each_failure(world, Sample::ALL).await.assert_kept("retrying");
-    laws::undo_each_step_twice(world, Sample::ALL).await.assert_kept("undoing");
+    laws::fail_at_each_step(world, sample).await.assert_kept("failing");
+    laws::retry_after_each_failure(world, sample).await.assert_kept("retrying");
+    laws::undo_each_step_twice(world, sample).await.assert_kept("undoing");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_move_keeps_the_laws_of_steps() {
-    keeps_the_laws_of_steps(&MovedWorld::default()).await;
+    keeps_the_laws_of_steps(&MovedWorld::default(), sample(1)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_around_each_event_everything_is_moved_once() {
     let child = SelfChild { entry: "child", story: Story::Succeeds };
-    laws::kill_around_each_event(&MovedWorld::default(), &child, sample()).await.assert_kept("killed");
+    laws::kill_around_each_event(&MovedWorld::default(), &child, sample(7)).await.assert_kept("killed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_around_each_event_of_taking_back_everything_is_where_it_was() {
     let child = SelfChild { entry: "child", story: Story::Unwinds };
-    laws::kill_around_each_event(&MovedWorld::default(), &child, sample()).await.assert_kept("taken back");
+    laws::kill_around_each_event(&MovedWorld::default(), &child, sample(7)).await.assert_kept("taken back");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shell_keeps_the_laws_of_steps() {
-    keeps_the_laws_of_steps(&ShelledWorld::default()).await;
+    keeps_the_laws_of_steps(&ShelledWorld::default(), sample(2)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shell_with_its_view_kept_keeps_the_laws_of_steps() {
     let world = ShelledWorld { keep_view: true, ..ShelledWorld::default() };
     laws::run_each_step_twice(&world).await.assert_kept("twice");
-    laws::fail_at_each_step(&world, sample()).await.assert_kept("failing");
-    laws::undo_each_step_twice(&world, sample()).await.assert_kept("undoing");
+    laws::fail_at_each_step(&world, sample(4)).await.assert_kept("failing");
+    laws::undo_each_step_twice(&world, sample(4)).await.assert_kept("undoing");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_around_each_event_it_makes_one_shell() {
     let child = SelfChild { entry: "child", story: Story::Succeeds };
-    laws::kill_around_each_event(&ShelledWorld::default(), &child, sample()).await.assert_kept("killed");
+    laws::kill_around_each_event(&ShelledWorld::default(), &child, sample(7)).await.assert_kept("killed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_around_each_event_of_taking_back_it_leaves_no_shell_and_no_view() {
     let child = SelfChild { entry: "child", story: Story::Unwinds };
-    laws::kill_around_each_event(&ShelledWorld::default(), &child, sample()).await.assert_kept("taken back");
+    laws::kill_around_each_event(&ShelledWorld::default(), &child, sample(7)).await.assert_kept("taken back");
 }
