@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::extract::{Path, State};
 
 use crate::app::group_states::{GroupState, Next, RpoState, UnknownBecause};
-use crate::app::protected_vms::{ProtectedVmView, ReadyState};
+use crate::app::protected_vms::{ProtectedVmView, ReadyItem, ReadyState};
 use crate::app::protection_groups::{Checkpoint, CheckpointKind, Rhythm};
 use crate::domain::access::Role;
 use crate::domain::ids::GroupId;
@@ -38,8 +38,9 @@ pub(super) fn status(one: &GroupState) -> Status {
             Status::new(Mark::Broken, format!("broken for {}", format_duration(whole(*by))))
         }
         (_, _, Some(_)) => Status::new(Mark::Risk, "paused"),
-        (Some(RpoState::AtRisk { .. }), ..) => Status::new(Mark::Risk, "at risk"),
-        (Some(RpoState::Met { .. }), ..) => Status::new(Mark::Met, "met"),
+        // A run that was started in time is what keeps it within.
+        (Some(RpoState::AtRisk { .. }), ..) if one.running().is_none() => Status::new(Mark::Risk, "at risk"),
+        (Some(RpoState::Met { .. } | RpoState::AtRisk { .. }), ..) => Status::new(Mark::Met, "met"),
         (Some(RpoState::Unknown(UnknownBecause::ClocksDisagree(_))), ..) => {
             Status::new(Mark::Unknown, "clocks disagree")
         }
@@ -226,18 +227,29 @@ fn checkpoint(cx: &Cx, one: &Checkpoint) -> CheckpointRow {
     }
 }
 
+/// A line of the check list in one or two words: what is there, or what is not.
+fn tick(item: &ReadyItem) -> Status {
+    let [done, missing, unknown] = match item.key {
+        "protection_datastore" => ["on its datastore", "files elsewhere", "place unknown"],
+        "replicated" => ["replicated", "not replicated", "replication unknown"],
+        "dr_shell" => ["DR shell", "no DR shell", "DR shell unknown"],
+        "networks" => ["networks", "network missing", "networks not mapped yet"],
+        _ => ["done", "missing", "unknown"],
+    };
+    match item.state {
+        ReadyState::Done => Status::new(Mark::Met, done),
+        ReadyState::Missing => Status::new(Mark::Risk, missing),
+        ReadyState::Unknown => Status::new(Mark::Unknown, unknown),
+    }
+}
+
 fn machine(view: &ProtectedVmView) -> ProtectedVmRow {
     let items = &view.readiness.items;
-    let tick = |state: ReadyState| match state {
-        ReadyState::Done => Status::new(Mark::Met, "done"),
-        ReadyState::Missing => Status::new(Mark::Risk, "missing"),
-        ReadyState::Unknown => Status::new(Mark::Unknown, "unknown"),
-    };
     let missing = items.iter().find(|item| item.state != ReadyState::Done);
     ProtectedVmRow {
         name: view.vm.name.clone(),
         address: format!("/inventory/{}/vms/{}", view.vm.vcenter, view.vm.moref),
-        ticks: items.iter().map(|item| (tick(item.state), item.text.clone())).collect(),
+        ticks: items.iter().map(|item| (tick(item), item.text.clone())).collect(),
         missing: missing.map(|item| match item.advice {
             Some(advice) => format!("{} {advice}", item.text),
             None => item.text.clone(),
