@@ -104,9 +104,10 @@ impl Scene {
         scene
             .until("the inventory is read", &format!("/vcenters/{vcenter}/vms"), |all| all["total"] != 0)
             .await;
+        // Switched off: no run of its own comes in between.
         let body = json!({
             "name": "ERP", "source_vcenter_id": vcenter, "protection_datastore": DATASTORE,
-            "dr_vcenter_id": vcenter, "dr_target_id": targets[1],
+            "dr_vcenter_id": vcenter, "dr_target_id": targets[1], "enabled": false,
         });
         let group = scene.ask("POST", "/protection-groups", Some(body)).await.expect(201).json();
         let vms = scene.ask("GET", &format!("/vcenters/{vcenter}/vms"), None).await.json();
