@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-
 use super::{App, AppError};
-pub use crate::domain::checkpoint::{Breach, Checkpoint, GroupRun, RpoDay};
+pub use crate::domain::checkpoint::{Checkpoint, GroupRun};
 use crate::domain::ids::GroupId;
 use crate::domain::protection_group::ProtectionGroup;
 use crate::jobs::group_runs::{Known, known};
@@ -44,14 +42,6 @@ impl GroupState {
     pub fn last_run(&self) -> Option<&GroupRun> {
         self.runs.iter().find(|run| run.finished_at.is_some())
     }
-
-    /// When the next run starts by itself, as far as that is known.
-    pub fn next_run_at(&self) -> Option<Timestamp> {
-        match self.next {
-            Next::At(at) | Next::Closed(Some(at)) => Some(at),
-            Next::Start | Next::Busy | Next::WaitsForRoom | Next::Closed(None) | Next::Never => None,
-        }
-    }
 }
 
 impl App {
@@ -86,21 +76,5 @@ impl App {
         let all = self.group_states().await?;
         let found = all.into_iter().find(|one| one.group.id == id);
         found.ok_or_else(|| AppError::NotFound(format!("there is no protection group {id}")))
-    }
-
-    /// The times during which the RPO of a group was broken, newest first.
-    ///
-    /// # Errors
-    /// If the database does not answer.
-    pub async fn breaches(&self, id: GroupId) -> Result<Vec<Breach>, AppError> {
-        Ok(self.store.rpo_breaches(Some(id), false, 50).await?)
-    }
-
-    /// The last days of a group, newest first.
-    ///
-    /// # Errors
-    /// If the database does not answer.
-    pub async fn rpo_days(&self, id: GroupId) -> Result<Vec<RpoDay>, AppError> {
-        Ok(self.store.rpo_days(id, 31).await?)
     }
 }

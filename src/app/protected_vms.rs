@@ -47,14 +47,6 @@ impl App {
         Ok(views)
     }
 
-    /// All protected virtual machines, by name.
-    ///
-    /// # Errors
-    /// If the database does not answer.
-    pub async fn all_protected_vms(&self) -> Result<Vec<ProtectedVm>, AppError> {
-        Ok(self.store.protected_vms(None).await?)
-    }
-
     /// One protected virtual machine with its group.
     ///
     /// # Errors
