@@ -270,6 +270,8 @@ impl Person {
             (one.starts_with(&here) && one.contains("Failed to load resource"))
                 // Somebody gave this machine another address, and the browser begins its connections anew.
                 || one.ends_with("net::ERR_NETWORK_CHANGED")
+                // A fault of the page the browser itself opened with: none of ours, and nothing the policy could stop.
+                || one.starts_with("chrome://")
         };
         let complaints: Vec<String> =
             self.browser.complaints().await.into_iter().filter(|one| !own(one)).collect();
