@@ -8,9 +8,9 @@ use utoipa::openapi::OpenApi;
 
 use super::pages::{
     about, access, account, appliance_datasets, appliance_form, appliances, audit, dashboard, datastores,
-    deployment_form, deployments, docs, inventory, inventory_objects, job, job_list, job_result,
-    protection_groups, replicate, settings, setup, ssh_key_rotation, ssh_keys, template_forms, templates,
-    theme, tokens, users, vcenter_forms, vcenters, vm,
+    deployment_form, deployments, docs, group_page, group_vms, inventory, inventory_objects, job, job_list,
+    job_result, protection_groups, replicate, settings, setup, ssh_key_rotation, ssh_keys, template_forms,
+    templates, theme, tokens, users, vcenter_forms, vcenters, vm,
 };
 use super::{Site, assets};
 
@@ -53,7 +53,11 @@ pub fn router(site: Site, api: &OpenApi) -> (Router, Vec<(String, String)>) {
         .get("/replication", dashboard::page)
         .get("/replication/events", dashboard::events)
         .get("/protection-groups", protection_groups::page)
-        .get("/protection-groups/{id}", protection_groups::one)
+        .get("/protection-groups/{id}", group_page::overview)
+        .get("/protection-groups/{id}/vms", group_vms::page)
+        .get("/protection-groups/{id}/checkpoints", group_page::checkpoints)
+        .get("/protection-groups/{id}/history", group_page::history)
+        .get("/protection-groups/{id}/settings", group_page::settings)
         .post("/protection-groups/{id}/pause", protection_groups::pause)
         .post("/protection-groups/{id}/resume", protection_groups::resume)
         .post("/protection-groups/{id}/run-now", protection_groups::run_now)

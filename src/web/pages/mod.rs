@@ -14,6 +14,8 @@ pub(super) mod datastores;
 pub(super) mod deployment_form;
 pub(super) mod deployments;
 pub(super) mod docs;
+pub(super) mod group_page;
+pub(super) mod group_vms;
 pub(super) mod inventory;
 pub(super) mod inventory_objects;
 pub(super) mod job;

@@ -11,6 +11,7 @@ pub mod dashboard;
 pub mod datastores;
 pub mod deployments;
 pub mod error;
+pub mod group_vms;
 pub mod inventory;
 pub mod jobs;
 pub mod protection_groups;

@@ -1,4 +1,4 @@
-//! Protection groups: list, and one with its checkpoints and virtual machines.
+//! Protection groups: the list, and the pages of one. Its virtual machines are in `group_vms.rs`.
 
 use askama::Template;
 
@@ -15,32 +15,56 @@ pub struct ProtectionGroups {
     pub rows: Vec<GroupRow>,
 }
 
-/// `/protection-groups/{id}`.
-#[derive(Template)]
-#[template(path = "protection_groups/one.html")]
-pub struct ProtectionGroupPage {
-    /// The frame.
-    pub page: Page,
+/// What stands at the top of every page of a group.
+pub struct GroupHead {
     /// The group as a list shows it.
     pub row: GroupRow,
     /// What people say about it.
     pub description: Option<String>,
-    /// What is to be known first: a sentence each.
-    pub notes: Vec<String>,
-    /// The age of the newest checkpoint over time.
-    pub chart: Html,
-    /// Name and fact.
-    pub facts: Vec<(String, Html)>,
-    /// Newest first.
-    pub checkpoints: Vec<CheckpointRow>,
-    /// By name.
-    pub vms: Vec<ProtectedVmRow>,
+    /// Its pages.
+    pub tabs: Vec<TabLink>,
     /// Where it is paused, or resumed; and the word.
     pub pause: (String, &'static str),
     /// The run that goes on.
     pub running: Option<String>,
     /// Whether the viewer may work with it.
     pub may_work: bool,
+}
+
+/// One of the pages of a group.
+pub struct TabLink {
+    /// What it is called.
+    pub label: &'static str,
+    /// Where it is.
+    pub address: String,
+    /// Whether one is there now.
+    pub current: bool,
+}
+
+/// `/protection-groups/{id}`.
+#[derive(Template)]
+#[template(path = "protection_groups/overview.html")]
+pub struct GroupOverview {
+    /// The frame.
+    pub page: Page,
+    /// The head of the group's pages.
+    pub head: GroupHead,
+    /// What is to be known first: a sentence each.
+    pub notes: Vec<String>,
+    /// The age of the newest checkpoint over time.
+    pub chart: Html,
+}
+
+/// `/protection-groups/{id}/checkpoints`.
+#[derive(Template)]
+#[template(path = "protection_groups/checkpoints.html")]
+pub struct GroupCheckpoints {
+    /// The frame.
+    pub page: Page,
+    /// The head of the group's pages.
+    pub head: GroupHead,
+    /// Newest first.
+    pub checkpoints: Vec<CheckpointRow>,
 }
 
 /// A checkpoint.
@@ -57,14 +81,40 @@ pub struct CheckpointRow {
     pub took: String,
 }
 
-/// A virtual machine of a group.
-pub struct ProtectedVmRow {
-    /// Its name.
-    pub name: String,
-    /// Its page in the inventory.
-    pub address: String,
-    /// Each line of its check list: how it stands, and what was found.
-    pub ticks: Vec<(Status, String)>,
-    /// The first that is not done, and what to do about it.
-    pub missing: Option<String>,
+/// `/protection-groups/{id}/history`.
+#[derive(Template)]
+#[template(path = "protection_groups/history.html")]
+pub struct GroupHistory {
+    /// The frame.
+    pub page: Page,
+    /// The head of the group's pages.
+    pub head: GroupHead,
+    /// Newest first.
+    pub runs: Vec<RunRow>,
+}
+
+/// A run of a group.
+pub struct RunRow {
+    /// How it went.
+    pub status: Status,
+    /// When it started.
+    pub started: Html,
+    /// How long its steps took.
+    pub took: String,
+    /// How much it sent.
+    pub bytes: String,
+    /// The page of its job.
+    pub job: String,
+}
+
+/// `/protection-groups/{id}/settings`.
+#[derive(Template)]
+#[template(path = "protection_groups/settings.html")]
+pub struct GroupSettings {
+    /// The frame.
+    pub page: Page,
+    /// The head of the group's pages.
+    pub head: GroupHead,
+    /// Name and fact.
+    pub facts: Vec<(String, Html)>,
 }
