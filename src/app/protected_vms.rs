@@ -128,9 +128,7 @@ impl App {
         let drift = drift.map(|export| Drift::of(disks.clone(), export));
         let shell = around.shells.iter().find(|one| one.source_uuid == vm.instance_uuid);
         let shell = match shell {
-            Some(shell) => {
-                Some(self.shell_state(shell.clone(), seen.as_ref().map(|one| &one.object)).await?)
-            }
+            Some(shell) => Some(self.shell_state(shell.clone(), seen.as_ref().map(|one| &one.object)).await?),
             None => None,
         };
         let facts = VmFacts {

@@ -120,7 +120,8 @@ impl Reconciler for GroupRuns {
         let all = known(self.targets.store(), now).await?;
         let facts: Vec<_> = all.iter().map(|one| one.facts.clone()).collect();
         let (mut started, mut failed) = (0, None);
-        for ((_, next), one) in decide(&facts, now, Limits::default()).into_iter().zip(&all) {
+        let settings = self.targets.store().installation_settings().await.map_err(not_kept)?;
+        for ((_, next), one) in decide(&facts, now, Limits::from(&settings)).into_iter().zip(&all) {
             if next != Next::Start {
                 continue;
             }

@@ -151,6 +151,7 @@ pub fn router(site: Site, api: &OpenApi) -> (Router, Vec<(String, String)>) {
         .get("/settings", settings::page)
         .post("/settings/sessions", settings::sessions)
         .post("/settings/history", settings::history)
+        .post("/settings/runs", settings::runs)
         .post("/settings/recovery-key", settings::recovery_key)
         .get("/about", about::page)
         .get("/api/docs", docs::page);

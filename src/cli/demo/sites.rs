@@ -19,6 +19,11 @@ pub(in crate::cli) const SOURCE: &str = "tank/vm01";
 /// To where.
 pub(in crate::cli) const DESTINATION: &str = "vault/replica/vm01";
 
+/// What a protection group protects, and the datastore of it.
+pub(in crate::cli) const PROTECTED: &str = "tank/vm02";
+/// See [`PROTECTED`].
+pub(in crate::cli) const PROTECTED_DATASTORE: &str = "nfs-berlin-02";
+
 /// How long connections to the appliances and commands on them take.
 const LATENCY: Duration = Duration::from_millis(5);
 const TIB: u64 = 1 << 40;
@@ -86,7 +91,7 @@ impl Sites {
         // What the hosts mount lies in the appliances' datasets, and so the files of the virtual machines do.
         let (zfs_here, zfs_there) =
             (appliance("zfs-berlin", "tank", 8 * TIB)?, appliance("zfs-potsdam", "vault", 12 * TIB)?);
-        furnish(&zfs_here, &["tank/vm01", "tank/vm02"], "tank/archive", "3T")?;
+        furnish(&zfs_here, &[SOURCE, PROTECTED], "tank/archive", "3T")?;
         furnish(&zfs_there, &["vault/nfs"], "vault/archive", "2T")?;
         let site_exports = Arc::new(SiteExports::new([]));
         site_exports.add(&zfs_here, [here]);
@@ -124,7 +129,10 @@ impl Sites {
         let primary = Site {
             vcenter_name: "vc-berlin",
             vcenter: vcenter("berlin", 40, 1, &machines_here, {
-                vec![mount("nfs-berlin-01", here, "/tank/vm01"), mount("nfs-berlin-02", here, "/tank/vm02")]
+                vec![
+                    mount("nfs-berlin-01", here, "/tank/vm01"),
+                    mount(PROTECTED_DATASTORE, here, "/tank/vm02"),
+                ]
             })
             .await?,
             appliance_name: "zfs-berlin",
@@ -167,6 +175,7 @@ impl Sites {
         // A full pool ends the company's work, not the demo.
         let _ = site.write(SOURCE, &format!("erp-db01/redo-{}.log", day % 12), &bytes(size, day + 1000));
         let _ = site.write(SOURCE, &format!("mail01/queue-{}.log", day % 8), &bytes(size / 4, day));
+        let _ = site.write(PROTECTED, &format!("orders/{}.log", day % 10), &bytes(size / 2, day + 2000));
     }
 }
 

@@ -1,12 +1,11 @@
 //! The scenes of a protection group: its first and its second run, and DR shells of its virtual machines.
 
 use super::super::super::exit::Trouble;
-use super::super::sites::{Site, Sites};
+use super::super::protection::{assign, wish};
+use super::super::sites::{PROTECTED as DATASET, PROTECTED_DATASTORE as DATASTORE, Site, Sites};
 use super::deploy::{missing, says};
 use super::{Stage, snapshots};
-use crate::app::inventory::VmFilter;
 use crate::app::protected_vms::ProtectedVm;
-use crate::app::protection_group_form::GroupWish;
 use crate::app::{App, Principal};
 use crate::domain::ids::VcenterId;
 use crate::domain::job::JobState;
@@ -15,9 +14,6 @@ use crate::domain::target::Target;
 use crate::plan::dr_shell::Wish;
 use crate::sim::exports::Export;
 
-/// The datastore whose virtual machines are protected, and the dataset behind it.
-const DATASTORE: &str = "nfs-berlin-02";
-const DATASET: &str = "tank/vm02";
 /// Of how many virtual machines shells are made.
 const SHELLS: usize = 2;
 
@@ -37,20 +33,18 @@ impl Stage {
         vcenters: &[VcenterId],
         targets: &[Target],
     ) -> Result<Protected, Trouble> {
-        let wish = GroupWish {
-            name: "erp".to_owned(),
-            source_vcenter_id: vcenters[0].to_string(),
-            protection_datastore: DATASTORE.to_owned(),
-            dr_vcenter_id: vcenters[1].to_string(),
-            dr_target_id: targets[1].id.to_string(),
-            ..GroupWish::usual()
-        };
+        let wish = wish([vcenters[0], vcenters[1]], targets[1].id, 15);
         let group = app.create_protection_group(who, &wish).await?;
         self.fact(
             format!("{DATASTORE} is the dataset {} of {}", group.source.dataset, targets[0].name),
             group.source.dataset.as_str() == DATASET && group.source.target == targets[0].id,
         );
-        let vms = self.assigns(app, who, &group).await?;
+        let (there, views) = assign(app, who, &group).await?;
+        self.fact(
+            format!("{} virtual machines of {DATASTORE} are protected", views.len()),
+            !views.is_empty() && views.len() == there,
+        );
+        let vms: Vec<ProtectedVm> = views.into_iter().map(|view| view.vm).collect();
         self.runs(app, who, sites, &group).await?;
         let first = snapshots(&sites.dr, group.dr.dataset.as_str()).len();
         let home = &vms.first().ok_or_else(|| missing("virtual machine on it"))?.name;
@@ -64,31 +58,6 @@ impl Stage {
             checkpoints == first + 1,
         );
         Ok(Protected { group, vms })
-    }
-
-    async fn assigns(
-        &mut self,
-        app: &App,
-        who: &Principal,
-        group: &ProtectionGroup,
-    ) -> Result<Vec<ProtectedVm>, Trouble> {
-        let stores = app.vcenters()?.datastores(group.source.vcenter).await?;
-        let datastore = stores.into_iter().find(|one| one.object.name == DATASTORE);
-        let filter = VmFilter {
-            vcenter: Some(group.source.vcenter),
-            datastore: datastore.map(|one| one.object.object),
-            template: Some(false),
-            limit: 100,
-            ..VmFilter::default()
-        };
-        let found = app.vcenters()?.vms(&filter).await?.items;
-        let morefs: Vec<String> = found.iter().map(|vm| vm.object.id().to_owned()).collect();
-        let views = app.assign_vms(who, group.id, &morefs).await?;
-        self.fact(
-            format!("{} virtual machines of {DATASTORE} are protected", views.len()),
-            !views.is_empty() && views.len() == found.len(),
-        );
-        Ok(views.into_iter().map(|view| view.vm).collect())
     }
 
     /// One run of the group, compared byte for byte.
