@@ -77,8 +77,8 @@ fn it_is_said_in_words() {
     assert_eq!(told("last=4", 15), "The newest 4: about 4 checkpoints, the oldest about 45 minutes old.");
     assert_eq!(
         told("last=12,hourly=24,daily=7,weekly=4", 15),
-        "The newest 12, one an hour for 24 hours, one a day for 7 days, one a week for 4 weeks: about 41 checkpoints, \
-         the oldest about 20 days old."
+        "The newest 12, one an hour for 24 hours, one a day for 7 days, one a week for 4 weeks: about 39 checkpoints, \
+         the oldest about 19 days old."
     );
     assert!(told("all", 15).starts_with("Every checkpoint, about 96 more each day, without end"));
     assert!(told("hourly=4000000000", 15).contains("more than 20000 checkpoints"));
