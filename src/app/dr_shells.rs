@@ -1,18 +1,17 @@
 //! DR shells: the plan of one, the job that makes it, and how it stands against what it stands for.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::job_start::Beside;
 use super::{App, AppError, FieldError, Principal};
 use crate::domain::audit::Outcome;
 use crate::domain::dr_shell::DrShell;
 use crate::domain::ids::{JobId, ProtectedVmId};
 use crate::domain::inventory::{Known, Vm, VmFilter};
-use crate::domain::job::Failure;
 use crate::domain::moref::ManagedRef;
 use crate::domain::protected_vm::ProtectedVm;
 use crate::domain::protection_group::ProtectionGroup;
 use crate::jobs::create_dr_shell::{KIND, ShellInput, source_machine};
-use crate::jobs::vsphere_vm::PlannedVm;
 pub use crate::plan::dr_shell::{CardPlan, ShellPlan, Wish as ShellWish};
 use crate::plan::dr_shell::{Facts, shell};
 pub use crate::plan::findings::Finding;
@@ -70,16 +69,12 @@ fn present<T>(all: Vec<Known<T>>) -> Vec<T> {
 }
 
 impl App {
-    /// The shell of a protected virtual machine, compared with `source` as the inventory has both now.
-    pub(super) async fn shell_of(
+    /// A shell, compared with `source` as the inventory has both now.
+    pub(super) async fn shell_state(
         &self,
-        vm: &ProtectedVm,
+        shell: DrShell,
         source: Option<&Vm>,
-    ) -> Result<Option<DrShellState>, AppError> {
-        let all = self.store.dr_shells(vm.group).await?;
-        let Some(shell) = all.into_iter().find(|one| one.source_uuid == vm.instance_uuid) else {
-            return Ok(None);
-        };
+    ) -> Result<DrShellState, AppError> {
         let seen = self.store.vm(shell.dr_vcenter, &shell.vm).await?.filter(|one| one.gone_at.is_none());
         // Another virtual machine may have got its reference.
         let seen = seen.map(|one| one.object).filter(|one| one.instance_uuid == shell.instance_uuid);
@@ -88,7 +83,7 @@ impl App {
             _ => Vec::new(),
         };
         let networks_mapped = seen.as_ref().is_some_and(|seen| networks_are_mapped(seen, &shell.spec));
-        Ok(Some(DrShellState { is_there: seen.is_some(), networks_mapped, drift: found, shell }))
+        Ok(DrShellState { is_there: seen.is_some(), networks_mapped, drift: found, shell })
     }
 
     /// What making a shell would do. The source is asked how it is configured now; nothing is changed.
@@ -98,20 +93,9 @@ impl App {
     /// does not answer.
     pub async fn dr_shell_plan(&self, id: ProtectedVmId, wish: &ShellWish) -> Result<DrShellPlan, AppError> {
         let (group, view) = self.protected_vm(id).await?;
-        let vm = view.vm;
-        let seen = view.seen.ok_or_else(|| {
-            AppError::Conflict(format!(
-                "{} is not in its vCenter any more. Synchronise the vCenter.",
-                vm.name
-            ))
-        })?;
+        let planned = view.planned()?;
+        let (vm, has_shell) = (view.vm, view.shell.is_some());
         let datastore = self.datastore_of(&group).await?;
-        let planned = PlannedVm {
-            vm: seen.object.object.clone(),
-            instance_uuid: vm.instance_uuid.clone(),
-            name: seen.object.name.clone(),
-            folder: None,
-        };
         let source = source_machine(self.vcenters()?.sessions(), vm.vcenter, &planned).await?;
         let dr = group.dr.vcenter;
         let target = self.target(group.dr.target).await?;
@@ -123,7 +107,7 @@ impl App {
                 protected_on: &datastore.name,
                 source_networks: &present(self.store.networks(vm.vcenter).await?),
                 same_vcenter: dr == vm.vcenter,
-                has_shell: self.shell_of(&vm, None).await?.is_some(),
+                has_shell,
                 places: &present(self.store.places(dr, None).await?),
                 datastores: &present(self.store.datastores(dr, false).await?),
                 networks: &present(self.store.networks(dr).await?),
@@ -196,10 +180,11 @@ impl App {
             spec,
             keep_view,
         };
-        let value = serde_json::to_value(&input).map_err(|error| {
-            AppError::Failed(Failure::permanent(format!("The job could not be written down: {error}.")))
-        })?;
-        self.store.append_audit(entry).await?;
-        Ok(self.engine.enqueue(KIND, value, &who.actor()).await?)
+        let source = input.source_uuid.clone();
+        let beside = move |other: &Value| match other["source_uuid"] == *source {
+            true => Beside::Same,
+            false => Beside::Other,
+        };
+        self.start_job_once(who, KIND, &input, entry, beside).await
     }
 }

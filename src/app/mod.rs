@@ -23,6 +23,7 @@ pub mod group_sides;
 pub mod group_states;
 pub mod inventory;
 pub mod job_notices;
+mod job_start;
 pub mod jobs;
 pub mod protected_vms;
 pub mod protection_group_form;

@@ -175,6 +175,8 @@ impl App {
         let job = self.engine.draft(crate::jobs::replicate::KIND, input, &who.actor())?;
         let details = json!({ "job": job.id });
         let entry = self.entry(who, "protection_group.run", &group.name, Outcome::Done, details);
+        // A run that has just ended, and that nobody looked at since, is none that goes on.
+        group_runs::fold(&self.store, self.clock.now()).await?;
         match self.store.start_group_run(id, &job, Some(entry)).await? {
             RunStart::Queued => {
                 self.engine.queued(&job);
