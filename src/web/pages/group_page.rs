@@ -6,7 +6,7 @@ use axum::extract::{Path, State};
 
 use super::protection_groups::{address, attention, row, whole};
 use crate::app::group_states::{GroupRun, GroupState};
-use crate::app::protection_groups::{Checkpoint, CheckpointKind};
+use crate::app::protection_groups::{Checkpoint, CheckpointKind, Policy, Quiesce};
 use crate::domain::access::Role;
 use crate::domain::ids::GroupId;
 use crate::domain::size::{format_bytes, format_duration};
@@ -134,6 +134,15 @@ fn ages(checkpoints: &[Checkpoint]) -> Html {
         None,
         &format!("How old the newest checkpoint became before the next: {worst} at most"),
     )
+}
+
+/// Whether guests are asked to be at rest, in words.
+pub(super) fn quiesced(policy: &Policy) -> String {
+    match policy.quiesce {
+        Quiesce::Never => "never asked to be at rest".to_owned(),
+        Quiesce::Every(1) => "asked to be at rest for every checkpoint".to_owned(),
+        Quiesce::Every(count) => format!("asked to be at rest once in {count} checkpoints"),
+    }
 }
 
 async fn facts(site: &Site, state: &GroupState) -> Result<Vec<(String, Html)>, Trouble> {

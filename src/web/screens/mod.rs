@@ -12,6 +12,7 @@ pub mod datastores;
 pub mod deployments;
 pub mod error;
 pub mod group_vms;
+pub mod group_wizard;
 pub mod inventory;
 pub mod jobs;
 pub mod protection_groups;

@@ -13,6 +13,8 @@ pub struct ProtectionGroups {
     pub page: Page,
     /// The worst first.
     pub rows: Vec<GroupRow>,
+    /// Whether the viewer may make one.
+    pub may_work: bool,
 }
 
 /// What stands at the top of every page of a group.
