@@ -36,7 +36,7 @@ async fn to_policy(scene: &Scene, operator: &mut Browser<'_>) -> String {
     let dr = got.header("location").to_owned();
     assert!(dr.starts_with("/protection-groups/drafts/") && dr.ends_with("/dr"), "{dr}");
     let fields = [("dr_vcenter_id", scene.vcenter.as_str()), ("dr_target_id", &scene.dr), ("protect", "on")];
-    let policy = dr.replace("/dr", "/policy");
+    let policy = format!("{}/policy", dr.strip_suffix("/dr").unwrap());
     operator.get(&dr).await.expect(200).says(&scene.dataset()).says("zfs-b: pool tank");
     operator.post(&dr, &fields).await.leads_to(&policy);
     policy

@@ -24,7 +24,7 @@ impl Sites {
         let appliance = |hostname: &str, pool: &str| {
             let options = ApplianceOptions {
                 hostname: hostname.to_owned(),
-                pools: vec![(pool.to_owned(), 1 << 40)],
+                pools: vec![(pool.to_owned(), 8 << 40)],
                 authorized_keys: Some(public_key.to_owned()),
                 ..ApplianceOptions::default()
             };
