@@ -260,7 +260,11 @@ pub(super) async fn draw_review(site: &Site, cx: &Cx, draft: &GroupDraft, review
         fact("Bandwidth limit", &limit),
         fact(
             "Weekly timetable",
-            &if windows == 0 { "none".to_owned() } else { format!("{windows} windows") },
+            &if windows == 0 {
+                "none".to_owned()
+            } else {
+                format!("{windows} window{}", if windows == 1 { "" } else { "s" })
+            },
         ),
         fact("Guests", &super::group_page::quiesced(policy)),
         fact("Priority", &policy.priority.to_string()),

@@ -173,7 +173,7 @@ pub async fn follow(person: &mut Person, sites: &Sites, group: &str) {
         person.looks(&format!("group-{}", tab.to_lowercase().replace(' ', "-"))).await;
     }
     person.open(&format!("{group}/checkpoints?holds=1")).await;
-    person.sees("The DR side has 1 snapshots").await;
+    person.sees("The DR side has 1 snapshot of").await;
     person.looks("group-checkpoints-held").await;
     let replica = format!("vault/replicas/{}", group.rsplit('/').next().unwrap());
     let there = sites.dr.run(&format!("zfs list -H -o name -t snapshot -r {replica}"));
