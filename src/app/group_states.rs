@@ -85,6 +85,14 @@ impl App {
         found.ok_or_else(|| AppError::NotFound(format!("there is no protection group {id}")))
     }
 
+    /// The newest runs of a group, at most so many, newest first.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn group_runs(&self, id: GroupId, most: u32) -> Result<Vec<GroupRun>, AppError> {
+        Ok(self.store.group_runs(id, most).await?)
+    }
+
     /// The last days of a group, and the times during which its RPO was broken, both newest first.
     ///
     /// # Errors

@@ -57,6 +57,7 @@ pub const RULES: &[Rule] = &[
     ("GET", "/protection-groups/{id}/vms", READ),
     ("GET", "/protection-groups/{id}/checkpoints", READ),
     ("GET", "/protection-groups/{id}/history", READ),
+    ("GET", "/protection-groups/{id}/obstacles", READ),
     ("GET", "/protection-groups/{id}/settings", READ),
     ("GET", "/appliances", READ),
     ("GET", "/appliances/{id}", READ),

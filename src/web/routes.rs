@@ -62,6 +62,7 @@ pub fn router(site: Site, api: &OpenApi) -> (Router, Vec<(String, String)>) {
         .get("/protection-groups/drafts/{id}/review", group_wizard::review)
         .post("/protection-groups/drafts/{id}/create", group_wizard::create)
         .get("/protection-groups/{id}", group_page::overview)
+        .get("/protection-groups/{id}/obstacles", group_page::obstacles)
         .get("/protection-groups/{id}/edit", group_edit::edit)
         .post("/protection-groups/{id}/edit", group_edit::change)
         .get("/protection-groups/{id}/delete", group_edit::ask)

@@ -3,6 +3,7 @@
 mod appliances;
 mod dashboard;
 mod deployments;
+mod groups;
 mod inventory;
 mod jobs;
 mod setup;
@@ -23,6 +24,7 @@ pub(crate) fn pages() -> Vec<(&'static str, String)> {
         inventory::pages(),
         appliances::pages(),
         deployments::pages(),
+        groups::pages(),
         setup::pages(),
         wizard::pages(),
     ]

@@ -9,6 +9,7 @@ use crate::domain::job::{Job, JobState};
 use crate::domain::target::IpSource;
 use crate::web::cx::{Cx, Typed, done, typed};
 use crate::web::screens::jobs::{HostRow, JobResult, NextStep};
+use crate::web::view::list::in_query;
 use crate::web::view::wizard::WizardStep;
 use crate::web::view::{Html, Mark, Status, html};
 use crate::web::{Answer, Site, Trouble};
@@ -117,6 +118,19 @@ async fn appliance(site: &Site, cx: &Cx, job: &Job, made: &mut JobResult) -> Res
             NextStep {
                 label: "Create a protection datastore",
                 address: format!("{address}/datastores/new"),
+                sends: false,
+            },
+            NextStep {
+                label: "Protect VMs with it",
+                address: match vcenter {
+                    Some(id) => {
+                        format!(
+                            "/protection-groups/new?vcenter={id}&datastore={}",
+                            in_query(&text("datastore_name"))
+                        )
+                    }
+                    None => "/protection-groups/new".to_owned(),
+                },
                 sends: false,
             },
         ];

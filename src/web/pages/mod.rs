@@ -17,6 +17,7 @@ pub(super) mod docs;
 pub(super) mod group_edit;
 mod group_form;
 pub(super) mod group_page;
+mod group_past;
 mod group_steps;
 pub(super) mod group_vms;
 pub(super) mod group_wizard;
