@@ -23,6 +23,8 @@ mod forms;
 mod jobs;
 #[path = "http/pages.rs"]
 mod pages;
+#[path = "http/protected_vms.rs"]
+mod protected_vms;
 #[path = "http/protecting.rs"]
 mod protecting;
 #[path = "http/protection_groups.rs"]

@@ -6,12 +6,15 @@ use super::job_start::Beside;
 use super::{App, AppError, FieldError, Principal};
 use crate::domain::audit::Outcome;
 use crate::domain::dr_shell::DrShell;
-use crate::domain::ids::{JobId, ProtectedVmId};
+use crate::domain::ids::{GroupId, JobId, ProtectedVmId};
 use crate::domain::inventory::{Known, Vm, VmFilter};
+use crate::domain::job::Job;
+use crate::domain::machine::Machine;
 use crate::domain::moref::ManagedRef;
 use crate::domain::protected_vm::ProtectedVm;
 use crate::domain::protection_group::ProtectionGroup;
 use crate::jobs::create_dr_shell::{KIND, ShellInput, source_machine};
+use crate::jobs::remove_dr_shell;
 pub use crate::plan::dr_shell::{CardPlan, ShellPlan, Wish as ShellWish};
 use crate::plan::dr_shell::{Facts, shell};
 pub use crate::plan::findings::Finding;
@@ -28,6 +31,8 @@ pub struct DrShellPlan {
     pub group: ProtectionGroup,
     /// The virtual machine that it stands for.
     pub vm: ProtectedVm,
+    /// How that one is configured now.
+    pub source: Machine,
     /// What will be made.
     pub plan: ShellPlan,
 }
@@ -64,11 +69,19 @@ impl DrShellState {
     }
 }
 
-fn present<T>(all: Vec<Known<T>>) -> Vec<T> {
+pub(super) fn present<T>(all: Vec<Known<T>>) -> Vec<T> {
     all.into_iter().filter(|one| one.gone_at.is_none()).map(|one| one.object).collect()
 }
 
 impl App {
+    /// The shells of a group.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn dr_shells(&self, group: GroupId) -> Result<Vec<DrShell>, AppError> {
+        Ok(self.store.dr_shells(group).await?)
+    }
+
     /// A shell, compared with `source` as the inventory has both now.
     pub(super) async fn shell_state(
         &self,
@@ -115,7 +128,7 @@ impl App {
                 appliance: (target.nfs_address(), target.zfs_pool.as_str()),
             },
         );
-        Ok(DrShellPlan { group, vm, plan })
+        Ok(DrShellPlan { group, vm, source, plan })
     }
 
     /// The folders in which a vCenter has a virtual machine of that name.
@@ -149,7 +162,11 @@ impl App {
         wish: &ShellWish,
         keep_view: bool,
     ) -> Result<JobId, AppError> {
-        let DrShellPlan { group, vm, plan } = self.dr_shell_plan(id, wish).await?;
+        let (_, view) = self.protected_vm(id).await?;
+        if let Some(job) = self.shell_job_under_way(&view.vm.instance_uuid).await? {
+            return Ok(job.id);
+        }
+        let DrShellPlan { group, vm, plan, .. } = self.dr_shell_plan(id, wish).await?;
         let Some(spec) = plan.spec else {
             let fields = plan.obstacles.into_iter();
             let fields = fields.map(|Finding { field, message }| FieldError { field, message });
@@ -186,5 +203,19 @@ impl App {
             false => Beside::Other,
         };
         self.start_job_once(who, KIND, &input, entry, beside).await
+    }
+
+    /// The job that works on the shell of a virtual machine and has not ended, if there is one.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn shell_job_under_way(&self, source_uuid: &str) -> Result<Option<Job>, AppError> {
+        for kind in [KIND, remove_dr_shell::KIND] {
+            let all = self.store.unfinished_of(kind).await?;
+            if let Some(job) = all.into_iter().find(|job| job.input["source_uuid"] == *source_uuid) {
+                return Ok(Some(job));
+            }
+        }
+        Ok(None)
     }
 }

@@ -89,6 +89,15 @@ impl App {
         Ok(views)
     }
 
+    /// The protected virtual machine with this instance UUID.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn protected_vm_with(&self, instance_uuid: &str) -> Result<Option<ProtectedVm>, AppError> {
+        let all = self.store.protected_vms(None).await?;
+        Ok(all.into_iter().find(|vm| vm.instance_uuid == instance_uuid))
+    }
+
     /// One protected virtual machine with its group.
     ///
     /// # Errors
@@ -128,9 +137,7 @@ impl App {
         let drift = drift.map(|export| Drift::of(disks.clone(), export));
         let shell = around.shells.iter().find(|one| one.source_uuid == vm.instance_uuid);
         let shell = match shell {
-            Some(shell) => {
-                Some(self.shell_state(shell.clone(), seen.as_ref().map(|one| &one.object)).await?)
-            }
+            Some(shell) => Some(self.shell_state(shell.clone(), seen.as_ref().map(|one| &one.object)).await?),
             None => None,
         };
         let facts = VmFacts {

@@ -66,8 +66,7 @@ impl App {
     /// If there is none with this id, or the database does not answer.
     pub async fn start_health_check(&self, who: &Principal, id: TargetId) -> Result<JobId, AppError> {
         let target = self.target(id).await?;
-        let entry =
-            self.entry(who, "target.check", &target.name, Outcome::Done, json!({ "target_id": id }));
+        let entry = self.entry(who, "target.check", &target.name, Outcome::Done, json!({ "target_id": id }));
         self.start_job(who, health_check::KIND, &HealthInput { target: id }, entry).await
     }
 

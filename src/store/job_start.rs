@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
+use super::Store;
 use super::audit::append;
 use super::error::StoreError;
 use super::jobs::{self, JobFilter};
-use super::Store;
 use crate::domain::audit::AuditEntry;
 use crate::domain::ids::JobId;
 use crate::domain::job::{Job, JobState};

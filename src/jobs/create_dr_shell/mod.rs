@@ -19,15 +19,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::datastore_mounts::nfs3;
+use super::shell_view::{StandingView, path_of};
 use super::targets::Targets;
 use super::vcenters::Vcenters;
 use super::vsphere_vm::{PlannedVm, as_planned};
 use crate::domain::deployment::DatastoreHost;
 use crate::domain::dr_shell::ShellSpec;
-use crate::domain::ids::{GroupId, TargetId, VcenterId};
+use crate::domain::ids::{GroupId, JobId, TargetId, VcenterId};
 use crate::domain::job::Failure;
 use crate::domain::machine::Machine;
-use crate::domain::names::{DatasetName, SnapTag};
+use crate::domain::names::{DatasetName, SnapTag, SnapshotName};
 use crate::domain::networks::Networks;
 use crate::engine::{Definition, LockName, Retry, StepContext};
 use crate::vsphere::Client;
@@ -102,6 +103,11 @@ pub fn definition(targets: Targets, vcenters: Vcenters) -> Definition {
     })
 }
 
+/// What a shell says of the job that made it.
+pub(super) fn mark_of(maker: JobId) -> String {
+    format!("{maker}/create")
+}
+
 /// What the steps work with.
 struct Ground {
     targets: Targets,
@@ -120,13 +126,26 @@ struct ViewNames {
 impl ViewNames {
     fn of(cx: &StepContext, input: &ShellInput) -> Result<Self, Failure> {
         let id = cx.job().id.to_string();
-        let dataset =
+        let dataset: DatasetName =
             format!("{}/zerfaux/run/shell-{id}", input.replica.pool()).parse().map_err(|error| {
                 Failure::permanent(format!("The view of {} cannot be named: {error}.", input.replica))
             })?;
         // The end of a UUIDv7 is drawn; its beginning is the time.
         let end = id.rsplit('-').next().unwrap_or(&id);
-        Ok(Self { dataset, path: format!("/srv/zerfaux/shell-{id}"), datastore: format!("zx-view-{end}") })
+        Ok(Self { path: path_of(&dataset), dataset, datastore: format!("zx-view-{end}") })
+    }
+}
+
+impl ViewNames {
+    /// The view once it is made of that checkpoint.
+    fn standing(&self, cx: &StepContext, checkpoint: SnapshotName) -> StandingView {
+        StandingView {
+            maker: cx.job().id,
+            dataset: self.dataset.clone(),
+            checkpoint,
+            path: self.path.clone(),
+            datastore: self.datastore.clone(),
+        }
     }
 }
 

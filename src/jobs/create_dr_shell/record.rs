@@ -53,7 +53,12 @@ impl Step for Record {
             disks,
             checkpoint: checkpoint.clone(),
             // It is there until it is seen to be gone.
-            view: Some(ShellView { dataset: names.dataset, checkpoint, datastore: names.datastore }),
+            view: Some(ShellView {
+                dataset: names.dataset,
+                checkpoint,
+                datastore: names.datastore,
+                made_by: Some(cx.job().id),
+            }),
             made_by: cx.job().id,
             made_at: cx.now(),
         };

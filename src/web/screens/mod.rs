@@ -6,14 +6,17 @@
 pub mod access;
 pub mod account;
 pub mod appliances;
+pub mod assignable_vms;
 pub mod audit;
 pub mod dashboard;
 pub mod datastores;
 pub mod deployments;
+pub mod dr_shells;
 pub mod error;
 pub mod group_vms;
 pub mod inventory;
 pub mod jobs;
+pub mod protected_vms;
 pub mod protection_groups;
 pub mod replicate;
 pub mod settings;
