@@ -1,5 +1,7 @@
 //! `/protection-groups/{id}/dr-shells` and `/dr-shells/{id}`
 
+use std::collections::BTreeMap;
+
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use axum::{Extension, Json};
@@ -103,4 +105,27 @@ pub async fn remove(
     Path(id): Path<DrShellId>,
 ) -> Answer<Response> {
     Ok(accepted(app.remove_dr_shell(&who, id).await?))
+}
+
+/// How a DR shell is to be repaired.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Repair {
+    /// Networks at the source and those at the DR site that stand for them, where others than those of its cards are wanted.
+    pub networks: BTreeMap<String, String>,
+}
+
+/// Make a DR shell as what it stands for is now, and its view, if it has one, of the newest checkpoint.
+#[utoipa::path(post, path = "/dr-shells/{id}/repair", tag = "dr-shells", request_body = Repair,
+    params(("id" = String, Path, description = "The shell's id"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Repeating the request with the same key starts nothing again")),
+    responses((status = ACCEPTED, description = "A job repairs it", body = Accepted)))]
+pub async fn repair(
+    State(app): State<App>,
+    Extension(who): Extension<Principal>,
+    Path(id): Path<DrShellId>,
+    Json(wish): Json<Repair>,
+) -> Answer<Response> {
+    let networks: Vec<(String, String)> = wish.networks.into_iter().collect();
+    Ok(accepted(app.repair_dr_shell(&who, id, &networks).await?))
 }

@@ -133,6 +133,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(dr_shells::create))
         .routes(routes!(dr_shell_verbs::list))
         .routes(routes!(dr_shell_verbs::one, dr_shell_verbs::remove))
+        .routes(routes!(dr_shell_verbs::repair))
         .routes(routes!(vcenters::list, vcenters::create))
         .routes(routes!(vcenters::one, vcenters::change, vcenters::delete))
         .routes(routes!(vcenters::test))

@@ -2,17 +2,21 @@
 
 use serde_json::{Value, json};
 
-use super::dr_shells::DrShellState;
+use super::dr_shells::{DrShellPlan, DrShellState, ShellWish, present};
 use super::job_start::Beside;
 use super::{App, AppError, Principal};
 use crate::domain::audit::Outcome;
 use crate::domain::deployment::DatastoreHost;
-use crate::domain::dr_shell::DrShell;
+use crate::domain::dr_shell::{DrShell, ShellNic, ShellSpec};
+use crate::domain::hardware::Nic;
 use crate::domain::ids::{DrShellId, JobId};
-use crate::domain::moref::EsxiRef;
+use crate::domain::inventory::{Place, PlaceKind};
+use crate::domain::machine::Machine;
+use crate::domain::moref::{EsxiRef, ManagedRef};
 use crate::domain::protected_vm::ProtectedVm;
 use crate::domain::protection_group::ProtectionGroup;
 use crate::jobs::remove_dr_shell::{KIND as REMOVE, RemoveInput};
+use crate::jobs::repair_dr_shell::{KIND as REPAIR, RepairInput};
 
 /// A shell with its group, and what it stands for.
 #[derive(Debug, Clone)]
@@ -37,6 +41,32 @@ pub(super) fn about(source_uuid: String) -> impl Fn(&Value) -> Beside + Send + '
     move |other: &Value| match other["source_uuid"] == *source_uuid {
         true => Beside::Same,
         false => Beside::Other,
+    }
+}
+
+/// What a shell is to be that stays where it is.
+fn wish_of(spec: &ShellSpec, source: &Machine, places: &[Place], networks: &[(String, String)]) -> ShellWish {
+    let by_ref = |object: &ManagedRef| places.iter().find(|place| place.object == *object);
+    let pool = spec.pool.id();
+    let is_around = |place: &&Place| matches!(place.kind, PlaceKind::Cluster | PlaceKind::StandaloneHost);
+    let root = places.iter().find(|place| place.facts.get("pool").is_some_and(|root| root == pool));
+    let own = places.iter().find(|place| place.kind == PlaceKind::Pool && place.object.id == pool);
+    let mut above = std::iter::successors(own, |one| by_ref(one.parent.as_ref()?)).take(64);
+    let around = root.or_else(|| above.find(is_around));
+    let host = spec.host.as_ref().map(|host| host.id().to_owned());
+    let kept = |nic: &Nic| {
+        let stands = spec.nics.iter().find(|one| one.key == nic.key)?;
+        Some((nic.network.key()?.to_owned(), stands.network_name.clone()))
+    };
+    let has_address = |nic: &&ShellNic| nic.mac.is_some();
+    ShellWish {
+        name: Some(spec.name.clone()),
+        host: host.or_else(|| around.map(|place| place.object.id.clone())),
+        folder: Some(spec.folder.id().to_owned()),
+        resource_pool: root.is_none().then(|| pool.to_owned()),
+        home_datastore: Some(spec.home_datastore.clone()),
+        networks: networks.iter().cloned().chain(source.hardware.nics.iter().filter_map(kept)).collect(),
+        new_macs: !spec.nics.is_empty() && spec.nics.iter().filter(has_address).count() == 0,
     }
 }
 
@@ -77,6 +107,66 @@ impl App {
         };
         let beside = about(input.source_uuid.clone());
         self.start_job_once(who, REMOVE, &input, entry, beside).await
+    }
+
+    /// What repairing a shell would do: the plan of one that is as the source is configured now, where the shell is. Cards that
+    /// it has stay on their networks; `networks` says more, or otherwise. Nothing is changed.
+    ///
+    /// # Errors
+    /// [`AppError::Conflict`] if what it stands for is not in its group or its vCenter any more; or as
+    /// [`Self::dr_shell_plan`].
+    pub async fn repair_plan(
+        &self,
+        id: DrShellId,
+        networks: &[(String, String)],
+    ) -> Result<(DrShellView, DrShellPlan), AppError> {
+        let shell = self.dr_shell(id).await?;
+        let Some(vm) = &shell.vm else {
+            return Err(AppError::Conflict(format!(
+                "What {} stands for is not in its group any more, so there is nothing to be like. Remove the shell.",
+                shell.state.shell.spec.name
+            )));
+        };
+        let protected = self.protected_vm(vm.id).await?;
+        let places = present(self.store.places(shell.group.dr.vcenter, None).await?);
+        let spec = &shell.state.shell.spec;
+        let plan =
+            self.plan_of_shell(protected, |source| wish_of(spec, source, &places, networks), false).await?;
+        Ok((shell, plan))
+    }
+
+    /// Starts the job that makes a shell as its source is now, with its view, if it has one, of the newest checkpoint.
+    ///
+    /// # Errors
+    /// [`AppError::Invalid`] with everything that stands in the way; [`AppError::Conflict`] while another job works on it,
+    /// or if the DR vCenter has it no more; or as [`Self::repair_plan`].
+    pub async fn repair_dr_shell(
+        &self,
+        who: &Principal,
+        id: DrShellId,
+        networks: &[(String, String)],
+    ) -> Result<JobId, AppError> {
+        let now = self.dr_shell(id).await?;
+        self.no_other_job(&now.state.shell, REPAIR).await?;
+        if let Some(job) = self.shell_job_under_way(&now.state.shell.source_uuid).await? {
+            return Ok(job.id);
+        }
+        if !now.state.is_there {
+            return Err(AppError::Conflict(format!(
+                "{} is not in the DR vCenter any more. Remove what is left of it, then create it anew.",
+                now.state.shell.spec.name
+            )));
+        }
+        let (view, found) = self.repair_plan(id, networks).await?;
+        let shell = view.state.shell;
+        let wish = self.shell_input((found.group, found.vm), found.plan, shell.view.is_some()).await?;
+        let drift: Vec<&str> = view.state.drift.iter().map(|one| one.field).collect();
+        let details =
+            json!({ "group": view.group.name, "virtual_machine": wish.source_name, "differed": drift });
+        let entry = self.entry(who, "dr_shell.repair", &shell.spec.name, Outcome::Done, details);
+        let input = RepairInput { wish, shell };
+        let beside = about(input.wish.source_uuid.clone());
+        self.start_job_once(who, REPAIR, &input, entry, beside).await
     }
 
     /// Refuses while a job of another kind works on a shell.

@@ -17,6 +17,7 @@ pub mod move_to_protection_datastore;
 pub mod nfs_room;
 pub mod protection_datastore;
 pub mod remove_dr_shell;
+pub mod repair_dr_shell;
 pub mod replicate;
 mod shell_view;
 pub mod ssh_key_install;
@@ -47,6 +48,7 @@ pub fn kinds() -> Vec<&'static str> {
         move_to_protection_datastore::KIND,
         protection_datastore::KIND,
         remove_dr_shell::KIND,
+        repair_dr_shell::KIND,
         replicate::KIND,
         vcenter_sync::KIND,
     ]
@@ -66,6 +68,7 @@ pub fn definitions(
         move_to_protection_datastore::definition(vcenters.clone()),
         protection_datastore::definition(targets.clone(), vcenters.clone()),
         remove_dr_shell::definition(targets.clone(), vcenters.clone()),
+        repair_dr_shell::definition(targets.clone(), vcenters.clone()),
         replicate::definition(Arc::clone(hosts)),
         vcenter_sync::definition(vcenters.clone()),
     ]

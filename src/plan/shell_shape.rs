@@ -44,9 +44,10 @@ pub struct ShapeNic {
 
 impl ShapeNic {
     fn is_that_card(&self, nic: &Nic) -> bool {
-        let address = self.mac.as_deref().is_none_or(|mac| {
-            nic.mac.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(mac))
-        });
+        let address = self
+            .mac
+            .as_deref()
+            .is_none_or(|mac| nic.mac.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(mac)));
         self.kind == nic.kind && address
     }
 
@@ -215,7 +216,8 @@ mod tests {
 
     #[test]
     fn a_card_on_another_network_is_connected_and_another_card_is_made_anew_with_all() {
-        let now = machine(vec![nic(4000, "VirtualVmxnet3", "Servers"), nic(4001, "VirtualVmxnet3", "Backup")]);
+        let now =
+            machine(vec![nic(4000, "VirtualVmxnet3", "Servers"), nic(4001, "VirtualVmxnet3", "Backup")]);
         let mut shape = Shape::of_machine(&now);
         shape.nics[1].network = NicNetwork::Standard { name: "DR".to_owned(), network: None };
         let found = shape.devices(&now.hardware);

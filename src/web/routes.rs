@@ -70,6 +70,8 @@ pub fn router(site: Site, api: &OpenApi) -> (Router, Vec<(String, String)>) {
         .post("/protected-vms/{id}/dr-shell", dr_shells::create)
         .get("/dr-shells/{id}/remove", dr_shell_verbs::ask)
         .post("/dr-shells/{id}/remove", dr_shell_verbs::remove)
+        .get("/dr-shells/{id}/repair", dr_shell_verbs::plan)
+        .post("/dr-shells/{id}/repair", dr_shell_verbs::repair)
         .get("/protection-groups/{id}/checkpoints", group_page::checkpoints)
         .get("/protection-groups/{id}/history", group_page::history)
         .get("/protection-groups/{id}/settings", group_page::settings)

@@ -6,13 +6,12 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::view::Chosen;
-use super::{AGAIN, Ground, ShellInput, ViewNames, record};
+use super::{AGAIN, Ground, ShellInput, ViewNames, made, record};
 use crate::domain::job::{Failure, Level};
 use crate::engine::{Retry, Step, StepContext, UndoKind};
 use crate::jobs::failure::not_kept;
-use crate::jobs::vsphere_make::Made;
 
-pub(super) struct TakeViewAway(pub(super) Arc<Ground>);
+pub(in crate::jobs) struct TakeViewAway(pub(in crate::jobs) Arc<Ground>);
 
 #[async_trait]
 impl Step for TakeViewAway {
@@ -30,23 +29,24 @@ impl Step for TakeViewAway {
 
     async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
         let input: ShellInput = cx.input()?;
-        let made: Made = cx.need("create")?;
+        let made = made(cx)?;
         let chosen: Chosen = cx.need("view")?;
         let names = ViewNames::of(cx, &input)?;
+        let id = record::id_of(cx)?;
         if !input.keep_view {
             let (client, mount) = self.0.mount(cx, &input).await?;
             let zfs = self.0.targets.zfs(input.dr_target_id).await?;
             let standing = names.standing(cx, chosen.checkpoint.clone());
             standing.take_away(cx, (&client, &zfs), &mount.remote_host).await?;
             let store = self.0.vcenters.store();
-            if let Some(mut shell) = store.dr_shell(record::id_of(cx)).await.map_err(not_kept)? {
+            if let Some(mut shell) = store.dr_shell(id).await.map_err(not_kept)? {
                 shell.view = None;
                 store.put_dr_shell(&shell).await.map_err(not_kept)?;
             }
             cx.console(Level::Success, "The view is gone: unmounted, no longer exported, destroyed.");
         }
         Ok(json!({
-            "dr_shell_id": record::id_of(cx), "vm_moref": made.vm, "instance_uuid": made.instance_uuid,
+            "dr_shell_id": id, "vm_moref": made.vm, "instance_uuid": made.instance_uuid,
             "name": input.spec.name, "disks": input.spec.disks.len(), "checkpoint": chosen.checkpoint,
             "view": input.keep_view.then_some(names.datastore),
         }))

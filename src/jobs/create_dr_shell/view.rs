@@ -17,12 +17,12 @@ use crate::jobs::failure::recorded;
 use crate::jobs::shell_view::mounted_nowhere;
 use crate::zfs::Zfs;
 
-pub(super) struct View(pub(super) Arc<Ground>);
+pub(in crate::jobs) struct View(pub(in crate::jobs) Arc<Ground>);
 
 /// What is decided before anything is made.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Chosen {
-    pub(super) checkpoint: SnapshotName,
+pub(in crate::jobs) struct Chosen {
+    pub(in crate::jobs) checkpoint: SnapshotName,
 }
 
 /// The checkpoint that was asked for, or the newest one of the group.
@@ -126,7 +126,7 @@ impl Step for View {
     }
 }
 
-pub(super) struct Export(pub(super) Arc<Ground>);
+pub(in crate::jobs) struct Export(pub(in crate::jobs) Arc<Ground>);
 
 #[async_trait]
 impl Step for Export {
@@ -162,7 +162,7 @@ impl Step for Export {
     }
 }
 
-pub(super) struct Mount(pub(super) Arc<Ground>);
+pub(in crate::jobs) struct Mount(pub(in crate::jobs) Arc<Ground>);
 
 #[async_trait]
 impl Step for Mount {

@@ -48,8 +48,11 @@ impl RepairInput {
     async fn now(&self, client: &Client) -> Result<Own, Failure> {
         let found = own(client, &self.made(), &mark_of(self.shell.made_by)).await?;
         let found = found.ok_or_else(|| {
-            Failure::permanent(format!("The shell {:?} is not in the DR vCenter any more.", self.shell.spec.name))
-                .advise("Remove what is left of it, then create it anew.")
+            Failure::permanent(format!(
+                "The shell {:?} is not in the DR vCenter any more.",
+                self.shell.spec.name
+            ))
+            .advise("Remove what is left of it, then create it anew.")
         })?;
         match found.is_off {
             true => Ok(found),

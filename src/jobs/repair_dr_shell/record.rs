@@ -41,8 +41,7 @@ impl Step for Record {
             datastore: names.datastore,
             made_by: Some(cx.job().id),
         };
-        let shell =
-            DrShell { spec: input.wish.spec, disks, checkpoint, view: Some(view), ..input.shell };
+        let shell = DrShell { spec: input.wish.spec, disks, checkpoint, view: Some(view), ..input.shell };
         self.0.vcenters.store().put_dr_shell(&shell).await.map_err(not_kept)?;
         Ok(json!({ "dr_shell_id": shell.id }))
     }
@@ -80,7 +79,10 @@ impl Step for DropOldView {
             let client = self.0.vcenters.client(input.wish.dr_vcenter_id).await?;
             let zfs = self.0.targets.zfs(input.wish.dr_target_id).await?;
             view.take_away(cx, (&client, &zfs), target.nfs_address()).await?;
-            cx.console(Level::Success, "The view that it had is gone: unmounted, no longer exported, destroyed.");
+            cx.console(
+                Level::Success,
+                "The view that it had is gone: unmounted, no longer exported, destroyed.",
+            );
         }
         Ok(Value::Null)
     }

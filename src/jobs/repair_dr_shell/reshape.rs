@@ -109,9 +109,13 @@ impl Deed for Change<'_> {
         let mut devices: Vec<DeviceChange> = Vec::new();
         devices.extend(found.drop_nics.into_iter().map(DeviceChange::RemoveNic));
         devices.extend(found.drop_controllers.into_iter().map(DeviceChange::RemoveController));
-        devices.extend(found.add_controllers.into_iter().zip(1..).map(|(one, number)| {
-            DeviceChange::AddController { key: -number, kind: one.kind, bus: one.bus }
-        }));
+        devices.extend(
+            found.add_controllers.into_iter().zip(1..).map(|(one, number)| DeviceChange::AddController {
+                key: -number,
+                kind: one.kind,
+                bus: one.bus,
+            }),
+        );
         devices.extend(found.add_nics.into_iter().filter_map(|nic| {
             Some(DeviceChange::AddNic(NicSpec {
                 connection: NicConnection::of(&nic.network)?,
@@ -120,9 +124,11 @@ impl Deed for Change<'_> {
                 start_connected: nic.start_connected,
             }))
         }));
-        devices.extend(found.connect_nics.into_iter().filter_map(|(nic, network)| {
-            Some(DeviceChange::ConnectNic(nic, NicConnection::of(&network)?))
-        }));
+        devices.extend(
+            found.connect_nics.into_iter().filter_map(|(nic, network)| {
+                Some(DeviceChange::ConnectNic(nic, NicConnection::of(&network)?))
+            }),
+        );
         let cpus = (shape.cpus, shape.cores_per_socket) != (now.cpus, now.cores_per_socket);
         let guest = shape.guest_id.clone().filter(|id| now.guest_id.as_ref() != Some(id));
         let mut extra_config = Vec::new();

@@ -14,7 +14,7 @@ use crate::web::view::{Html, html, size};
 /// Before the number of a network, in the names of the fields: which one at the source, and which one stands for it.
 pub(super) const FROM: &str = "from-";
 /// See [`FROM`].
-const TO: &str = "to-";
+pub(super) const TO: &str = "to-";
 /// The most networks that are read from an address.
 const NETWORKS: usize = 32;
 
@@ -25,6 +25,13 @@ pub(super) struct Chosen {
     pub(super) keep_view: bool,
 }
 
+/// Networks at the source and those that were chosen for them.
+pub(super) fn chosen_networks(sent: &HashMap<String, String>) -> Vec<(String, String)> {
+    let some = |name: String| Some(typed(sent, &name).trim().to_owned()).filter(|text| !text.is_empty());
+    let pair = |number| Some((some(format!("{FROM}{number}"))?, some(format!("{TO}{number}"))?));
+    (0..NETWORKS).filter_map(pair).collect()
+}
+
 impl Chosen {
     /// As it stands in an address or in a form; what a form begins with, where nothing was chosen yet.
     pub(super) fn read(sent: &HashMap<String, String>, choices: &ShellChoices) -> Self {
@@ -33,15 +40,13 @@ impl Chosen {
         if !sent.contains_key("home_datastore") {
             return Self { wish: choices.usual(), keep_view: false };
         }
-        let networks = (0..NETWORKS)
-            .filter_map(|number| Some((some(&format!("{FROM}{number}"))?, some(&format!("{TO}{number}"))?)));
         let wish = ShellWish {
             name: some("name"),
             host: some("host"),
             folder: some("folder"),
             resource_pool: some("resource_pool"),
             home_datastore: some("home_datastore"),
-            networks: networks.collect(),
+            networks: chosen_networks(sent),
             new_macs: text("new_macs") == "on",
         };
         Self { wish, keep_view: text("keep_view") == "on" }
@@ -91,23 +96,59 @@ pub(super) fn sources(found: &DrShellPlan) -> Vec<String> {
     all
 }
 
+/// Which network at the DR site stands for each at the source.
+pub(super) fn network_fields(wish: &ShellWish, choices: &ShellChoices, found: &DrShellPlan) -> Vec<Field> {
+    let mut networks: Vec<Field> = Vec::new();
+    for (number, from) in sources(found).into_iter().enumerate() {
+        let named = wish.networks.iter().find(|(one, _)| *one == from).map(|(_, to)| to.clone());
+        let same = choices.networks.iter().find(|one| one.name == from).map(|one| one.object.id.clone());
+        let offered = choices.networks.iter().map(|one| {
+            let vlan = one.vlan.as_ref().map(|vlan| format!(" (VLAN {vlan})")).unwrap_or_default();
+            Choice::new(&one.object.id, format!("{}{vlan}", one.name))
+        });
+        let cards: Vec<&str> = found
+            .plan
+            .cards
+            .iter()
+            .filter(|card| card.source_network == from)
+            .map(|card| card.label.as_str())
+            .collect();
+        let error = (number == 0).then(|| wrong(found, "networks")).flatten();
+        networks.push(
+            Field::select(
+                format!("{TO}{number}"),
+                format!("For {from}"),
+                with_first("choose one", offered.collect()),
+            )
+            .value(named.or(same).unwrap_or_default())
+            .hint(format!("{} at the source.", cards.join(", ")))
+            .error(error),
+        );
+    }
+    networks
+}
+
+/// What stands in the way beside a field.
+fn wrong(found: &DrShellPlan, field: &str) -> Option<String> {
+    let all: Vec<&str> = found
+        .plan
+        .obstacles
+        .iter()
+        .filter(|one| one.field == field)
+        .map(|one| one.message.as_str())
+        .collect();
+    Some(all.join(" ")).filter(|text| !text.is_empty())
+}
+
+fn with_first(label: &str, all: Vec<Choice>) -> Vec<Choice> {
+    std::iter::once(Choice::new("", label)).chain(all).collect()
+}
+
 pub(super) fn groups(chosen: &Chosen, choices: &ShellChoices, found: &DrShellPlan) -> Vec<FieldGroup> {
     let wish = &chosen.wish;
-    let wrong = |field: &str| {
-        let all: Vec<&str> = found
-            .plan
-            .obstacles
-            .iter()
-            .filter(|one| one.field == field)
-            .map(|one| one.message.as_str())
-            .collect();
-        Some(all.join(" ")).filter(|text| !text.is_empty())
-    };
+    let wrong = |field: &str| wrong(found, field);
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     let place = |place: &Place| Choice::new(&place.object.id, &place.name);
-    let with_first = |label: &str, all: Vec<Choice>| {
-        std::iter::once(Choice::new("", label)).chain(all).collect::<Vec<_>>()
-    };
     let compute = |place: &Place| {
         let what = match place.kind {
             PlaceKind::Cluster => "cluster",
@@ -155,33 +196,7 @@ pub(super) fn groups(chosen: &Chosen, choices: &ShellChoices, found: &DrShellPla
         .hint("Its configuration stays there, so it must not be replicated. The disks come from the replica.")
         .error(wrong("home_datastore")),
     ];
-    let mut networks: Vec<Field> = Vec::new();
-    for (number, from) in sources(found).into_iter().enumerate() {
-        let named = wish.networks.iter().find(|(one, _)| *one == from).map(|(_, to)| to.clone());
-        let same = choices.networks.iter().find(|one| one.name == from).map(|one| one.object.id.clone());
-        let offered = choices.networks.iter().map(|one| {
-            let vlan = one.vlan.as_ref().map(|vlan| format!(" (VLAN {vlan})")).unwrap_or_default();
-            Choice::new(&one.object.id, format!("{}{vlan}", one.name))
-        });
-        let cards: Vec<&str> = found
-            .plan
-            .cards
-            .iter()
-            .filter(|card| card.source_network == from)
-            .map(|card| card.label.as_str())
-            .collect();
-        let error = (number == 0).then(|| wrong("networks")).flatten();
-        networks.push(
-            Field::select(
-                format!("{TO}{number}"),
-                format!("For {from}"),
-                with_first("choose one", offered.collect()),
-            )
-            .value(named.or(same).unwrap_or_default())
-            .hint(format!("{} at the source.", cards.join(", ")))
-            .error(error),
-        );
-    }
+    let mut networks = network_fields(&chosen.wish, choices, found);
     let mut all = vec![FieldGroup { heading: "Where it is", lead: "At the DR site.", fields: whereabouts }];
     if !networks.is_empty() {
         networks.push(

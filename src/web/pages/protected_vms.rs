@@ -195,8 +195,9 @@ fn shell_view(cx: &Cx, state: &DrShellState) -> ShellView {
             ("Made".to_owned(), cx.ago(shell.made_at)),
         ],
         repair: (state.is_there && !drift.is_empty()).then(|| format!("{own}/repair")),
+        refresh: (state.is_there && drift.is_empty() && shell.view.is_some())
+            .then(|| format!("{own}/repair")),
         drift,
-        refresh: (state.is_there && shell.view.is_some()).then(|| format!("{own}/refresh")),
         remove: format!("{own}/remove"),
     }
 }

@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::templates::FieldGroup;
+use crate::web::view::form::Field;
 use crate::web::view::wizard::{PlanStep, WizardStep};
 use crate::web::view::{Html, Page};
 
@@ -68,7 +69,7 @@ pub struct ReviewShell {
     pub name: String,
 }
 
-/// `/dr-shells/{id}/repair` and `/dr-shells/{id}/refresh`.
+/// `/dr-shells/{id}/repair`.
 #[derive(Template)]
 #[template(path = "dr_shells/repair.html")]
 pub struct RepairShell {
@@ -84,6 +85,12 @@ pub struct RepairShell {
     pub drift: Vec<String>,
     /// The phases.
     pub plan: Vec<PlanStep>,
+    /// Networks to choose, where that is needed.
+    pub fields: Vec<Field>,
+    /// Which network at the source each of those fields is about.
+    pub hidden: Vec<(String, String)>,
+    /// The networks that were chosen, to be sent along.
+    pub chosen: Vec<(String, String)>,
     /// What will not be touched, a sentence each.
     pub untouched: Vec<String>,
     /// Where the form is sent.
