@@ -5,6 +5,7 @@ mod dashboard;
 mod deployments;
 mod inventory;
 mod jobs;
+mod protected_vms;
 mod setup;
 mod wizard;
 
@@ -20,6 +21,7 @@ pub(crate) fn pages() -> Vec<(&'static str, String)> {
     [
         dashboard::pages(),
         jobs::pages(),
+        protected_vms::pages(),
         inventory::pages(),
         appliances::pages(),
         deployments::pages(),

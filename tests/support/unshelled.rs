@@ -54,6 +54,16 @@ impl World for UnshelledWorld {
         self.start(place).await
     }
     fn open(&self, place: &Path) -> Arc<dyn Scene> {
+        Self::reopen(place)
+    }
+    async fn remove(&self, place: &Path) {
+        self.shelled.remove(place).await;
+    }
+}
+
+impl UnshelledWorld {
+    /// The scene of this place in another process.
+    pub fn reopen(place: &Path) -> Arc<UnshelledScene> {
         let made = ShelledWorld::reopen(place);
         let shell: DrShell = serde_json::from_str(&std::fs::read_to_string(kept(place)).unwrap()).unwrap();
         // It is put there once; a process that comes later finds what the one before has left.
@@ -69,9 +79,6 @@ impl World for UnshelledWorld {
             std::fs::write(seeded, "").unwrap();
         }
         Arc::new(UnshelledScene { made, shell })
-    }
-    async fn remove(&self, place: &Path) {
-        self.shelled.remove(place).await;
     }
 }
 
