@@ -1,6 +1,5 @@
-//! The laws for `move_to_protection_datastore`, `create_dr_shell`, `remove_dr_shell` and `repair_dr_shell`,
-//! with a simulated vCenter and a simulated appliance; and
-//! what cancelling and failures leave.
+//! The laws for `move_to_protection_datastore`, `create_dr_shell`, `remove_dr_shell` and `repair_dr_shell`, with a simulated
+//! vCenter and a simulated appliance; and what cancelling and failures leave.
 
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub, dead_code, unused_imports)]
 

@@ -8,6 +8,7 @@ pub mod datastores;
 pub mod deployments;
 pub mod dr_shell_verbs;
 pub mod dr_shells;
+pub mod group_states;
 pub mod idempotency;
 pub mod inventory;
 pub mod inventory_items;
@@ -124,6 +125,8 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(protection_groups::resume))
         .routes(routes!(protection_groups::run_now))
         .routes(routes!(protection_groups::checkpoints))
+        .routes(routes!(group_states::state))
+        .routes(routes!(group_states::rpo_history))
         .routes(routes!(protection_groups::obstacles))
         .routes(routes!(protected_vms::list, protected_vms::assign))
         .routes(routes!(protected_vms::one, protected_vms::remove))

@@ -201,7 +201,7 @@ impl App {
         Ok(all.into_iter().filter(|view| wanted.contains(&view.vm.instance_uuid)).collect())
     }
 
-    async fn assignable(
+    pub(super) async fn assignable(
         &self,
         group: &ProtectionGroup,
         moref: &str,

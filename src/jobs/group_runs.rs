@@ -29,7 +29,7 @@ use crate::engine::{Clock, Engine};
 use crate::plan::replication::History;
 use crate::plan::rpo::RpoState;
 use crate::plan::schedule::{Limits, Next, decide, standing, taken};
-use crate::store::{RpoSample, RunStart};
+use crate::store::{RpoSample, RunStart, Store, StoreError};
 
 /// The reconciler's name.
 pub const NAME: &str = "group_runs";
@@ -61,18 +61,6 @@ impl GroupRuns {
     /// Starts runs in `engine`, on appliances that `targets` knows.
     pub fn new(engine: Engine, targets: Targets, clock: Arc<dyn Clock>) -> Self {
         Self { engine, targets, clock, seen: Mutex::default() }
-    }
-
-    /// Takes in what has ended.
-    async fn fold(&self) -> Result<(), Failure> {
-        let store = self.targets.store();
-        for (run, job) in store.unfinished_group_runs().await.map_err(not_kept)? {
-            let group = store.protection_group(run.group).await.map_err(not_kept)?;
-            if let Some((run, checkpoint)) = ended(group.as_ref(), run, job.as_ref(), self.clock.now()) {
-                store.finish_group_run(&run, checkpoint).await.map_err(not_kept)?;
-            }
-        }
-        Ok(())
     }
 
     async fn start(&self, group: &ProtectionGroup, now: Timestamp) -> Result<bool, Failure> {
@@ -127,12 +115,13 @@ impl Reconciler for GroupRuns {
     }
 
     async fn run(&self) -> Result<String, Failure> {
-        self.fold().await?;
+        fold(self.targets.store(), self.clock.now()).await.map_err(not_kept)?;
         let now = self.clock.now();
         let all = known(self.targets.store(), now).await?;
         let facts: Vec<_> = all.iter().map(|one| one.facts.clone()).collect();
         let (mut started, mut failed) = (0, None);
-        for ((_, next), one) in decide(&facts, now, Limits::default()).into_iter().zip(&all) {
+        let settings = self.targets.store().installation_settings().await.map_err(not_kept)?;
+        for ((_, next), one) in decide(&facts, now, Limits::from(&settings)).into_iter().zip(&all) {
             if next != Next::Start {
                 continue;
             }
@@ -149,6 +138,20 @@ impl Reconciler for GroupRuns {
             None => Ok(format!("{} groups looked at, {started} runs started.", all.len())),
         }
     }
+}
+
+/// Takes in the runs whose jobs have ended, with the checkpoints that they brought.
+///
+/// # Errors
+/// If the store cannot be read or written.
+pub async fn fold(store: &Store, now: Timestamp) -> Result<(), StoreError> {
+    for (run, job) in store.unfinished_group_runs().await? {
+        let group = store.protection_group(run.group).await?;
+        if let Some((run, checkpoint)) = ended(group.as_ref(), run, job.as_ref(), now) {
+            store.finish_group_run(&run, checkpoint).await?;
+        }
+    }
+    Ok(())
 }
 
 /// How a group stands; none if it has no RPO.

@@ -6,6 +6,7 @@ pub mod deploy;
 pub mod disk;
 pub mod dr_shell;
 pub mod findings;
+pub mod group_preview;
 pub mod health;
 pub mod nfs_room;
 pub mod obstacles;

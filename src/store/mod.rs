@@ -26,8 +26,8 @@
 mod audit;
 mod backup;
 mod checkpoints;
-mod deployment_drafts;
 mod dr_shells;
+mod drafts;
 mod error;
 mod idempotent;
 mod installation;
@@ -76,7 +76,7 @@ use rusqlite::Connection;
 pub use self::audit::AuditFilter;
 pub use self::backup::BackupError;
 pub use self::checkpoints::RunStart;
-pub use self::deployment_drafts::DeploymentDraft;
+pub use self::drafts::Draft;
 pub use self::error::{Condition, Refusal, StoreError};
 pub use self::idempotent::{KeptAnswer, Repeat};
 pub use self::installation::Installation;

@@ -8,10 +8,10 @@ use utoipa::openapi::OpenApi;
 
 use super::pages::{
     about, access, account, appliance_datasets, appliance_form, appliances, assignable_vms, audit, dashboard,
-    datastores, deployment_form, deployments, docs, dr_shell_verbs, dr_shells, group_page, group_vms,
-    inventory, inventory_objects, job, job_list, job_result, protected_vms, protection_groups,
-    protection_plans, replicate, settings, setup, ssh_key_rotation, ssh_keys, template_forms, templates,
-    theme, tokens, users, vcenter_forms, vcenters, vm,
+    datastores, deployment_form, deployments, docs, dr_shell_verbs, dr_shells, group_edit, group_page,
+    group_vms, group_wizard, inventory, inventory_objects, job, job_list, job_result, protected_vms,
+    protection_groups, protection_plans, replicate, settings, setup, ssh_key_rotation, ssh_keys,
+    template_forms, templates, theme, tokens, users, vcenter_forms, vcenters, vm,
 };
 use super::{Site, assets};
 
@@ -54,7 +54,20 @@ pub fn router(site: Site, api: &OpenApi) -> (Router, Vec<(String, String)>) {
         .get("/replication", dashboard::page)
         .get("/replication/events", dashboard::events)
         .get("/protection-groups", protection_groups::page)
+        .get("/protection-groups/new", group_wizard::new)
+        .post("/protection-groups/new", group_wizard::choose_source)
+        .get("/protection-groups/drafts/{id}/dr", group_wizard::dr)
+        .post("/protection-groups/drafts/{id}/dr", group_wizard::choose_dr)
+        .get("/protection-groups/drafts/{id}/policy", group_wizard::policy)
+        .post("/protection-groups/drafts/{id}/policy", group_wizard::save_policy)
+        .get("/protection-groups/drafts/{id}/review", group_wizard::review)
+        .post("/protection-groups/drafts/{id}/create", group_wizard::create)
         .get("/protection-groups/{id}", group_page::overview)
+        .get("/protection-groups/{id}/obstacles", group_page::obstacles)
+        .get("/protection-groups/{id}/edit", group_edit::edit)
+        .post("/protection-groups/{id}/edit", group_edit::change)
+        .get("/protection-groups/{id}/delete", group_edit::ask)
+        .post("/protection-groups/{id}/delete", group_edit::delete)
         .get("/protection-groups/{id}/vms", group_vms::page)
         .get("/protection-groups/{id}/vms/new", assignable_vms::page)
         .post("/protection-groups/{id}/vms", assignable_vms::assign)
@@ -168,6 +181,7 @@ pub fn router(site: Site, api: &OpenApi) -> (Router, Vec<(String, String)>) {
         .get("/settings", settings::page)
         .post("/settings/sessions", settings::sessions)
         .post("/settings/history", settings::history)
+        .post("/settings/runs", settings::runs)
         .post("/settings/recovery-key", settings::recovery_key)
         .get("/about", about::page)
         .get("/api/docs", docs::page);

@@ -3,6 +3,7 @@
 mod appliances;
 mod dashboard;
 mod deployments;
+mod groups;
 mod inventory;
 mod jobs;
 mod protected_vms;
@@ -25,6 +26,7 @@ pub(crate) fn pages() -> Vec<(&'static str, String)> {
         inventory::pages(),
         appliances::pages(),
         deployments::pages(),
+        groups::pages(),
         setup::pages(),
         wizard::pages(),
     ]

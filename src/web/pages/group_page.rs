@@ -4,23 +4,32 @@ use std::time::Duration;
 
 use axum::extract::{Path, State};
 
+use super::group_past;
 use super::protection_groups::{address, attention, row, whole};
 use crate::app::group_states::{GroupRun, GroupState};
-use crate::app::protection_groups::{Checkpoint, CheckpointKind};
+use crate::app::protection_groups::{Checkpoint, CheckpointKind, Policy, Quiesce};
 use crate::domain::access::Role;
 use crate::domain::ids::GroupId;
 use crate::domain::size::{format_bytes, format_duration};
+use crate::domain::timetable::{Allows, Timetable, Window, clock_of};
+use crate::domain::transport::Transport;
 use crate::web::cx::Cx;
 use crate::web::screens::protection_groups::{
-    CheckpointRow, GroupCheckpoints, GroupHead, GroupHistory, GroupOverview, GroupSettings, RunRow, TabLink,
+    CheckpointRow, GroupCheckpoints, GroupHead, GroupHistory, GroupObstacles, GroupOverview, GroupSettings,
+    ObstacleList, RunRow, TabLink,
 };
 use crate::web::view::navigation::Area;
+use crate::web::view::page::Link;
 use crate::web::view::status::Mark;
-use crate::web::view::{Html, Status, chart, html};
+use crate::web::view::{Html, Status, html};
 use crate::web::{Answer, Site, Trouble};
 
 /// Checkpoints on a group's page.
-const SHOWN: usize = 100;
+const SHOWN: usize = 200;
+/// Runs on a group's page.
+const RUNS: u32 = 200;
+/// Breaches on a group's page.
+const BREACHES: usize = 20;
 
 /// The pages of a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,36 +69,66 @@ pub(super) fn head(cx: &Cx, state: &GroupState, current: Tab) -> GroupHead {
         },
         running: state.running().map(|run| format!("/jobs/{}", run.job)),
         may_work: cx.may(Role::Operator),
+        may_run: state.group.enabled,
     }
 }
 
 pub(crate) async fn overview(State(site): State<Site>, cx: Cx, Path(id): Path<GroupId>) -> Answer {
     let state = site.app.group_state(id).await?;
-    let checkpoints = site.app.checkpoints(id, false).await?;
+    let checkpoints = site.app.checkpoints(id, true).await?;
+    let (days, breaches) = site.app.rpo_history(id).await?;
     cx.draw(&GroupOverview {
         page: cx.page(&state.group.name, Area::Protection),
         head: head(&cx, &state, Tab::Overview),
         notes: attention(&state).map(|one| one.why).into_iter().collect(),
-        chart: ages(&checkpoints),
+        gauge: group_past::gauge(&state, cx.now),
+        ages: group_past::ages(&cx, &state, &checkpoints),
+        days: group_past::compliance(&days),
+        breaches: breaches.iter().take(BREACHES).map(|one| group_past::breach(&cx, one)).collect(),
+        obstacles: format!("{}/obstacles", address(id)),
     })
+}
+
+pub(crate) async fn obstacles(State(site): State<Site>, cx: Cx, Path(id): Path<GroupId>) -> Answer {
+    let group = site.app.protection_group(id).await?;
+    let found = site.app.group_obstacles(id).await?;
+    let obstacles = found.into_iter().map(super::group_steps::obstacle).collect();
+    let mut page = cx.page(format!("What would hurt {}", group.name), Area::Protection);
+    page.crumbs = vec![Link { label: group.name, address: address(id) }];
+    if cx.wants_fragment() {
+        return cx.draw(&ObstacleList { page, obstacles });
+    }
+    cx.draw(&GroupObstacles { page, obstacles })
 }
 
 pub(crate) async fn checkpoints(State(site): State<Site>, cx: Cx, Path(id): Path<GroupId>) -> Answer {
     let state = site.app.group_state(id).await?;
-    let checkpoints = site.app.checkpoints(id, false).await?;
+    let with_gone = !cx.asked("gone").is_empty();
+    let all = site.app.checkpoints(id, with_gone).await?;
+    let there = all.iter().filter(|one| one.gone_at.is_none()).count();
+    let mut rows: Vec<CheckpointRow> = all.iter().take(SHOWN).map(|one| checkpoint(&cx, one)).collect();
+    let looked = match cx.asked("holds") {
+        "" => None,
+        _ => Some(group_past::holds(&site, &state.group, &mut rows).await),
+    };
     cx.draw(&GroupCheckpoints {
         page: cx.page(&state.group.name, Area::Protection),
         head: head(&cx, &state, Tab::Checkpoints),
-        checkpoints: checkpoints.iter().take(SHOWN).map(|one| checkpoint(&cx, one)).collect(),
+        checkpoints: rows,
+        there,
+        with_gone,
+        looked,
+        address: format!("{}/checkpoints", address(id)),
     })
 }
 
 pub(crate) async fn history(State(site): State<Site>, cx: Cx, Path(id): Path<GroupId>) -> Answer {
     let state = site.app.group_state(id).await?;
+    let runs = site.app.group_runs(id, RUNS).await?;
     cx.draw(&GroupHistory {
         page: cx.page(&state.group.name, Area::Protection),
         head: head(&cx, &state, Tab::History),
-        runs: state.runs.iter().map(|one| run(&cx, one)).collect(),
+        runs: runs.iter().map(|one| run(&cx, one)).collect(),
     })
 }
 
@@ -116,24 +155,13 @@ fn run(cx: &Cx, one: &GroupRun) -> RunRow {
     }
 }
 
-/// How old the newest checkpoint had become each time before the next one was complete.
-fn ages(checkpoints: &[Checkpoint]) -> Html {
-    let mut ages: Vec<Option<f64>> = checkpoints
-        .windows(2)
-        .filter_map(|pair| match pair {
-            [newer, older] => Some(Some(newer.complete_at.duration_since(older.taken_at).as_secs_f64())),
-            _ => None,
-        })
-        .take(SHOWN)
-        .collect();
-    ages.reverse();
-    let worst = ages.iter().flatten().copied().fold(0.0, f64::max);
-    let worst = format_duration(Duration::from_secs(worst as u64));
-    chart::sparkline(
-        &ages,
-        None,
-        &format!("How old the newest checkpoint became before the next: {worst} at most"),
-    )
+/// Whether guests are asked to be at rest, in words.
+pub(super) fn quiesced(policy: &Policy) -> String {
+    match policy.quiesce {
+        Quiesce::Never => "never asked to be at rest".to_owned(),
+        Quiesce::Every(1) => "asked to be at rest for every checkpoint".to_owned(),
+        Quiesce::Every(count) => format!("asked to be at rest once in {count} checkpoints"),
+    }
 }
 
 async fn facts(site: &Site, state: &GroupState) -> Result<Vec<(String, Html)>, Trouble> {
@@ -142,15 +170,47 @@ async fn facts(site: &Site, state: &GroupState) -> Result<Vec<(String, Html)>, T
     let policy = &group.policy;
     let limit = policy.bandwidth_limit.map_or_else(|| "none".to_owned(), |rate| rate.to_string());
     let fact = |name: &str, text: String| (name.to_owned(), html::text(&text));
-    Ok(vec![
+    let timetable = policy.timetable.as_ref().map_or_else(|| "none".to_owned(), windows);
+    let mut facts = vec![
         fact("Source", format!("{} on {}", group.source.dataset, source.name)),
         fact("Replica", format!("{} on {}", group.dr.dataset, dr.name)),
         fact("Runs", policy.rhythm.describe()),
         fact("Kept at the source", policy.keep_source.describe()),
         fact("Kept at the DR side", policy.keep_dr.describe()),
         fact("Bandwidth limit", limit),
+        fact("Weekly timetable", timetable),
+        fact("Way", way(policy.transport).to_owned()),
+        fact("Guests", quiesced(policy)),
+        fact("Priority", policy.priority.to_string()),
         fact("A run takes about", format_duration(whole(state.expected))),
-    ])
+        fact("Made by", group.created_by.clone()),
+    ];
+    if !group.enabled {
+        facts.insert(0, fact("Replicated", "no: it is switched off".to_owned()));
+    }
+    Ok(facts)
+}
+
+fn way(transport: Transport) -> &'static str {
+    match transport {
+        Transport::Auto => "straight where that can be, else through Zerfaux",
+        Transport::Direct => "straight from appliance to appliance",
+        Transport::Relay => "through Zerfaux",
+    }
+}
+
+/// The timetable in words.
+fn windows(timetable: &Timetable) -> String {
+    let one = |window: &Window| {
+        let days: Vec<&str> = window.days.iter().map(|day| day.as_str()).collect();
+        let allows = match window.allows {
+            Allows::Nothing => "no run is started".to_owned(),
+            Allows::AtMost(rate) => format!("at most {rate}"),
+        };
+        format!("{} {} to {}: {allows}", days.join(", "), clock_of(window.from), clock_of(window.to))
+    };
+    let all: Vec<String> = timetable.windows.iter().map(one).collect();
+    format!("{} ({})", all.join("; "), timetable.time_zone)
 }
 
 fn checkpoint(cx: &Cx, one: &Checkpoint) -> CheckpointRow {
@@ -165,5 +225,11 @@ fn checkpoint(cx: &Cx, one: &Checkpoint) -> CheckpointRow {
         },
         bytes: format_bytes(one.bytes),
         took: format_duration(whole(took)),
+        status: match one.gone_at {
+            None => Status::new(Mark::Met, "there"),
+            Some(_) => Status::new(Mark::Unknown, "gone"),
+        },
+        held: Vec::new(),
+        job: one.job.map(|job| format!("/jobs/{job}")),
     }
 }

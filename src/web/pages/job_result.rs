@@ -131,6 +131,11 @@ async fn appliance(site: &Site, cx: &Cx, job: &Job, made: &mut JobResult) -> Res
                 address: format!("{address}/datastores/new"),
                 sends: false,
             },
+            NextStep {
+                label: "Protect VMs with it",
+                address: "/protection-groups/new".to_owned(),
+                sends: false,
+            },
         ];
     }
     Ok(())

@@ -7,6 +7,7 @@ use axum::extract::{Path, State};
 
 use crate::app::group_states::{GroupState, Next, RpoState, UnknownBecause};
 use crate::app::protection_groups::Rhythm;
+use crate::domain::access::Role;
 use crate::domain::ids::GroupId;
 use crate::domain::size::format_duration;
 use crate::web::cx::{Cx, done};
@@ -143,7 +144,11 @@ pub(super) fn attention(one: &GroupState) -> Option<Attention> {
 pub(crate) async fn page(State(site): State<Site>, cx: Cx) -> Answer {
     let all = site.app.group_states().await?;
     let (rows, _) = rows(&cx, &all);
-    cx.draw(&ProtectionGroups { page: cx.page("Protection", Area::Protection), rows })
+    cx.draw(&ProtectionGroups {
+        page: cx.page("Protection", Area::Protection),
+        rows,
+        may_work: cx.may(Role::Operator),
+    })
 }
 
 pub(crate) async fn pause(State(site): State<Site>, cx: Cx, Path(id): Path<GroupId>) -> Answer {

@@ -14,6 +14,7 @@ pub mod deployments;
 pub mod dr_shells;
 pub mod error;
 pub mod group_vms;
+pub mod group_wizard;
 pub mod inventory;
 pub mod jobs;
 pub mod protected_vms;

@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::dashboard::GroupRow;
+use super::group_wizard::ObstacleRow;
 use crate::web::view::{Html, Page, Status};
 
 /// `/protection-groups`.
@@ -13,6 +14,8 @@ pub struct ProtectionGroups {
     pub page: Page,
     /// The worst first.
     pub rows: Vec<GroupRow>,
+    /// Whether the viewer may make one.
+    pub may_work: bool,
 }
 
 /// What stands at the top of every page of a group.
@@ -29,6 +32,8 @@ pub struct GroupHead {
     pub running: Option<String>,
     /// Whether the viewer may work with it.
     pub may_work: bool,
+    /// Whether a run can be started.
+    pub may_run: bool,
 }
 
 /// One of the pages of a group.
@@ -51,8 +56,58 @@ pub struct GroupOverview {
     pub head: GroupHead,
     /// What is to be known first: a sentence each.
     pub notes: Vec<String>,
+    /// The age of the newest checkpoint against the RPO, and the same in words; none with a calendar, or before the first.
+    pub gauge: Option<(Html, String)>,
     /// The age of the newest checkpoint over time.
-    pub chart: Html,
+    pub ages: Html,
+    /// How much of each day it was within its RPO; none while nothing was watched.
+    pub days: Option<Compliance>,
+    /// When the RPO was broken, newest first.
+    pub breaches: Vec<BreachRow>,
+    /// Where it is looked for what would hurt later.
+    pub obstacles: String,
+}
+
+/// How well a group kept its RPO.
+pub struct Compliance {
+    /// A bar for each day.
+    pub bars: Html,
+    /// All of it in one sentence.
+    pub words: String,
+    /// Days, newest first: day, how much of it was within, how old the newest checkpoint became.
+    pub rows: Vec<(String, Status, String)>,
+}
+
+/// A time at which the RPO was broken.
+pub struct BreachRow {
+    /// Whether it goes on.
+    pub status: Status,
+    /// Since when.
+    pub began: Html,
+    /// For how long.
+    pub lasted: String,
+    /// How old the newest checkpoint became.
+    pub worst: String,
+}
+
+/// `/protection-groups/{id}/obstacles`.
+#[derive(Template)]
+#[template(path = "protection_groups/obstacles.html")]
+pub struct GroupObstacles {
+    /// The frame.
+    pub page: Page,
+    /// What would hurt later.
+    pub obstacles: Vec<ObstacleRow>,
+}
+
+/// The same for a redraw.
+#[derive(Template)]
+#[template(path = "protection_groups/obstacles.html", block = "list")]
+pub struct ObstacleList {
+    /// The frame, for the addresses of files.
+    pub page: Page,
+    /// What would hurt later.
+    pub obstacles: Vec<ObstacleRow>,
 }
 
 /// `/protection-groups/{id}/checkpoints`.
@@ -65,6 +120,14 @@ pub struct GroupCheckpoints {
     pub head: GroupHead,
     /// Newest first.
     pub checkpoints: Vec<CheckpointRow>,
+    /// How many the DR side has.
+    pub there: usize,
+    /// Whether those that are gone are listed too.
+    pub with_gone: bool,
+    /// What the DR side says of holds; or why it was not asked. None: nobody has asked.
+    pub looked: Option<Result<String, String>>,
+    /// The page's own address.
+    pub address: String,
 }
 
 /// A checkpoint.
@@ -79,6 +142,12 @@ pub struct CheckpointRow {
     pub bytes: String,
     /// How long it took until it was complete.
     pub took: String,
+    /// Whether the DR side has it.
+    pub status: Status,
+    /// What keeps it there whatever the policy says.
+    pub held: Vec<String>,
+    /// The run that made it.
+    pub job: Option<String>,
 }
 
 /// `/protection-groups/{id}/history`.
