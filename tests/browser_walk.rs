@@ -19,6 +19,8 @@ mod hands;
 mod pages;
 #[path = "browser/walk/server.rs"]
 mod server;
+#[path = "browser/walk/vms.rs"]
+mod vms;
 
 use chromium::Shown;
 use hands::{Hands, Person};
@@ -172,4 +174,36 @@ async fn a_group_wide_light_by_mouse_with_scripts() {
 async fn a_group_narrow_dark_by_mouse_without_scripts() {
     let shown = Shown { width: 360, dark: true, javascript: false };
     a_group("group-narrow", shown, Hands::Mouse).await;
+}
+
+/// From a virtual machine anywhere to one that is protected and has a DR shell, which is then removed.
+async fn a_shell(walk: &str, shown: Shown, hands: Hands) {
+    let server = Server::over(tempfile::tempdir().unwrap());
+    let mut person = Person::at(&server.address, walk, shown, hands, true).await;
+    pages::set_up(&mut person, &server).await;
+    let public = pages::make_ssh_key(&mut person, "site").await;
+    let sites = group::Sites::start(&public).await;
+    pages::connect_vcenter(&mut person, sites.vcenter.address().port(), sites.vcenter.thumbprint()).await;
+    group::add_appliances(&mut person, &sites, "site (ssh-ed25519)").await;
+    group::begin(&mut person).await;
+    group::fill_in(&mut person).await;
+    let group = group::create(&mut person).await;
+    let name = vms::assign(&mut person, &group).await;
+    vms::move_it(&mut person, &name).await;
+    vms::make_shell(&mut person, &name, &group, &sites).await;
+    assert!(!server.log().contains("ERROR"), "{}", server.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium: tests/run fetches it"]
+async fn a_shell_wide_light_by_mouse_with_scripts() {
+    let shown = Shown { width: 1440, dark: false, javascript: true };
+    a_shell("shell-wide", shown, Hands::Mouse).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium: tests/run fetches it"]
+async fn a_shell_narrow_dark_by_mouse_without_scripts() {
+    let shown = Shown { width: 360, dark: true, javascript: false };
+    a_shell("shell-narrow", shown, Hands::Mouse).await;
 }

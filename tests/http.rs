@@ -25,6 +25,8 @@ mod group_wizard;
 mod jobs;
 #[path = "http/pages.rs"]
 mod pages;
+#[path = "http/protected_vms.rs"]
+mod protected_vms;
 #[path = "http/protecting.rs"]
 mod protecting;
 #[path = "http/protection_groups.rs"]

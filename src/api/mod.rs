@@ -6,6 +6,7 @@
 pub mod audit;
 pub mod datastores;
 pub mod deployments;
+pub mod dr_shell_verbs;
 pub mod dr_shells;
 pub mod group_states;
 pub mod idempotency;
@@ -133,6 +134,9 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(protection_plans::start))
         .routes(routes!(dr_shells::plan))
         .routes(routes!(dr_shells::create))
+        .routes(routes!(dr_shell_verbs::list))
+        .routes(routes!(dr_shell_verbs::one, dr_shell_verbs::remove))
+        .routes(routes!(dr_shell_verbs::repair))
         .routes(routes!(vcenters::list, vcenters::create))
         .routes(routes!(vcenters::one, vcenters::change, vcenters::delete))
         .routes(routes!(vcenters::test))

@@ -4,6 +4,7 @@
 //! types that a use case takes and gives are named here again, so that who draws needs no other room.
 
 pub mod access;
+pub mod assignable_vms;
 pub mod audit;
 pub mod backups;
 pub mod checks;
@@ -12,6 +13,8 @@ pub mod datastores;
 pub mod deployment_drafts;
 pub mod deployment_form;
 pub mod deployments;
+pub mod dr_shell_form;
+pub mod dr_shell_verbs;
 pub mod dr_shells;
 mod drafts;
 pub mod error;

@@ -89,6 +89,15 @@ impl App {
         Ok(views)
     }
 
+    /// The protected virtual machine with this instance UUID.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn protected_vm_with(&self, instance_uuid: &str) -> Result<Option<ProtectedVm>, AppError> {
+        let all = self.store.protected_vms(None).await?;
+        Ok(all.into_iter().find(|vm| vm.instance_uuid == instance_uuid))
+    }
+
     /// One protected virtual machine with its group.
     ///
     /// # Errors

@@ -191,13 +191,22 @@ impl App {
     /// where that is, is answered.
     ///
     /// # Errors
-    /// [`AppError::Conflict`] while a job works on it.
+    /// [`AppError::Conflict`] while it has DR shells, or a job works on it.
     pub async fn delete_protection_group(
         &self,
         who: &Principal,
         id: GroupId,
     ) -> Result<ProtectionGroup, AppError> {
         let group = self.protection_group(id).await?;
+        let shells = self.store.dr_shells(id).await?;
+        if !shells.is_empty() {
+            let names: Vec<&str> = shells.iter().map(|shell| shell.spec.name.as_str()).collect();
+            return Err(AppError::Conflict(format!(
+                "The group has DR shells at the DR site: {}. Remove them first, at /protection-groups/{id}/vms: nothing \
+                 would look after them any more.",
+                names.join(", ")
+            )));
+        }
         let entry = self.entry(who, "protection_group.delete", &group.name, Outcome::Done, told(&group));
         self.store.delete_protection_group(&group, entry).await?;
         Ok(group)

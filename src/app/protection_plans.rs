@@ -62,7 +62,10 @@ impl App {
     }
 
     /// The group's dataset as its source vCenter's hosts mount it.
-    pub(super) async fn datastore_of(&self, group: &ProtectionGroup) -> Result<Datastore, AppError> {
+    ///
+    /// # Errors
+    /// [`AppError::Conflict`] if none does.
+    pub async fn datastore_of(&self, group: &ProtectionGroup) -> Result<Datastore, AppError> {
         let target = self.target(group.source.target).await?;
         let all = self.target_datastores(&target).await?;
         let mut own = all.into_iter().filter(|one| one.vcenter == group.source.vcenter);
@@ -106,6 +109,14 @@ impl App {
         if plans.iter().any(|plan| plan.group.id != group.id) {
             let message = "One job moves virtual machines of one group.";
             return Err(AppError::invalid("protected_vm_ids", message));
+        }
+        let named: Vec<PlannedVm> = plans.iter().map(|plan| plan.planned.clone()).collect();
+        // What is being moved is neither where it was nor where it has to be.
+        for job in self.store.unfinished_of(KIND).await? {
+            let moving = MoveInput::deserialize(&job.input).map(|input| input.vms).unwrap_or_default();
+            if stands(&named, &moving) == Beside::Same {
+                return Ok(job.id);
+            }
         }
         let wanted = datastore.trim();
         if !(wanted.is_empty() || wanted == target.object.id() || wanted == target.name) {

@@ -18,6 +18,7 @@ pub mod retention;
 pub mod rpo;
 pub mod schedule;
 pub mod shell_drift;
+pub mod shell_shape;
 pub mod timetable;
 
 mod deploy_estimate;

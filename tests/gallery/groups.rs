@@ -30,7 +30,7 @@ fn frame(title: &str) -> Page {
 
 fn head(current: &str) -> GroupHead {
     let tab = |label: &'static str| TabLink {
-        label,
+        label: label.into(),
         address: "/protection-groups/1".into(),
         current: label == current,
     };

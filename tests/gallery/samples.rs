@@ -6,6 +6,7 @@ mod deployments;
 mod groups;
 mod inventory;
 mod jobs;
+mod protected_vms;
 mod setup;
 mod wizard;
 
@@ -21,6 +22,7 @@ pub(crate) fn pages() -> Vec<(&'static str, String)> {
     [
         dashboard::pages(),
         jobs::pages(),
+        protected_vms::pages(),
         inventory::pages(),
         appliances::pages(),
         deployments::pages(),

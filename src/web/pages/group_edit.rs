@@ -102,7 +102,7 @@ async fn draw_ask(
     page.crumbs = crumbs(&group);
     let dr = site.app.target(group.dr.target).await?;
     let checkpoints = site.app.checkpoints(group.id, false).await?.len();
-    let shells = site.app.protected_vms(group.id).await?.iter().filter(|vm| vm.shell.is_some()).count();
+    let shells = site.app.dr_shells(group.id).await?.len();
     let many = if checkpoints == 1 { "" } else { "s" };
     let mut consequences = vec![
         format!(
@@ -117,8 +117,11 @@ async fn draw_ask(
         ),
     ];
     if shells > 0 {
-        let one = if shells == 1 { "DR shell stays" } else { "DR shells stay" };
-        consequences.push(format!("{shells} {one} in the DR vCenter, switched off."));
+        let what = if shells == 1 { "a DR shell" } else { "DR shells" };
+        consequences.insert(
+            0,
+            format!("It has {what} in the DR vCenter. Remove them first, on the page of each of its virtual machines."),
+        );
     }
     consequences
         .push("The snapshots of this group at the source stay too, with the hold on the newest.".to_owned());

@@ -55,7 +55,7 @@ impl Tab {
 pub(super) fn head(cx: &Cx, state: &GroupState, current: Tab) -> GroupHead {
     let own = address(state.group.id);
     let tab = |(tab, label, place): (Tab, &'static str, &str)| TabLink {
-        label,
+        label: label.to_owned(),
         address: format!("{own}{place}"),
         current: tab == current,
     };

@@ -3,39 +3,42 @@
 use axum::extract::{Path, State};
 
 use super::group_page::{Tab, head};
-use crate::app::protected_vms::{ProtectedVmView, ReadyItem, ReadyState};
+use super::protected_vms::{address as vm_address, mend, tick};
+use super::protection_groups::address;
+use crate::app::protected_vms::{ProtectedVmView, ReadyState};
 use crate::domain::ids::GroupId;
 use crate::web::cx::Cx;
 use crate::web::screens::group_vms::{GroupVms, ProtectedVmRow};
-use crate::web::view::Status;
 use crate::web::view::navigation::Area;
-use crate::web::view::status::Mark;
+use crate::web::view::page::Link;
 use crate::web::{Answer, Site};
 
 pub(crate) async fn page(State(site): State<Site>, cx: Cx, Path(id): Path<GroupId>) -> Answer {
     let state = site.app.group_state(id).await?;
     let vms = site.app.protected_vms(id).await?;
+    let own = address(id);
+    let elsewhere = vms.iter().filter(|view| must_move(view)).count();
+    let left = site.app.dr_shells(id).await?.into_iter();
+    let left = left.filter(|shell| !vms.iter().any(|view| view.vm.instance_uuid == shell.source_uuid));
     cx.draw(&GroupVms {
         page: cx.page(&state.group.name, Area::Protection),
         head: head(&cx, &state, Tab::Vms),
+        assign: format!("{own}/vms/new"),
+        move_all: (elsewhere > 1)
+            .then(|| Link { label: format!("Move {elsewhere} of them…"), address: format!("{own}/move") }),
         vms: vms.iter().map(machine).collect(),
+        left: left
+            .map(|shell| Link {
+                label: shell.spec.name.clone(),
+                address: format!("/dr-shells/{}/remove", shell.id),
+            })
+            .collect(),
     })
 }
 
-/// A line of the check list in one or two words: what is there, or what is not.
-fn tick(item: &ReadyItem) -> Status {
-    let [done, missing, unknown] = match item.key {
-        "protection_datastore" => ["on its datastore", "files elsewhere", "place unknown"],
-        "replicated" => ["replicated", "not replicated", "replication unknown"],
-        "dr_shell" => ["DR shell", "no DR shell", "DR shell unknown"],
-        "networks" => ["networks", "network missing", "networks not mapped yet"],
-        _ => ["done", "missing", "unknown"],
-    };
-    match item.state {
-        ReadyState::Done => Status::new(Mark::Met, done),
-        ReadyState::Missing => Status::new(Mark::Risk, missing),
-        ReadyState::Unknown => Status::new(Mark::Unknown, unknown),
-    }
+fn must_move(view: &ProtectedVmView) -> bool {
+    let datastore = view.readiness.items.iter().find(|item| item.key == "protection_datastore");
+    view.seen.is_some() && datastore.is_some_and(|item| item.state == ReadyState::Missing)
 }
 
 fn machine(view: &ProtectedVmView) -> ProtectedVmRow {
@@ -43,11 +46,9 @@ fn machine(view: &ProtectedVmView) -> ProtectedVmRow {
     let missing = items.iter().find(|item| item.state != ReadyState::Done);
     ProtectedVmRow {
         name: view.vm.name.clone(),
-        address: format!("/inventory/{}/vms/{}", view.vm.vcenter, view.vm.moref),
+        address: vm_address(view.vm.id),
         ticks: items.iter().map(|item| (tick(item), item.text.clone())).collect(),
-        missing: missing.map(|item| match item.advice {
-            Some(advice) => format!("{} {advice}", item.text),
-            None => item.text.clone(),
-        }),
+        missing: missing.map(|item| item.text.clone()),
+        mend: missing.and_then(|item| mend(view, item)),
     }
 }

@@ -39,7 +39,7 @@ pub struct GroupHead {
 /// One of the pages of a group.
 pub struct TabLink {
     /// What it is called.
-    pub label: &'static str,
+    pub label: String,
     /// Where it is.
     pub address: String,
     /// Whether one is there now.

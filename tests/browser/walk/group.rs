@@ -10,6 +10,8 @@ use super::pages::{NAME, PASSWORD, sign_out};
 
 /// What hosts call the source appliance.
 const STORAGE: &str = "10.20.150.11";
+/// What they call the DR appliance.
+const DR_STORAGE: &str = "10.30.150.11";
 
 /// A vCenter whose hosts mount a dataset of one appliance, and another appliance.
 pub struct Sites {
@@ -36,6 +38,7 @@ impl Sites {
         source.write("tank/erp", "erp01/erp01-flat.vmdk", &[7; 1 << 20]).unwrap();
         let exports = SiteExports::new([]);
         exports.add(&source, [STORAGE]);
+        exports.add(&dr, [DR_STORAGE]);
         let nfs = NfsDatastore { name: "nfs-erp".into(), server: STORAGE.into(), path: "/tank/erp".into() };
         let options =
             Options { vms: 12, nfs: Some(vec![nfs]), exports: Arc::new(exports), ..Options::default() };
@@ -46,7 +49,7 @@ impl Sites {
 /// Adds both appliances, the first as what the hosts mount.
 pub async fn add_appliances(person: &mut Person, sites: &Sites, key: &str) {
     for (name, pool, nfs, appliance) in
-        [("zfs-a", "tank", STORAGE, &sites.source), ("zfs-b", "vault", "10.30.150.11", &sites.dr)]
+        [("zfs-a", "tank", STORAGE, &sites.source), ("zfs-b", "vault", DR_STORAGE, &sites.dr)]
     {
         person.open("/appliances/new").await;
         person.fill("Name", name).await;
