@@ -12,6 +12,7 @@ pub mod health_check;
 pub mod history;
 pub mod hosts;
 pub mod inventory_watch;
+pub mod manifests;
 pub mod mount_datastore;
 pub mod move_to_protection_datastore;
 pub mod nfs_room;
@@ -62,7 +63,7 @@ pub fn definitions(
         mount_datastore::definition(vcenters.clone()),
         move_to_protection_datastore::definition(vcenters.clone()),
         protection_datastore::definition(targets.clone(), vcenters.clone()),
-        replicate::definition(Arc::clone(hosts)),
+        replicate::definition_for_groups(Arc::clone(hosts), vcenters.clone()),
         vcenter_sync::definition(vcenters.clone()),
     ]
 }

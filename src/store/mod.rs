@@ -39,6 +39,7 @@ mod job_notices;
 mod jobs;
 mod lockfile;
 mod locks;
+mod manifests;
 mod open;
 mod open_error;
 mod protected_vms;

@@ -12,7 +12,7 @@ use super::snapshot::next_sequence;
 use super::transfer::send_args;
 use super::way::{self, Way};
 use super::{OnConflict, ReplicateInput};
-use crate::domain::dataset::Encryption;
+use crate::domain::dataset::{Encryption, Guid};
 use crate::domain::ids::GroupId;
 use crate::domain::job::Failure;
 use crate::domain::names::DatasetName;
@@ -32,6 +32,9 @@ pub(super) struct Looked {
     pub(super) group: GroupId,
     /// The sequence number of the next snapshot.
     pub(super) sequence: u64,
+    /// The GUID of the dataset at the source.
+    #[serde(default)]
+    pub(super) live: Option<Guid>,
     /// Whether there is something at the destination already.
     pub(super) destination_exists: bool,
     /// The datasets at the source, parents first.
@@ -78,8 +81,9 @@ impl Step for Look {
         let direct = way.is_direct();
         let sources = view.pairs.iter().map(|pair| pair.source.name.clone()).collect();
         let destination_exists = view.pairs.first().is_some_and(|pair| pair.destination.is_some());
-        let looked =
-            Looked { group: view.group, sequence: next_sequence(&view), destination_exists, sources, direct };
+        let live = view.pairs.first().map(|pair| pair.source.guid);
+        let (group, sequence) = (view.group, next_sequence(&view));
+        let looked = Looked { group, sequence, live, destination_exists, sources, direct };
         self.0.leave(cx, view);
         recorded(looked)
     }

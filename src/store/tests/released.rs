@@ -90,6 +90,10 @@ const ROWS: &[(&str, &str)] = &[
         "rpo_days",
         "(group_id, day, watched_seconds, broken_seconds, worst_age_seconds) VALUES ('g', '2026-11-28', 60, 0, 5)",
     ),
+    (
+        "manifests",
+        "(group_id, guid, taken_at, kind, body) VALUES ('g', '7', 1, 'quiesced', '{}')",
+    ),
     ("rpo_breaches", "(group_id, began_at, worst_age_seconds) VALUES ('g', 1, 5)"),
     (
         "dr_shells",
