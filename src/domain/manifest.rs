@@ -171,7 +171,8 @@ impl ManifestVm {
         disks
             .map(|disk| {
                 let paths = disk.file.iter().chain(&disk.parents).filter_map(|file| datastore_path(file));
-                let datastore = disk.file.as_deref().and_then(datastore_path).map(|(name, _)| name.to_owned());
+                let datastore =
+                    disk.file.as_deref().and_then(datastore_path).map(|(name, _)| name.to_owned());
                 DiskFiles {
                     key: disk.key,
                     label: disk.label.clone(),

@@ -4,6 +4,7 @@
 //! Everything else may import this module; this module imports nothing of the house.
 
 pub mod access;
+pub mod agreement;
 pub mod argv;
 pub mod audit;
 pub mod causes;

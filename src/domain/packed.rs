@@ -85,7 +85,8 @@ pub fn pack<T: Serialize>(name: &str, value: &T) -> Result<Properties, PackError
     if pieces.len() > MOST_PIECES {
         return Err(PackError::TooLarge { pieces: pieces.len() });
     }
-    let numbered = pieces.iter().enumerate().map(|(number, piece)| (piece_name(name, number), (*piece).to_owned()));
+    let numbered =
+        pieces.iter().enumerate().map(|(number, piece)| (piece_name(name, number), (*piece).to_owned()));
     let description =
         format!("{FORM} pieces={} bytes={} sha256={}", pieces.len(), json.len(), hex(&Sha256::digest(&json)));
     Ok(numbered.chain([(name.to_owned(), description)]).collect())

@@ -3,7 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::ids::{GroupId, JobId};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::ids::{GroupId, JobId, VcenterId};
+use super::moref::VmRef;
 
 const PREFIX: &str = "zerfaux";
 
@@ -20,6 +24,31 @@ pub struct OwnVmSnapshot {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a VMware snapshot of ours")]
 pub struct NotOurs;
+
+/// A VMware snapshot of ours as it is noted, from before it is asked for until it is seen to be gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NotedVmSnapshot {
+    /// The vCenter.
+    pub vcenter: VcenterId,
+    /// The virtual machine.
+    pub vm: VmRef,
+    /// What the snapshot is called.
+    pub snapshot: String,
+    /// By what the vCenter tells the virtual machine from others.
+    pub instance_uuid: String,
+    /// What the virtual machine is called.
+    pub name: String,
+    /// The group for whose checkpoint it is.
+    pub group: GroupId,
+    /// The run.
+    pub job: JobId,
+    /// Since when it is noted.
+    pub noted_at: Timestamp,
+    /// How often its removal has failed since the run ended.
+    pub tries: u32,
+    /// Why the last time.
+    pub why: Option<String>,
+}
 
 impl OwnVmSnapshot {
     /// Of this run of this group.

@@ -1,11 +1,13 @@
 //! One file (or folder) per kind of job: its steps, what each does, how it is undone.
 
+pub mod adoption;
 pub mod checkpoint_watch;
 pub mod create_dr_shell;
 mod datastore_hosts;
 pub mod datastore_mounts;
 pub mod deploy;
 mod exported;
+mod group_agreement;
 mod group_facts;
 pub mod group_runs;
 pub mod health_check;
@@ -25,6 +27,7 @@ pub mod target_watch;
 pub mod targets;
 pub mod vcenter_sync;
 pub mod vcenters;
+pub mod vm_snapshot_watch;
 pub mod vsphere_make;
 pub mod vsphere_power;
 pub mod vsphere_task;

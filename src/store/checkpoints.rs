@@ -81,6 +81,20 @@ impl Store {
         .await
     }
 
+    /// Whether a group has a run that goes on, or had one after this time.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn has_unfinished_run(&self, group: GroupId, since: Timestamp) -> Result<bool, StoreError> {
+        self.read(format!("look for a run of protection group {group}"), move |c| {
+            let mut statement = c.prepare_cached(
+                "SELECT 1 FROM group_runs WHERE group_id = ?1 AND (finished_at IS NULL OR finished_at >= ?2)",
+            )?;
+            Ok(statement.exists((group.to_string(), nanos(since)))?)
+        })
+        .await
+    }
+
     /// Keeps that a run has ended, with the checkpoint that it brought, if it did. Doing it twice changes nothing more.
     ///
     /// # Errors
@@ -147,7 +161,9 @@ impl Store {
                 "SELECT max(started_at) FROM group_runs WHERE group_id = ?1 AND quiesces AND succeeded",
             )?;
             let id = group.to_string();
-            let Some(last) = last.query_row([&id], |row| row.get::<_, Option<i64>>(0))? else { return Ok(None) };
+            let Some(last) = last.query_row([&id], |row| row.get::<_, Option<i64>>(0))? else {
+                return Ok(None);
+            };
             let mut since = c.prepare_cached(
                 "SELECT count(*) FROM group_runs WHERE group_id = ?1 AND succeeded AND started_at > ?2",
             )?;

@@ -15,7 +15,8 @@ fn vm(number: u32, name: &str, rest: Rest) -> ManifestVm {
         mode: "persistent".to_owned(),
         uuid: Some(format!("6000C29{number:08x}{key:08x}")),
     };
-    let network = NicNetwork::Distributed { switch: "50 2e".to_owned(), portgroup: "dvportgroup-1".to_owned() };
+    let network =
+        NicNetwork::Distributed { switch: "50 2e".to_owned(), portgroup: "dvportgroup-1".to_owned() };
     let nic = |key: i32| Nic {
         key,
         label: format!("Network adapter {}", key - 3999),
@@ -75,7 +76,9 @@ fn manifest(vms: Vec<ManifestVm>) -> Manifest {
 
 #[test]
 fn a_manifest_reads_back_whatever_its_virtual_machines_are_called() {
-    for name in ["erp01", "'; zfs destroy tank #", "a\tb\nc", "$(id)`id`", "Überraschung 💾", "%2f..%2f", "\u{202e}x"] {
+    for name in
+        ["erp01", "'; zfs destroy tank #", "a\tb\nc", "$(id)`id`", "Überraschung 💾", "%2f..%2f", "\u{202e}x"]
+    {
         let written = manifest(vec![vm(1, name, Rest::NotAsked)]);
         let properties = written.properties().unwrap();
         assert!(properties.iter().all(|(_, value)| value.is_ascii() && value.len() < 8192));

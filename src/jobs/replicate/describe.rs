@@ -133,7 +133,8 @@ pub(super) fn says(view: &mut View, described: &Described) {
     let group = view.group.to_string();
     pair.source.group = Some(group);
     pair.source.role = Some(Role::Live);
-    let sides = [(Some(&mut pair.source), &described.source), (pair.destination.as_mut(), &described.replica)];
+    let sides =
+        [(Some(&mut pair.source), &described.source), (pair.destination.as_mut(), &described.replica)];
     for (dataset, properties) in sides {
         let Some(dataset) = dataset else { continue };
         for property in properties {

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::memory::Memory;
-use super::{Guests, ReplicateInput};
 use super::run::{Run, View};
+use super::{Guests, ReplicateInput};
 use crate::domain::ids::JobId;
 use crate::domain::job::Failure;
 use crate::engine::StepContext;

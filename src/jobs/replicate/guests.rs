@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::look::Looked;
 use crate::domain::epoch::Epoch;
 use crate::domain::hardware::{Firmware, NicNetwork, PowerState};
 use crate::domain::ids::VcenterId;
@@ -17,7 +18,6 @@ use crate::domain::machine::Machine;
 use crate::domain::manifest::{Manifest, ManifestVm, Read, Rest};
 use crate::domain::moref::VmRef;
 use crate::domain::protected_vm::ProtectedVm;
-use super::look::Looked;
 use crate::engine::StepContext;
 use crate::jobs::failure::not_kept;
 use crate::jobs::vcenters::Vcenters;
@@ -141,7 +141,8 @@ async fn ask(
         if live.contains_key(&key(&vm.instance_uuid)) {
             continue;
         }
-        let Some(elsewhere) = client.find_vms_by_uuid(&vm.instance_uuid, true).await?.into_iter().next() else {
+        let Some(elsewhere) = client.find_vms_by_uuid(&vm.instance_uuid, true).await?.into_iter().next()
+        else {
             continue;
         };
         match client.machines(std::slice::from_ref(&elsewhere)).await {

@@ -12,14 +12,15 @@ use super::snapshot::next_sequence;
 use super::transfer::send_args;
 use super::way::{self, Way};
 use super::{OnConflict, ReplicateInput};
-use crate::domain::dataset::{Encryption, Guid};
+use crate::domain::dataset::{Encryption, Guid, Role};
 use crate::domain::ids::GroupId;
 use crate::domain::job::Failure;
 use crate::domain::names::DatasetName;
 use crate::domain::size::format_bytes;
 use crate::engine::{Step, StepContext, UndoKind};
-use crate::jobs::failure::recorded;
+use crate::jobs::failure::{not_kept, recorded};
 use crate::jobs::hosts::Hosts;
+use crate::plan::agreement::{Known, contradictions};
 use crate::plan::conflict::{Choice, Conflict};
 use crate::plan::replication::{Action, Plan, Stream};
 use crate::zfs::{Privilege, Zfs};
@@ -76,6 +77,7 @@ impl Step for Look {
                 return Err(refused(conflict, is_encrypted(pair)));
             }
         }
+        self.agrees(&run, &view).await?;
         let way = way::choose(&run, self.0.hosts()).await?;
         tell_way(cx, &way);
         let direct = way.is_direct();
@@ -90,6 +92,25 @@ impl Step for Look {
 
     fn undo_kind(&self) -> UndoKind {
         UndoKind::Nothing("it only looks")
+    }
+}
+
+impl Look {
+    /// Refuses a group's run whose datasets contradict what is known of the group.
+    async fn agrees(&self, run: &Run, view: &View) -> Result<(), Failure> {
+        let Some((vcenters, _)) = self.0.vcenters_of(&run.input) else { return Ok(()) };
+        let counter = vcenters.store().group_epoch(view.group).await.map_err(not_kept)?;
+        let (Some(counter), Some(pair)) = (counter, view.pairs.first()) else { return Ok(()) };
+        let known = Known { group: view.group, counter, checkpoints: &[] };
+        let sides = [(Role::Live, Some(&pair.source)), (Role::Replica, pair.destination.as_ref())];
+        for (role, dataset) in sides {
+            let found = dataset.map(|dataset| contradictions(&known, role, dataset)).unwrap_or_default();
+            if let Some(one) = found.into_iter().next() {
+                let message = format!("Stopped to protect data: {}: {}", one.object, one.why);
+                return Err(Failure::refused(message).advise(one.advice));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -13,12 +13,15 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::guests::{Gathered, Guests, key};
 use crate::domain::hardware::PowerState;
+use crate::domain::ids::{GroupId, VcenterId};
 use crate::domain::job::{Failure, FailureKind, Level};
 use crate::domain::machine::Machine;
 use crate::domain::manifest::{Manifest, Read, Rest};
 use crate::domain::moref::{ManagedRef, TaskRef, VmRef};
-use crate::domain::vm_snapshot::OwnVmSnapshot;
+use crate::domain::vm_snapshot::{NotedVmSnapshot, OwnVmSnapshot};
 use crate::engine::StepContext;
+use crate::jobs::failure::not_kept;
+use crate::jobs::vcenters::Vcenters;
 use crate::jobs::vsphere_task::{Deed, give_up, once};
 use crate::vsphere::verbs::VmSnapshot;
 use crate::vsphere::{Client, MachineNow, VsphereError};
@@ -29,6 +32,9 @@ const AT_ONCE: usize = 8;
 const STOPPING: Duration = Duration::from_secs(20);
 /// So long the removal of all of them is waited for. What is not removed by then is left to the watch.
 const REMOVING: Duration = Duration::from_secs(600);
+
+/// What vCenter calls the making of a snapshot.
+const CREATES: &str = "VirtualMachine.createSnapshot";
 
 /// Makes one.
 struct Create {
@@ -58,7 +64,7 @@ impl Deed for Create {
     }
 
     fn description(&self) -> &'static str {
-        "VirtualMachine.createSnapshot"
+        CREATES
     }
 
     async fn look(&self, client: &Client, _: Option<&ManagedRef>) -> Result<Option<VmSnapshot>, Failure> {
@@ -72,11 +78,11 @@ impl Deed for Create {
 }
 
 /// Removes one.
-pub(in crate::jobs) struct Remove {
-    pub(in crate::jobs) vm: VmRef,
-    pub(in crate::jobs) uuid: String,
-    pub(in crate::jobs) name: String,
-    pub(in crate::jobs) snapshot: VmSnapshot,
+struct Remove {
+    vm: VmRef,
+    uuid: String,
+    name: String,
+    snapshot: VmSnapshot,
 }
 
 #[async_trait]
@@ -114,8 +120,13 @@ impl Deed for Remove {
 /// Brings the running guests to rest, and says in the manifest which are and with which disks.
 ///
 /// # Errors
-/// Only `Cancelled`: a guest that does not come to rest makes the checkpoint one of another kind, and no failure.
-pub(super) async fn bring_to_rest(cx: &StepContext, gathered: &mut Gathered, guests: &Guests) -> Result<(), Failure> {
+/// `Cancelled`, or if the database cannot be written: a guest that does not come to rest makes the checkpoint one of another kind, and no failure.
+pub(super) async fn bring_to_rest(
+    cx: &StepContext,
+    vcenters: &Vcenters,
+    gathered: &mut Gathered,
+    guests: &Guests,
+) -> Result<(), Failure> {
     let Gathered { manifest, client, live } = gathered;
     let Some(client) = client.clone() else {
         for vm in &mut manifest.vms {
@@ -135,6 +146,12 @@ pub(super) async fn bring_to_rest(cx: &StepContext, gathered: &mut Gathered, gue
         .enumerate()
         .collect();
     let count = wishes.iter().filter(|(_, wish)| matches!(wish, Wish::Ask(_))).count();
+    for (_, wish) in &wishes {
+        if let Wish::Ask(deed) = wish {
+            let noted = noted(cx, manifest.group, guests.vcenter, deed);
+            vcenters.store().note_vm_snapshot(&noted).await.map_err(not_kept)?;
+        }
+    }
     if count > 0 {
         cx.info(format!("Bringing {} to rest by VMware snapshots.", machines(count)));
     }
@@ -203,6 +220,22 @@ fn create(cx: &StepContext, manifest: &Manifest, now: &MachineNow, name: &str) -
     }
 }
 
+/// Noted before it is asked for, so that it is found whatever becomes of this run.
+fn noted(cx: &StepContext, group: GroupId, vcenter: VcenterId, deed: &Create) -> NotedVmSnapshot {
+    NotedVmSnapshot {
+        vcenter,
+        vm: deed.vm.clone(),
+        snapshot: deed.snapshot.clone(),
+        instance_uuid: deed.uuid.clone(),
+        name: deed.name.clone(),
+        group,
+        job: cx.job().id,
+        noted_at: cx.now(),
+        tries: 0,
+        why: None,
+    }
+}
+
 async fn ask(
     cx: &StepContext,
     client: &Client,
@@ -226,7 +259,10 @@ async fn ask(
     let machine = match client.machine_at(&taken.snapshot, &deed.name).await {
         Ok(machine) => machine,
         Err(error) => {
-            return not(format!("Which disks its VMware snapshot froze cannot be read. {}", Failure::from(error).message));
+            return not(format!(
+                "Which disks its VMware snapshot froze cannot be read. {}",
+                Failure::from(error).message
+            ));
         }
     };
     let rest = match taken.quiesced {
@@ -262,7 +298,7 @@ pub(super) async fn see_at_rest(cx: &StepContext, gathered: &mut Gathered) {
 
 /// Removes the VMware snapshots of this run, also when a person asked to stop. What cannot be removed now is told, and left
 /// to the watch.
-pub(super) async fn let_go(cx: &StepContext, gathered: &Gathered) {
+pub(super) async fn let_go(cx: &StepContext, vcenters: &Vcenters, gathered: &Gathered, guests: &Guests) {
     let Some(client) = &gathered.client else {
         cx.info("Whether a VMware snapshot of this run is left is not known. It is looked for by itself.");
         return;
@@ -274,9 +310,14 @@ pub(super) async fn let_go(cx: &StepContext, gathered: &Gathered) {
         let uuid = key(&vm.instance_uuid);
         let Some(now) = gathered.live.get(&uuid) else { continue };
         let (cx, client, wanted) = (cx.clone(), client.clone(), name.clone());
-        let (of, name) = (now.vm.clone(), vm.name.clone());
+        let (of, name, vcenter) = (now.vm.clone(), vm.name.clone(), guests.vcenter);
+        let store = vcenters.store().clone();
         all.push(async move {
-            let outcome = remove(&cx, &client, (of, uuid, &name), &wanted).await;
+            let mut outcome = remove(&cx, &client, (of.clone(), uuid, &name), &wanted).await;
+            if matches!(outcome, Ok((_, true))) {
+                let forgotten = store.forget_vm_snapshot(vcenter, &of, &wanted).await;
+                outcome = forgotten.map_err(not_kept).and(outcome);
+            }
             (name, outcome)
         });
     }
@@ -291,7 +332,7 @@ pub(super) async fn let_go(cx: &StepContext, gathered: &Gathered) {
     let mut removed = 0;
     for (name, outcome) in outcomes {
         match outcome {
-            Ok(count) => removed += count,
+            Ok((count, _)) => removed += count,
             Err(failure) => cx.warn(format!(
                 "The VMware snapshot of {name:?} could not be removed: {} It is tried again by itself.",
                 failure.message
@@ -299,23 +340,29 @@ pub(super) async fn let_go(cx: &StepContext, gathered: &Gathered) {
         }
     }
     if removed > 0 {
-        cx.console(Level::Success, format!("The VMware snapshots of {} are removed again.", machines(removed)));
+        cx.console(
+            Level::Success,
+            format!("The VMware snapshots of {} are removed again.", machines(removed)),
+        );
     }
 }
 
+/// How many were removed, and whether none can come any more.
 async fn remove(
     cx: &StepContext,
     client: &Client,
     (vm, uuid, name): (VmRef, String, &str),
     wanted: &str,
-) -> Result<usize, Failure> {
+) -> Result<(usize, bool), Failure> {
     let mut count = 0;
     for snapshot in client.snapshots(&vm).await?.into_iter().filter(|one| one.name == wanted) {
         let (vm, uuid, name) = (vm.clone(), uuid.clone(), name.to_owned());
         once(cx, client, &Remove { vm, uuid, name, snapshot }).await?;
         count += 1;
     }
-    Ok(count)
+    // A task whose time was over may still bring it.
+    let quiet = count > 0 || client.running_tasks(&vm, CREATES).await?.is_empty();
+    Ok((count, quiet))
 }
 
 fn machines(count: usize) -> String {

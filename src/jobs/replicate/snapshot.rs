@@ -7,12 +7,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{ReplicateInput, describe, quiesce};
 use super::ends::Ends;
 use super::guests::{Gathered, Guests, gather};
 use super::look::Looked;
 use super::protect::{bookmark_of, common_names, is_bookmarked, with_bookmarks};
 use super::run::{Run, View, full_name, hold_tag};
+use super::{ReplicateInput, describe, quiesce};
 use crate::domain::checkpoint::CheckpointKind;
 use crate::domain::dataset::{Owner, PROPERTY_GROUP};
 use crate::domain::ids::GroupId;
@@ -21,6 +21,7 @@ use crate::domain::names::{SnapTag, SnapshotName};
 use crate::engine::{Step, StepContext, UndoKind};
 use crate::jobs::failure::recorded;
 use crate::jobs::manifests::read_manifests;
+use crate::jobs::vcenters::Vcenters;
 use crate::zfs::{Checkpoint, Deed, Property, fit_with_a_snapshot};
 
 pub(super) struct TakeSnapshot(pub(super) Arc<Ends>);
@@ -76,7 +77,7 @@ impl Step for TakeSnapshot {
         let kind = match self.0.vcenters_of(&run.input) {
             Some((vcenters, guests)) => {
                 match gather(cx, vcenters, &cx.need::<Looked>("look")?, &guests).await? {
-                    Some(gathered) => Some(self.with_guests(cx, &run, &names, gathered, &guests).await?),
+                    Some(gathered) => Some(self.with_guests(cx, &run, &names, gathered).await?),
                     None => None,
                 }
             }
@@ -101,7 +102,7 @@ impl Step for TakeSnapshot {
         if let Some((vcenters, guests)) = self.0.vcenters_of(&run.input).filter(|(_, guests)| guests.quiesce)
             && let Some(gathered) = gather(cx, vcenters, &cx.need::<Looked>("look")?, &guests).await?
         {
-            quiesce::let_go(cx, &gathered).await;
+            quiesce::let_go(cx, vcenters, &gathered, &guests).await;
         }
         let view = run.look().await?;
         for pair in &view.pairs {
@@ -156,11 +157,13 @@ impl TakeSnapshot {
         run: &Run,
         names: &[SnapshotName],
         mut gathered: Gathered,
-        guests: &Guests,
     ) -> Result<CheckpointKind, Failure> {
-        let outcome = self.described(cx, run, names, &mut gathered, guests).await;
+        let Some((vcenters, guests)) = self.0.vcenters_of(&run.input) else {
+            return Ok(gathered.manifest.kind);
+        };
+        let outcome = self.described(cx, run, names, &mut gathered, (vcenters, &guests)).await;
         if guests.quiesce {
-            quiesce::let_go(cx, &gathered).await;
+            quiesce::let_go(cx, vcenters, &gathered, &guests).await;
         }
         outcome
     }
@@ -171,14 +174,14 @@ impl TakeSnapshot {
         run: &Run,
         names: &[SnapshotName],
         gathered: &mut Gathered,
-        guests: &Guests,
+        (vcenters, guests): (&Vcenters, &Guests),
     ) -> Result<CheckpointKind, Failure> {
         let Some(root) = names.first() else { return Ok(CheckpointKind::CrashConsistent) };
         let owner = Owner::Zerfaux(gathered.manifest.group.to_string());
         let was_taken = guests.quiesce
             && !run.source.fresh_snapshots(std::slice::from_ref(root), &owner).await?.is_empty();
         match (guests.quiesce, was_taken) {
-            (true, false) => quiesce::bring_to_rest(cx, gathered, guests).await?,
+            (true, false) => quiesce::bring_to_rest(cx, vcenters, gathered, guests).await?,
             // An earlier attempt took it, and was cut off before it said so.
             (true, true) => quiesce::see_at_rest(cx, gathered).await,
             (false, _) => {}
