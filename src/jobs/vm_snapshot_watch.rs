@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::failure::not_kept;
 use super::vcenters::Vcenters;
 use crate::domain::ids::{JobId, VcenterId};
-use crate::domain::job::Failure;
+use crate::domain::job::{Failure, JobState};
 use crate::domain::moref::VmRef;
 use crate::domain::protected_vm::ProtectedVm;
 use crate::domain::protection_group::{ProtectionGroup, Quiesce};
@@ -111,7 +111,7 @@ impl VmSnapshotWatch {
         }
         let known = self.store().job(name.job).await.map_err(not_kept)?;
         let over = match known {
-            Some(job) => job.state.is_final(),
+            Some(job) => is_over(job.state),
             None => snapshot.created_at.is_some_and(|at| self.clock.now().duration_since(at) > FORGOTTEN),
         };
         Ok(over.then_some(name.job))
@@ -143,7 +143,7 @@ impl VmSnapshotWatch {
         let mut by_vcenter: BTreeMap<VcenterId, Vec<NotedVmSnapshot>> = BTreeMap::new();
         for one in self.store().vm_snapshots().await.map_err(not_kept)? {
             let job = self.store().job(one.job).await.map_err(not_kept)?;
-            if job.is_none_or(|job| job.state.is_final()) {
+            if job.is_none_or(|job| is_over(job.state)) {
                 by_vcenter.entry(one.vcenter).or_default().push(one);
             }
         }
@@ -171,6 +171,11 @@ impl VmSnapshotWatch {
         }
         failed.map_or(Ok(gone), Err)
     }
+}
+
+/// Whether nothing of a run is under way: also one that waits for a person has no use for a guest at rest.
+fn is_over(state: JobState) -> bool {
+    !matches!(state, JobState::Queued | JobState::Running | JobState::Cancelling)
 }
 
 /// Removes what has this name from this virtual machine. True once it is seen to be gone and nothing can make it come.

@@ -40,7 +40,7 @@ pub fn clock() -> Command {
     Command::reads(Tool::Date, &["+%s"], "read the clock")
 }
 
-/// When the snapshots of each dataset of a tree last changed.
+/// When the snapshots of a tree last changed.
 pub fn signs(root: &DatasetName) -> Command {
     const WANTED: &str = "name,guid,snapshots_changed";
     let options = ["list", "-Hp", "-r", "-t", "filesystem,volume", "-o", WANTED];
@@ -106,9 +106,8 @@ pub fn get(name: &DatasetName, properties: &[PropertyName]) -> Command {
 
 /// How much was written since a snapshot; `property` is `written@TAG`.
 pub fn written_since(name: &DatasetName, property: &str) -> Command {
-    let what = format!("read {property} of {name}");
-    Command::reads(Tool::Zfs, &["get", "-Hp", "-o", "value"], what)
-        .on([property.to_owned(), name.to_string()])
+    let (what, words) = (format!("read {property} of {name}"), [property.to_owned(), name.to_string()]);
+    Command::reads(Tool::Zfs, &["get", "-Hp", "-o", "value"], what).on(words)
 }
 
 /// Which of these datasets there are.

@@ -69,11 +69,14 @@ async fn a_run_goes_on_without_its_vcenter_and_says_so() {
     let (_, job) = site.brings(1).await;
     assert_eq!(job.warnings, Vec::<String>::new());
     site.vcenters.log_out().await;
-    site.ground.vcenter.add_rule(zerfaux::sim::vcenter::Rule {
-        method: Some("Login".into()),
-        fault: Some("InvalidLogin".into()),
-        ..Default::default()
-    });
+    site.ground
+        .vcenter
+        .add_rule(zerfaux::sim::vcenter::Rule {
+            method: Some("Login".into()),
+            fault: Some("InvalidLogin".into()),
+            ..Default::default()
+        })
+        .unwrap();
     let (second, job) = site.brings(2).await;
     assert_eq!(second.kind, CheckpointKind::CrashConsistent);
     assert!(

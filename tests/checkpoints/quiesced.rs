@@ -76,11 +76,14 @@ async fn one_that_cannot_be_brought_to_rest_is_named_and_the_others_are_at_rest(
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_removed_at_once_is_told_and_removed_later() {
     let site = Site::new(Quiesce::Every(1)).await;
-    site.ground.vcenter.add_rule(Rule {
-        method: Some("RemoveSnapshot_Task".into()),
-        fault: Some("NoPermission".into()),
-        ..Rule::default()
-    });
+    site.ground
+        .vcenter
+        .add_rule(Rule {
+            method: Some("RemoveSnapshot_Task".into()),
+            fault: Some("NoPermission".into()),
+            ..Rule::default()
+        })
+        .unwrap();
     let (checkpoint, job) = site.brings(1).await;
     assert_eq!(
         checkpoint.kind,
@@ -135,11 +138,10 @@ async fn a_lost_database_finds_what_was_left_behind_by_name_and_age_and_nothing_
 async fn a_run_that_is_stopped_while_guests_come_to_rest_leaves_nothing() {
     let site = Site::new(Quiesce::Every(1)).await;
     // The answer comes late, while the run is asked to stop.
-    site.ground.vcenter.add_rule(Rule {
-        method: Some("CreateSnapshot_Task".into()),
-        delay_ms: 1500,
-        ..Rule::default()
-    });
+    site.ground
+        .vcenter
+        .add_rule(Rule { method: Some("CreateSnapshot_Task".into()), delay_ms: 1500, ..Rule::default() })
+        .unwrap();
     site.clock.advance(Duration::from_secs(61));
     site.runs.run().await.unwrap();
     let engine = site.engine.clone();

@@ -146,6 +146,7 @@ pub fn read(root: &str, list: &str, marks: &str, holds: &str) -> Things {
 }
 
 /// Everything below a pool, by what `root` says of it.
+#[allow(dead_code)]
 pub fn seen_on(root: impl Fn(&str) -> String, pool: &str) -> Things {
     let list = root(&format!("zfs list -Hpr -t filesystem,volume,snapshot,bookmark -o {COLUMNS} {pool}"));
     let marks = root(&format!(

@@ -182,7 +182,14 @@ pub(super) async fn bring_to_rest(
     for (name, because) in manifest.not_quiesced() {
         cx.warn(format!("{name:?} is not at rest in this checkpoint: {because}"));
     }
-    stopped.map_or(Ok(()), Err)
+    match stopped {
+        Some(failure) => Err(failure),
+        // A task that cannot be stopped has ended well all the same.
+        None if cx.cancelled().is_cancelled() => {
+            Err(Failure::cancelled("Asked to stop while guests came to rest; no checkpoint was taken."))
+        }
+        None => Ok(()),
+    }
 }
 
 enum Wish {
