@@ -91,25 +91,12 @@ fn end(sim: &Sim) -> Value {
 async fn some(client: &Client) -> Vec<Value> {
     let all: Vec<VmRef> =
         by_name(client, "VirtualMachine").await.into_iter().map(|(_, id)| VmRef::new(id)).collect();
-    let mut all = client.machines(&all).await.unwrap();
-    all.retain(|now| !now.machine.template);
-    let (mut on, mut off) = (0, 0);
-    let mut chosen: Vec<_> = all
-        .into_iter()
-        .filter(|now| match now.power {
-            PowerState::On if now.tools_run && on < 2 => {
-                on += 1;
-                true
-            }
-            PowerState::Off if off < 1 => {
-                off += 1;
-                true
-            }
-            _ => false,
-        })
-        .collect();
-    chosen.sort_by_key(|now| now.power != PowerState::On);
-    assert_eq!((on, off), (2, 1), "the site has them");
+    let mut chosen = client.machines(&all).await.unwrap();
+    chosen.retain(|now| !now.machine.template && now.power == PowerState::On && now.tools_run);
+    chosen.truncate(3);
+    assert_eq!(chosen.len(), 3, "the site has them");
+    let task = client.power_off(&chosen[2].vm).await.unwrap();
+    client.wait_for_task(&task, "power it off", &Default::default(), |_| ()).await.unwrap();
     let vm = |now: &zerfaux::vsphere::MachineNow| json!({ "vm": now.vm, "instance_uuid": now.machine.instance_uuid, "name": now.machine.name });
     chosen.iter().map(vm).collect()
 }
