@@ -10,6 +10,8 @@
 mod chromium;
 #[path = "browser/walk/deployment.rs"]
 mod deployment;
+#[path = "browser/walk/group.rs"]
+mod group;
 #[path = "browser/walk/hands.rs"]
 #[allow(dead_code)] // What later walks use as well.
 mod hands;
@@ -17,6 +19,8 @@ mod hands;
 mod pages;
 #[path = "browser/walk/server.rs"]
 mod server;
+#[path = "browser/walk/vms.rs"]
+mod vms;
 
 use chromium::Shown;
 use hands::{Hands, Person};
@@ -137,4 +141,69 @@ async fn an_appliance_by_dhcp_wide_light_by_mouse_with_scripts() {
 async fn an_appliance_with_a_static_address_narrow_dark_by_mouse_without_scripts() {
     let shown = Shown { width: 360, dark: true, javascript: false };
     an_appliance("appliance-static", shown, Hands::Mouse, 72, false).await;
+}
+
+/// From a datastore to a group that replicates by itself; once, whatever comes in between.
+async fn a_group(walk: &str, shown: Shown, hands: Hands) {
+    let server = Server::over(tempfile::tempdir().unwrap());
+    let mut person = Person::at(&server.address, walk, shown, hands, true).await;
+    pages::set_up(&mut person, &server).await;
+    let public = pages::make_ssh_key(&mut person, "site").await;
+    let sites = group::Sites::start(&public).await;
+    pages::connect_vcenter(&mut person, sites.vcenter.address().port(), sites.vcenter.thumbprint()).await;
+    group::add_appliances(&mut person, &sites, "site (ssh-ed25519)").await;
+    group::begin(&mut person).await;
+    group::fill_in(&mut person).await;
+    if shown.javascript {
+        group::interrupt(&mut person).await;
+    }
+    let group = group::create(&mut person).await;
+    group::follow(&mut person, &sites, &group).await;
+    assert!(!server.log().contains("ERROR"), "{}", server.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium: tests/run fetches it"]
+async fn a_group_wide_light_by_mouse_with_scripts() {
+    let shown = Shown { width: 1440, dark: false, javascript: true };
+    a_group("group-wide", shown, Hands::Mouse).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium: tests/run fetches it"]
+async fn a_group_narrow_dark_by_mouse_without_scripts() {
+    let shown = Shown { width: 360, dark: true, javascript: false };
+    a_group("group-narrow", shown, Hands::Mouse).await;
+}
+
+/// From a virtual machine anywhere to one that is protected and has a DR shell, which is then removed.
+async fn a_shell(walk: &str, shown: Shown, hands: Hands) {
+    let server = Server::over(tempfile::tempdir().unwrap());
+    let mut person = Person::at(&server.address, walk, shown, hands, true).await;
+    pages::set_up(&mut person, &server).await;
+    let public = pages::make_ssh_key(&mut person, "site").await;
+    let sites = group::Sites::start(&public).await;
+    pages::connect_vcenter(&mut person, sites.vcenter.address().port(), sites.vcenter.thumbprint()).await;
+    group::add_appliances(&mut person, &sites, "site (ssh-ed25519)").await;
+    group::begin(&mut person).await;
+    group::fill_in(&mut person).await;
+    let group = group::create(&mut person).await;
+    let name = vms::assign(&mut person, &group).await;
+    vms::move_it(&mut person, &name).await;
+    vms::make_shell(&mut person, &name, &group, &sites).await;
+    assert!(!server.log().contains("ERROR"), "{}", server.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium: tests/run fetches it"]
+async fn a_shell_wide_light_by_mouse_with_scripts() {
+    let shown = Shown { width: 1440, dark: false, javascript: true };
+    a_shell("shell-wide", shown, Hands::Mouse).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium: tests/run fetches it"]
+async fn a_shell_narrow_dark_by_mouse_without_scripts() {
+    let shown = Shown { width: 360, dark: true, javascript: false };
+    a_shell("shell-narrow", shown, Hands::Mouse).await;
 }

@@ -19,10 +19,14 @@ mod disk;
 mod elsewhere;
 #[path = "http/forms.rs"]
 mod forms;
+#[path = "http/group_wizard.rs"]
+mod group_wizard;
 #[path = "http/jobs.rs"]
 mod jobs;
 #[path = "http/pages.rs"]
 mod pages;
+#[path = "http/protected_vms.rs"]
+mod protected_vms;
 #[path = "http/protecting.rs"]
 mod protecting;
 #[path = "http/protection_groups.rs"]

@@ -1,5 +1,5 @@
-//! The laws for `move_to_protection_datastore` and `create_dr_shell`, with a simulated vCenter and a simulated appliance; and
-//! what cancelling and failures leave.
+//! The laws for `move_to_protection_datastore`, `create_dr_shell`, `remove_dr_shell` and `repair_dr_shell`, with a simulated
+//! vCenter and a simulated appliance; and what cancelling and failures leave.
 
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub, dead_code, unused_imports)]
 
@@ -16,19 +16,34 @@ mod moving;
 mod making;
 #[path = "support/protected.rs"]
 mod protected;
+#[path = "shells/removing.rs"]
+mod removing;
+#[path = "shells/repairing.rs"]
+mod repairing;
+#[path = "support/reshaped.rs"]
+mod reshaped;
 #[path = "support/shelled.rs"]
 mod shelled;
+#[path = "support/unshelled.rs"]
+mod unshelled;
 
 use std::sync::Arc;
 
 use laws::{Sample, SelfChild, Story, World};
 use moved::MovedWorld;
+use reshaped::ReshapedWorld;
 use shelled::ShelledWorld;
+use unshelled::UnshelledWorld;
 
 /// Not a test: what a child of this program runs.
 #[test]
 fn child() {
-    laws::run_as_child(&[Arc::new(MovedWorld::default()), Arc::new(ShelledWorld::default())]);
+    laws::run_as_child(&[
+        Arc::new(MovedWorld::default()),
+        Arc::new(ShelledWorld::default()),
+        Arc::new(UnshelledWorld::with_view()),
+        Arc::new(ReshapedWorld::with_view()),
+    ]);
 }
 
 /// Every so many points, or as many as `ZERFAUX_LAB_EVERY` says.
@@ -88,4 +103,36 @@ async fn killed_around_each_event_it_makes_one_shell() {
 async fn killed_around_each_event_of_taking_back_it_leaves_no_shell_and_no_view() {
     let child = SelfChild { entry: "child", story: Story::Unwinds };
     laws::kill_around_each_event(&ShelledWorld::default(), &child, sample(7)).await.assert_kept("taken back");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn removing_a_shell_keeps_the_laws_of_steps() {
+    keeps_the_laws_of_steps(&UnshelledWorld::default(), sample(2)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn removing_a_shell_with_its_view_keeps_the_laws_of_steps() {
+    keeps_the_laws_of_steps(&UnshelledWorld::with_view(), sample(1)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_around_each_event_of_removing_it_leaves_no_shell_and_no_view() {
+    let child = SelfChild { entry: "child", story: Story::Succeeds };
+    laws::kill_around_each_event(&UnshelledWorld::with_view(), &child, sample(7)).await.assert_kept("killed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn repairing_a_shell_keeps_the_laws_of_steps() {
+    keeps_the_laws_of_steps(&ReshapedWorld::default(), sample(3)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn repairing_a_shell_with_its_view_keeps_the_laws_of_steps() {
+    keeps_the_laws_of_steps(&ReshapedWorld::with_view(), sample(2)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_around_each_event_of_repairing_it_is_like_its_source() {
+    let child = SelfChild { entry: "child", story: Story::Succeeds };
+    laws::kill_around_each_event(&ReshapedWorld::with_view(), &child, sample(11)).await.assert_kept("killed");
 }

@@ -8,7 +8,9 @@ pub mod audit;
 pub mod checkpoints;
 pub mod datastores;
 pub mod deployments;
+pub mod dr_shell_verbs;
 pub mod dr_shells;
+pub mod group_states;
 pub mod idempotency;
 pub mod inventory;
 pub mod inventory_items;
@@ -128,6 +130,8 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(checkpoints::one))
         .routes(routes!(adoption::adopt))
         .routes(routes!(adoption::list))
+        .routes(routes!(group_states::state))
+        .routes(routes!(group_states::rpo_history))
         .routes(routes!(protection_groups::obstacles))
         .routes(routes!(protected_vms::list, protected_vms::assign))
         .routes(routes!(protected_vms::one, protected_vms::remove))
@@ -135,6 +139,9 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(protection_plans::start))
         .routes(routes!(dr_shells::plan))
         .routes(routes!(dr_shells::create))
+        .routes(routes!(dr_shell_verbs::list))
+        .routes(routes!(dr_shell_verbs::one, dr_shell_verbs::remove))
+        .routes(routes!(dr_shell_verbs::repair))
         .routes(routes!(vcenters::list, vcenters::create))
         .routes(routes!(vcenters::one, vcenters::change, vcenters::delete))
         .routes(routes!(vcenters::test))

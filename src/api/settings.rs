@@ -18,6 +18,10 @@ pub struct Settings {
     pub session_hours: u32,
     /// Days for which jobs that have ended are kept: 7 to 3650; null: for ever.
     pub history_days: Option<u32>,
+    /// How many runs of protection groups may go on at a time on one appliance: 1 to 64.
+    pub runs_per_appliance: u32,
+    /// How many may go on at a time for one vCenter: 1 to 256.
+    pub runs_per_vcenter: u32,
 }
 
 impl From<Saved> for Settings {
@@ -26,6 +30,8 @@ impl From<Saved> for Settings {
             session_idle_minutes: saved.session_idle_minutes,
             session_hours: saved.session_hours,
             history_days: saved.history_days,
+            runs_per_appliance: saved.runs_per_appliance,
+            runs_per_vcenter: saved.runs_per_vcenter,
         }
     }
 }
@@ -43,6 +49,12 @@ pub struct ChangedSettings {
     /// Days for which jobs that have ended are kept; 0: for ever.
     #[schema(maximum = 3650)]
     pub history_days: Option<u32>,
+    /// How many runs of protection groups may go on at a time on one appliance.
+    #[schema(minimum = 1, maximum = 64)]
+    pub runs_per_appliance: Option<u32>,
+    /// How many may go on at a time for one vCenter.
+    #[schema(minimum = 1, maximum = 256)]
+    pub runs_per_vcenter: Option<u32>,
 }
 
 /// The settings in force.
@@ -69,6 +81,8 @@ pub async fn change(
             Some(0) => None,
             Some(days) => Some(days),
         },
+        runs_per_appliance: change.runs_per_appliance.unwrap_or(now.runs_per_appliance),
+        runs_per_vcenter: change.runs_per_vcenter.unwrap_or(now.runs_per_vcenter),
     };
     app.save_settings(&who, wanted).await?;
     Ok(Json(app.settings().into()))

@@ -1,14 +1,14 @@
 //! Where the datastores of an appliance are mounted, and mounting one on hosts that do not have it.
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{App, AppError, FieldError, Principal};
 use crate::domain::audit::Outcome;
 use crate::domain::deployment::{DatastoreHost, Deployment};
 use crate::domain::ids::{JobId, VcenterId};
 use crate::domain::inventory::{Datastore, NfsExport, PlaceKind, dataset_at};
-use crate::domain::job::{Failure, Job, JobState};
+use crate::domain::job::{Job, JobState};
 use crate::domain::moref::EsxiRef;
 use crate::domain::names::DatasetName;
 use crate::domain::target::Target;
@@ -199,13 +199,8 @@ impl App {
             remote_path: mounts.export.path,
             hosts,
         };
-        let input: Value = serde_json::to_value(input).map_err(|error| {
-            AppError::Failed(Failure::permanent(format!("The job could not be written down: {error}.")))
-        })?;
-        self.store
-            .append_audit(self.entry(who, "datastore.mount", &mounts.name, Outcome::Done, details))
-            .await?;
-        Ok(self.engine.enqueue(KIND, input, &who.actor()).await?)
+        let entry = self.entry(who, "datastore.mount", &mounts.name, Outcome::Done, details);
+        self.start_job(who, KIND, &input, entry).await
     }
 
     /// What stands in the way of mounting one more datastore on hosts, and what one should know: the hosts are asked now.

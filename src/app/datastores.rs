@@ -8,7 +8,6 @@ use crate::domain::audit::Outcome;
 use crate::domain::deployment::DatastoreHost;
 use crate::domain::ids::{JobId, TargetId, VcenterId};
 use crate::domain::inventory::PlaceKind;
-use crate::domain::job::Failure;
 use crate::domain::moref::EsxiRef;
 use crate::domain::names::DatasetName;
 use crate::domain::networks::Networks;
@@ -48,12 +47,8 @@ impl App {
             "appliance": target.name, "dataset": input.dataset,
             "hosts": input.hosts.iter().map(|host| &host.name).collect::<Vec<_>>(),
         });
-        let value = serde_json::to_value(&input).map_err(|error| {
-            AppError::Failed(Failure::permanent(format!("The job could not be written down: {error}.")))
-        })?;
         let entry = self.entry(who, "datastore.create", &input.name, Outcome::Done, details);
-        self.store.append_audit(entry).await?;
-        Ok(self.engine.enqueue(KIND, value, &who.actor()).await?)
+        self.start_job(who, KIND, &input, entry).await
     }
 
     async fn checked_datastore(

@@ -1,23 +1,31 @@
-//! The wizard for a new appliance: what was filled in is kept with every step, and is started once.
+//! The wizard for a new appliance: what is filled in of it, and starting it.
 
-use jiff::SignedDuration;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use super::deployments::{DeployPlan, DeployWish};
+use super::drafts::Form;
 use super::templates::TemplateView;
 use super::{App, AppError, Principal};
-use crate::domain::ids::{DeploymentDraftId, JobId, TemplateId};
-use crate::domain::job::Failure;
-use crate::store::DeploymentDraft;
+use crate::domain::ids::{DraftId, JobId, TemplateId};
 
-/// How long a draft is kept after it was saved last.
-const GOOD: SignedDuration = SignedDuration::from_hours(72);
+/// What is filled in.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Filled {
+    template: TemplateId,
+    #[serde(default)]
+    wish: DeployWish,
+}
+
+impl Form for Filled {
+    const KIND: &'static str = "deployment";
+    const ANEW: &'static str = "begin the deployment anew";
+}
 
 /// A draft with what belongs to it.
 #[derive(Debug, Clone)]
 pub struct Draft {
     /// Its id.
-    pub id: DeploymentDraftId,
+    pub id: DraftId,
     /// From which template.
     pub template: TemplateView,
     /// What was filled in.
@@ -31,15 +39,11 @@ impl App {
     ///
     /// # Errors
     /// If there is no such template.
-    pub async fn begin_deployment(
-        &self,
-        who: &Principal,
-        template: TemplateId,
-    ) -> Result<DeploymentDraftId, AppError> {
+    pub async fn begin_deployment(&self, who: &Principal, template: TemplateId) -> Result<DraftId, AppError> {
         let view = self.template(template).await?;
         let wish = DeployWish::usual(&view.template, self.clock.now());
-        let id = DeploymentDraftId::new();
-        self.keep_draft(who, id, template, &wish).await?;
+        let id = DraftId::new();
+        self.keep_draft(who, id, &Filled { template, wish }).await?;
         Ok(id)
     }
 
@@ -51,18 +55,18 @@ impl App {
     pub async fn choose_template(
         &self,
         who: &Principal,
-        id: DeploymentDraftId,
+        id: DraftId,
         template: TemplateId,
-    ) -> Result<DeploymentDraftId, AppError> {
-        let old = match self.own_draft(who, id).await {
-            Ok(draft) if !draft.started => draft,
+    ) -> Result<DraftId, AppError> {
+        let old = match self.own_draft::<Filled>(who, id).await {
+            Ok(draft) if !draft.started => draft.form,
             Ok(_) | Err(AppError::NotFound(_)) => return self.begin_deployment(who, template).await,
             Err(error) => return Err(error),
         };
         if old.template != template {
             let view = self.template(template).await?;
-            let wish = wish_of(old.wish).onto(DeployWish::usual(&view.template, self.clock.now()));
-            self.keep_draft(who, id, template, &wish).await?;
+            let wish = old.wish.onto(DeployWish::usual(&view.template, self.clock.now()));
+            self.keep_draft(who, id, &Filled { template, wish }).await?;
         }
         Ok(id)
     }
@@ -74,51 +78,22 @@ impl App {
     pub async fn save_deployment(
         &self,
         who: &Principal,
-        id: DeploymentDraftId,
+        id: DraftId,
         wish: &DeployWish,
     ) -> Result<(), AppError> {
-        let draft = self.own_draft(who, id).await?;
-        self.keep_draft(who, id, draft.template, wish).await
-    }
-
-    async fn keep_draft(
-        &self,
-        who: &Principal,
-        id: DeploymentDraftId,
-        template: TemplateId,
-        wish: &DeployWish,
-    ) -> Result<(), AppError> {
-        let wish = serde_json::to_value(wish).map_err(|error| {
-            AppError::Failed(Failure::permanent(format!("The draft could not be written down: {error}.")))
-        })?;
-        let now = self.clock.now();
-        let draft = DeploymentDraft {
-            id,
-            owner: who.actor(),
-            template,
-            wish,
-            started: false,
-            job: None,
-            saved_at: now,
-        };
-        Ok(self.store.put_deployment_draft(&draft, now - GOOD).await?)
-    }
-
-    async fn own_draft(&self, who: &Principal, id: DeploymentDraftId) -> Result<DeploymentDraft, AppError> {
-        let found = self.store.deployment_draft(id).await?.filter(|draft| draft.owner == who.actor());
-        found.ok_or_else(|| {
-            AppError::NotFound(format!("there is no draft {id} of yours; begin the deployment anew"))
-        })
+        let template = self.own_draft::<Filled>(who, id).await?.form.template;
+        self.keep_draft(who, id, &Filled { template, wish: wish.clone() }).await
     }
 
     /// The draft of the one who asks.
     ///
     /// # Errors
     /// If there is none with this id, or it is somebody else's.
-    pub async fn deployment_draft(&self, who: &Principal, id: DeploymentDraftId) -> Result<Draft, AppError> {
-        let draft = self.own_draft(who, id).await?;
-        let template = self.template(draft.template).await?;
-        Ok(Draft { id, template, wish: wish_of(draft.wish), job: draft.job })
+    pub async fn deployment_draft(&self, who: &Principal, id: DraftId) -> Result<Draft, AppError> {
+        let draft = self.own_draft::<Filled>(who, id).await?;
+        let template = self.template(draft.form.template).await?;
+        let job = draft.result.and_then(|job| job.parse().ok());
+        Ok(Draft { id, template, wish: draft.form.wish, job })
     }
 
     /// What the draft would do.
@@ -133,24 +108,8 @@ impl App {
     ///
     /// # Errors
     /// As [`App::deploy`]; [`AppError::Conflict`] while another request is starting it.
-    pub async fn start_deployment(&self, who: &Principal, id: DeploymentDraftId) -> Result<JobId, AppError> {
-        let draft = self.own_draft(who, id).await?;
-        if let Some(job) = draft.job {
-            return Ok(job);
-        }
-        if !self.store.claim_deployment_draft(id).await? {
-            let again = self.own_draft(who, id).await?;
-            return again.job.ok_or_else(|| {
-                AppError::Conflict("this deployment is being started; look under Jobs".to_owned())
-            });
-        }
-        let started = self.deploy(who, draft.template, &wish_of(draft.wish)).await;
-        self.store.note_deployment_job(id, started.as_ref().ok().copied()).await?;
-        started
+    pub async fn start_deployment(&self, who: &Principal, id: DraftId) -> Result<JobId, AppError> {
+        let Filled { template, wish } = self.own_draft::<Filled>(who, id).await?.form;
+        self.make_once::<Filled, JobId>(who, id, self.deploy(who, template, &wish)).await
     }
-}
-
-/// What cannot be read is as if nothing had been filled in.
-fn wish_of(value: Value) -> DeployWish {
-    serde_json::from_value(value).unwrap_or_default()
 }

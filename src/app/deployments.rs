@@ -7,7 +7,7 @@ use super::{App, AppError, FieldError, Principal};
 use crate::domain::audit::Outcome;
 use crate::domain::ids::{JobId, TemplateId};
 use crate::domain::inventory::{Known, VmFilter};
-use crate::domain::job::{Failure, JobState, StepEvent};
+use crate::domain::job::{JobState, StepEvent};
 use crate::jobs::deploy::KIND;
 pub use crate::plan::deploy::{DeployPlan, Finding};
 use crate::plan::deploy::{Facts, History, Wanted, plan};
@@ -145,12 +145,8 @@ impl App {
             "vm_name": deployment.vm_name,
             "target_name": deployment.target_name,
         });
-        let input = serde_json::to_value(&deployment).map_err(|error| {
-            AppError::Failed(Failure::permanent(format!("The job could not be written down: {error}.")))
-        })?;
         let entry = self.entry(who, "template.deploy", &deployment.vm_name, Outcome::Done, details);
-        self.store.append_audit(entry).await?;
-        Ok(self.engine.enqueue(KIND, input, &who.actor()).await?)
+        self.start_job(who, KIND, &deployment, entry).await
     }
 }
 

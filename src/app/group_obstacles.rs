@@ -6,9 +6,20 @@ use super::{App, AppError};
 use crate::domain::ids::GroupId;
 use crate::domain::inventory::{Datastore, DiskPlace};
 use crate::domain::moref::VmRef;
+use crate::domain::protected_vm::ProtectedVm;
+use crate::domain::protection_group::ProtectionGroup;
 use crate::jobs::target_browse;
 pub use crate::plan::obstacles::Obstacle;
 use crate::plan::obstacles::{Facts, VmOn, obstacles};
+
+/// Which virtual machines a group protects.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Protected<'a> {
+    /// These, wherever their disks lie.
+    Assigned(&'a [ProtectedVm]),
+    /// Those of its datastore with these references; the others there are left out of it.
+    Of(&'a [String]),
+}
 
 impl App {
     /// What would hurt a group later. Asks its source appliance; if that does not answer, it is one of them.
@@ -17,6 +28,16 @@ impl App {
     /// If there is no such group.
     pub async fn group_obstacles(&self, id: GroupId) -> Result<Vec<Obstacle>, AppError> {
         let group = self.protection_group(id).await?;
+        let protected = self.store.protected_vms(Some(id)).await?;
+        self.obstacles_of(&group, Protected::Assigned(&protected)).await
+    }
+
+    /// The same of a group that need not be kept yet.
+    pub(super) async fn obstacles_of(
+        &self,
+        group: &ProtectionGroup,
+        protected: Protected<'_>,
+    ) -> Result<Vec<Obstacle>, AppError> {
         let vcenter = group.source.vcenter;
         let datastores = self.store.datastores(vcenter, false).await?;
         let datastores: Vec<Datastore> = datastores.into_iter().map(|one| one.object).collect();
@@ -26,9 +47,12 @@ impl App {
                 places.entry(place.vm.id().to_owned()).or_default().push(place);
             }
         }
-        let protected = self.store.protected_vms(Some(id)).await?;
         let mut seen = Vec::new();
-        for vm in &protected {
+        let (assigned, morefs): (&[ProtectedVm], &[String]) = match protected {
+            Protected::Assigned(vms) => (vms, &[]),
+            Protected::Of(morefs) => (&[], morefs),
+        };
+        for vm in assigned {
             let all = self.store.vms_by_instance_uuid(&vm.instance_uuid).await?;
             let Some(found) = all.into_iter().find(|one| one.vcenter == vcenter) else { continue };
             let moref = found.object.object.clone();
@@ -40,7 +64,8 @@ impl App {
         }
         for (moref, disks) in places {
             if let Some(found) = self.store.vm(vcenter, &VmRef::new(moref)).await? {
-                seen.push((found.object, disks, false));
+                let protected = morefs.iter().any(|one| one == found.object.object.id());
+                seen.push((found.object, disks, protected));
             }
         }
         let vms: Vec<VmOn<'_>> = seen

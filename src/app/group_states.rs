@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 use super::{App, AppError};
-pub use crate::domain::checkpoint::{Checkpoint, GroupRun};
+pub use crate::domain::checkpoint::{Breach, Checkpoint, GroupRun, RpoDay};
 use crate::domain::ids::GroupId;
 use crate::domain::protection_group::ProtectionGroup;
 use crate::jobs::group_runs::{Known, known};
 pub use crate::plan::rpo::{RpoState, UnknownBecause};
 pub use crate::plan::schedule::Next;
 use crate::plan::schedule::{Limits, decide, is_tight, standing};
+
+/// So many days of a group's history are told, and so many of its breaches.
+const TOLD_DAYS: u32 = 90;
+const TOLD_BREACHES: u32 = 100;
 
 /// A group with how it stands.
 #[derive(Debug, Clone)]
@@ -18,6 +22,8 @@ pub struct GroupState {
     pub group: ProtectionGroup,
     /// How it stands against its RPO; none with a calendar.
     pub rpo: Option<RpoState>,
+    /// How old its newest checkpoint at the DR side is; none: there is none.
+    pub age: Option<Duration>,
     /// What it does next.
     pub next: Next,
     /// Its newest checkpoint at the DR side.
@@ -53,10 +59,11 @@ impl App {
         let now = self.clock.now();
         let all = known(&self.store, now).await?;
         let facts: Vec<_> = all.iter().map(|one| one.facts.clone()).collect();
-        let next = decide(&facts, now, Limits::default());
+        let next = decide(&facts, now, Limits::from(&self.settings()));
         let vms = self.store.protected_vms(None).await?;
         let state = |(one, (_, next)): (Known, (GroupId, Next))| GroupState {
             rpo: standing(&one.facts, now),
+            age: one.newest.as_ref().and_then(|newest| now.duration_since(newest.taken_at).try_into().ok()),
             next,
             newest: one.newest,
             runs: one.runs,
@@ -76,5 +83,23 @@ impl App {
         let all = self.group_states().await?;
         let found = all.into_iter().find(|one| one.group.id == id);
         found.ok_or_else(|| AppError::NotFound(format!("there is no protection group {id}")))
+    }
+
+    /// The newest runs of a group, at most so many, newest first.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn group_runs(&self, id: GroupId, most: u32) -> Result<Vec<GroupRun>, AppError> {
+        Ok(self.store.group_runs(id, most).await?)
+    }
+
+    /// The last days of a group, and the times during which its RPO was broken, both newest first.
+    ///
+    /// # Errors
+    /// If there is no such group.
+    pub async fn rpo_history(&self, id: GroupId) -> Result<(Vec<RpoDay>, Vec<Breach>), AppError> {
+        self.protection_group(id).await?;
+        let days = self.store.rpo_days(id, TOLD_DAYS).await?;
+        Ok((days, self.store.rpo_breaches(Some(id), false, TOLD_BREACHES).await?))
     }
 }

@@ -16,7 +16,7 @@ pub use crate::domain::inventory::{
 };
 
 /// The most lines on one page.
-const LARGEST_PAGE: u32 = 1001;
+pub(super) const LARGEST_PAGE: u32 = 1001;
 
 /// A virtual machine with what surrounds it.
 #[derive(Debug, Clone)]

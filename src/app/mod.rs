@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod adoption;
+pub mod assignable_vms;
 pub mod audit;
 pub mod backups;
 pub mod checkpoints;
@@ -14,14 +15,20 @@ pub mod datastores;
 pub mod deployment_drafts;
 pub mod deployment_form;
 pub mod deployments;
+pub mod dr_shell_form;
+pub mod dr_shell_verbs;
 pub mod dr_shells;
+mod drafts;
 pub mod error;
 mod fields;
 pub mod follow;
+pub mod group_drafts;
 pub mod group_obstacles;
+pub mod group_sides;
 pub mod group_states;
 pub mod inventory;
 pub mod job_notices;
+mod job_start;
 pub mod jobs;
 pub mod protected_vms;
 pub mod protection_group_form;

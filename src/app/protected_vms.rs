@@ -1,15 +1,18 @@
 //! The virtual machines that a group protects.
 
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::dr_shells::DrShellState;
 use super::{App, AppError, Principal};
 use crate::domain::audit::Outcome;
+use crate::domain::dr_shell::DrShell;
 use crate::domain::ids::{GroupId, ProtectedVmId};
 use crate::domain::inventory::{DiskPlace, Drift, Known, Vm};
 use crate::domain::moref::VmRef;
 pub use crate::domain::protected_vm::ProtectedVm;
 use crate::domain::protection_group::ProtectionGroup;
+use crate::jobs::vsphere_vm::PlannedVm;
 pub use crate::plan::readiness::{Ready, ReadyItem, ReadyState};
 use crate::plan::readiness::{VmFacts, readiness};
 
@@ -33,6 +36,44 @@ pub struct ProtectedVmView {
     pub readiness: Ready,
 }
 
+impl ProtectedVmView {
+    /// It as its vCenter has it.
+    ///
+    /// # Errors
+    /// [`AppError::Conflict`] if its vCenter has it no more.
+    pub fn there(&self) -> Result<&Vm, AppError> {
+        match &self.seen {
+            Some(seen) => Ok(&seen.object),
+            None => Err(AppError::Conflict(format!(
+                "{} is not in its vCenter any more. Synchronise the vCenter; if it was removed, remove it from the group.",
+                self.vm.name
+            ))),
+        }
+    }
+
+    /// It as a job is told it.
+    ///
+    /// # Errors
+    /// [`AppError::Conflict`] if its vCenter has it no more.
+    pub(super) fn planned(&self) -> Result<PlannedVm, AppError> {
+        let seen = self.there()?;
+        Ok(PlannedVm {
+            vm: seen.object.clone(),
+            instance_uuid: self.vm.instance_uuid.clone(),
+            name: seen.name.clone(),
+            folder: seen.parent.clone(),
+        })
+    }
+}
+
+/// What is read once for all virtual machines of a group.
+struct Around {
+    /// When the newest checkpoint at the DR side was taken.
+    newest: Option<Timestamp>,
+    /// The group's shells.
+    shells: Vec<DrShell>,
+}
+
 impl App {
     /// The virtual machines of a group, by name.
     ///
@@ -40,11 +81,21 @@ impl App {
     /// If there is no such group.
     pub async fn protected_vms(&self, group: GroupId) -> Result<Vec<ProtectedVmView>, AppError> {
         let group = self.protection_group(group).await?;
+        let around = self.around(&group).await?;
         let mut views = Vec::new();
         for vm in self.store.protected_vms(Some(group.id)).await? {
-            views.push(self.view_of(&group, vm).await?);
+            views.push(self.view_of(&group, &around, vm).await?);
         }
         Ok(views)
+    }
+
+    /// The protected virtual machine with this instance UUID.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn protected_vm_with(&self, instance_uuid: &str) -> Result<Option<ProtectedVm>, AppError> {
+        let all = self.store.protected_vms(None).await?;
+        Ok(all.into_iter().find(|vm| vm.instance_uuid == instance_uuid))
     }
 
     /// One protected virtual machine with its group.
@@ -59,11 +110,23 @@ impl App {
         let vm =
             vm.ok_or_else(|| AppError::NotFound(format!("there is no protected virtual machine {id}")))?;
         let group = self.protection_group(vm.group).await?;
-        let view = self.view_of(&group, vm).await?;
+        let around = self.around(&group).await?;
+        let view = self.view_of(&group, &around, vm).await?;
         Ok((group, view))
     }
 
-    async fn view_of(&self, group: &ProtectionGroup, vm: ProtectedVm) -> Result<ProtectedVmView, AppError> {
+    async fn around(&self, group: &ProtectionGroup) -> Result<Around, AppError> {
+        let newest = self.store.newest_checkpoints().await?.remove(&group.id);
+        let shells = self.store.dr_shells(group.id).await?;
+        Ok(Around { newest: newest.map(|one| one.taken_at), shells })
+    }
+
+    async fn view_of(
+        &self,
+        group: &ProtectionGroup,
+        around: &Around,
+        vm: ProtectedVm,
+    ) -> Result<ProtectedVmView, AppError> {
         let all = self.store.vms_by_instance_uuid(&vm.instance_uuid).await?;
         let seen = all.into_iter().find(|one| one.vcenter == vm.vcenter);
         let disks = match &seen {
@@ -72,13 +135,16 @@ impl App {
         };
         let drift = group.source.export.as_ref().filter(|_| seen.is_some() && !disks.is_empty());
         let drift = drift.map(|export| Drift::of(disks.clone(), export));
-        let shell = self.shell_of(&vm, seen.as_ref().map(|one| &one.object)).await?;
-        let newest = self.store.newest_checkpoints().await?.remove(&group.id);
+        let shell = around.shells.iter().find(|one| one.source_uuid == vm.instance_uuid);
+        let shell = match shell {
+            Some(shell) => Some(self.shell_state(shell.clone(), seen.as_ref().map(|one| &one.object)).await?),
+            None => None,
+        };
         let facts = VmFacts {
             vm: seen.as_ref().map(|one| &one.object),
             drift: drift.as_ref(),
             rpo_seconds: group.policy.rhythm.rpo_seconds(),
-            newest: newest.map(|one| one.taken_at),
+            newest: around.newest,
             added_at: vm.added_at,
             shell: shell.as_ref().map(DrShellState::facts),
             now: self.clock.now(),
@@ -135,7 +201,7 @@ impl App {
         Ok(all.into_iter().filter(|view| wanted.contains(&view.vm.instance_uuid)).collect())
     }
 
-    async fn assignable(
+    pub(super) async fn assignable(
         &self,
         group: &ProtectionGroup,
         moref: &str,
@@ -150,6 +216,13 @@ impl App {
         if vm.template {
             return Ok(Err(format!("{:?} is a template, and templates do not run.", vm.name)));
         }
+        let shells = self.store.dr_shells_in(group.source.vcenter).await?;
+        if let Some(shell) = shells.iter().find(|one| is_shell(one, &moref, vm.instance_uuid.as_deref())) {
+            return Ok(Err(format!(
+                "{:?} is a DR shell that Zerfaux made ({}): it stands for another virtual machine and never runs there.",
+                vm.name, shell.spec.name
+            )));
+        }
         Ok(match vm.instance_uuid {
             Some(uuid) => Ok((moref, uuid, vm.name)),
             None => Err(format!("{:?} has no instance UUID, so it cannot be told from others.", vm.name)),
@@ -159,11 +232,25 @@ impl App {
     /// Takes a virtual machine out of its group. It and its disks stay where they are.
     ///
     /// # Errors
-    /// If there is none with this id; [`AppError::Conflict`] while a job works on it.
+    /// If there is none with this id; [`AppError::Conflict`] while it has a DR shell, or a job works on it.
     pub async fn remove_protected_vm(&self, who: &Principal, id: ProtectedVmId) -> Result<(), AppError> {
         let (group, view) = self.protected_vm(id).await?;
+        if let Some(shell) = &view.shell {
+            return Err(AppError::Conflict(format!(
+                "{} has the DR shell {:?}. Remove that first: nothing would look after it any more.",
+                view.vm.name, shell.shell.spec.name
+            )));
+        }
         let details = json!({ "group": group.name, "instance_uuid": view.vm.instance_uuid });
         let entry = self.entry(who, "protected_vm.remove", &view.vm.name, Outcome::Done, details);
         Ok(self.store.remove_protected_vm(&view.vm, entry).await?)
+    }
+}
+
+/// Whether a virtual machine of a shell's vCenter is that shell: by the instance UUID where both have one.
+pub(super) fn is_shell(shell: &DrShell, moref: &VmRef, instance_uuid: Option<&str>) -> bool {
+    match (shell.instance_uuid.as_deref(), instance_uuid) {
+        (Some(own), Some(other)) => own.eq_ignore_ascii_case(other),
+        _ => shell.vm == *moref,
     }
 }

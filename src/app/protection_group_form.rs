@@ -93,15 +93,27 @@ pub struct WindowWish {
 pub(super) struct Checked {
     pub(super) name: String,
     pub(super) description: Option<String>,
-    pub(super) source_vcenter: VcenterId,
-    pub(super) datastore: Option<String>,
-    pub(super) source_target: Option<TargetId>,
-    pub(super) source_dataset: Option<DatasetName>,
-    pub(super) dr_vcenter: VcenterId,
-    pub(super) dr_target: TargetId,
-    pub(super) dr_parent: Option<DatasetName>,
+    pub(super) source: NamedSource,
+    pub(super) dr: NamedDr,
     pub(super) policy: Policy,
     pub(super) enabled: bool,
+}
+
+/// Where the virtual machines run, as it was named.
+#[derive(Debug, Clone)]
+pub(super) struct NamedSource {
+    pub(super) vcenter: VcenterId,
+    pub(super) datastore: Option<String>,
+    pub(super) target: Option<TargetId>,
+    pub(super) dataset: Option<DatasetName>,
+}
+
+/// Where they are recovered, as it was named.
+#[derive(Debug, Clone)]
+pub(super) struct NamedDr {
+    pub(super) vcenter: VcenterId,
+    pub(super) target: TargetId,
+    pub(super) parent: Option<DatasetName>,
 }
 
 impl GroupWish {
@@ -122,19 +134,52 @@ impl GroupWish {
         let mut faults = Faults::default();
         let name = faults.note("name", line(&self.name, "The name of a group", NAME));
         let description = faults.note("description", described(&self.description));
-        let id = |text: &str, ask: &str, what: &str| match given(text) {
-            None => Err(ask.to_owned()),
-            Some(text) => text.parse::<VcenterId>().map_err(|_| format!("This is not the id of {what}.")),
-        };
-        let source_vcenter = faults.note(
+        let source = self.source(&mut faults);
+        let dr = self.dr(&mut faults);
+        let policy = self.policy(&mut faults);
+        let all = (|| {
+            Some(Checked {
+                name: name?,
+                description: description?,
+                source: source?,
+                dr: dr?,
+                policy: policy?,
+                enabled: !self.disabled,
+            })
+        })();
+        all.filter(|_| faults.0.is_empty()).ok_or(faults.0)
+    }
+
+    /// Where the virtual machines run.
+    pub(super) fn source(&self, faults: &mut Faults) -> Option<NamedSource> {
+        let vcenter = faults.note(
             "source_vcenter_id",
-            id(&self.source_vcenter_id, "Choose the vCenter that has the virtual machines.", "a vCenter"),
+            vcenter(&self.source_vcenter_id, "Choose the vCenter that has the virtual machines."),
         );
-        let dr_vcenter = faults.note(
+        let target = faults.note(
+            "source_target_id",
+            optional(&self.source_target_id, |text| {
+                text.parse::<TargetId>().map_err(|_| "This is not the id of an appliance.".to_owned())
+            }),
+        );
+        let dataset = faults.note("source_dataset", optional(&self.source_dataset, dataset));
+        let datastore = given(&self.protection_datastore).map(str::to_owned);
+        if datastore.is_none()
+            && (given(&self.source_target_id).is_none() || given(&self.source_dataset).is_none())
+        {
+            let ask = "Choose the datastore that the virtual machines are on, or name appliance and dataset.";
+            faults.note::<()>("protection_datastore", Err(ask.to_owned()));
+        }
+        Some(NamedSource { vcenter: vcenter?, datastore, target: target?, dataset: dataset? })
+    }
+
+    /// Where they are recovered.
+    pub(super) fn dr(&self, faults: &mut Faults) -> Option<NamedDr> {
+        let vcenter = faults.note(
             "dr_vcenter_id",
-            id(&self.dr_vcenter_id, "Choose the vCenter in which they are recovered.", "a vCenter"),
+            vcenter(&self.dr_vcenter_id, "Choose the vCenter in which they are recovered."),
         );
-        let dr_target = faults.note(
+        let target = faults.note(
             "dr_target_id",
             match given(&self.dr_target_id) {
                 None => Err("Choose the appliance that is to have the replica.".to_owned()),
@@ -143,41 +188,12 @@ impl GroupWish {
                 }
             },
         );
-        let source_target = faults.note(
-            "source_target_id",
-            optional(&self.source_target_id, |text| {
-                text.parse::<TargetId>().map_err(|_| "This is not the id of an appliance.".to_owned())
-            }),
-        );
-        let source_dataset = faults.note("source_dataset", optional(&self.source_dataset, dataset));
-        let dr_parent = faults.note("dr_parent_dataset", optional(&self.dr_parent_dataset, dataset));
-        let datastore = given(&self.protection_datastore).map(str::to_owned);
-        if datastore.is_none()
-            && (given(&self.source_target_id).is_none() || given(&self.source_dataset).is_none())
-        {
-            let ask = "Choose the datastore that the virtual machines are on, or name appliance and dataset.";
-            faults.note::<()>("protection_datastore", Err(ask.to_owned()));
-        }
-        let policy = self.policy(&mut faults);
-        let all = (|| {
-            Some(Checked {
-                name: name?,
-                description: description?,
-                source_vcenter: source_vcenter?,
-                datastore,
-                source_target: source_target?,
-                source_dataset: source_dataset?,
-                dr_vcenter: dr_vcenter?,
-                dr_target: dr_target?,
-                dr_parent: dr_parent?,
-                policy: policy?,
-                enabled: !self.disabled,
-            })
-        })();
-        all.filter(|_| faults.0.is_empty()).ok_or(faults.0)
+        let parent = faults.note("dr_parent_dataset", optional(&self.dr_parent_dataset, dataset));
+        Some(NamedDr { vcenter: vcenter?, target: target?, parent: parent? })
     }
 
-    fn policy(&self, faults: &mut Faults) -> Option<Policy> {
+    /// How it is replicated.
+    pub(super) fn policy(&self, faults: &mut Faults) -> Option<Policy> {
         let zone = given(&self.time_zone).unwrap_or("UTC").to_owned();
         let zone = faults.note(
             "time_zone",
@@ -351,6 +367,11 @@ fn described(text: &str) -> Result<Option<String>, String> {
         }
         other => Ok(other),
     }
+}
+
+fn vcenter(text: &str, ask: &str) -> Result<VcenterId, String> {
+    let text = given(text).ok_or_else(|| ask.to_owned())?;
+    text.parse().map_err(|_| "This is not the id of a vCenter.".to_owned())
 }
 
 fn dataset(text: &str) -> Result<DatasetName, String> {

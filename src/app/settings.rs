@@ -10,9 +10,6 @@ use crate::domain::audit::Outcome;
 pub use crate::domain::settings::Settings;
 pub use crate::domain::thumbprint::Presented;
 
-/// Where they lie in the store.
-pub(crate) const KEY: &str = "settings";
-
 impl App {
     /// The same with the certificate that this server shows. It is asked again each time: it may be exchanged.
     #[must_use]
@@ -36,9 +33,7 @@ impl App {
     /// # Errors
     /// If the database does not answer.
     pub async fn load_settings(&self) -> Result<(), AppError> {
-        let saved = self.store.setting(KEY).await?;
-        // What an older or newer version left out has its default.
-        let settings = saved.and_then(|value| serde_json::from_value(value).ok()).unwrap_or_default();
+        let settings = self.store.installation_settings().await?;
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
         Ok(())
     }
@@ -56,7 +51,7 @@ impl App {
         let before = self.settings();
         let details = json!({ "before": before, "after": settings });
         let audit = self.entry(who, "settings.change", "settings", Outcome::Done, details);
-        self.store.save_setting(KEY, &json!(settings), audit).await?;
+        self.store.save_setting(Settings::KEY, &json!(settings), audit).await?;
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
         Ok(())
     }

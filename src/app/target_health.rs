@@ -7,7 +7,6 @@ use super::{App, AppError, Principal};
 use crate::domain::audit::Outcome;
 use crate::domain::health::{CapacitySample, Health, HealthState};
 use crate::domain::ids::{JobId, TargetId};
-use crate::domain::job::Failure;
 use crate::domain::names::DatasetName;
 use crate::domain::target::Target;
 use crate::jobs::health_check::{self, HealthInput};
@@ -67,13 +66,8 @@ impl App {
     /// If there is none with this id, or the database does not answer.
     pub async fn start_health_check(&self, who: &Principal, id: TargetId) -> Result<JobId, AppError> {
         let target = self.target(id).await?;
-        let input = serde_json::to_value(HealthInput { target: id })
-            .map_err(|error| Failure::permanent(format!("The job could not be written down: {error}.")))?;
-        let details = json!({ "target_id": id });
-        self.store
-            .append_audit(self.entry(who, "target.check", &target.name, Outcome::Done, details))
-            .await?;
-        Ok(self.engine.enqueue(health_check::KIND, input, &who.actor()).await?)
+        let entry = self.entry(who, "target.check", &target.name, Outcome::Done, json!({ "target_id": id }));
+        self.start_job(who, health_check::KIND, &HealthInput { target: id }, entry).await
     }
 
     /// The datasets on an appliance as they are now, by name.

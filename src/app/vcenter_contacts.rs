@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
+use super::job_start::{self, Beside};
 use super::vcenters::{Contact, Saved, ServerCertificate, VcenterCases, VcenterWish};
 use super::{AppError, Principal};
 use crate::domain::ids::{JobId, VcenterId};
-use crate::domain::job::Failure;
 use crate::domain::thumbprint::Thumbprint;
 use crate::jobs::vcenter_sync::{KIND, SyncInput};
 use crate::jobs::vcenters::shown_certificate;
@@ -70,11 +70,11 @@ impl VcenterCases {
     /// If there is no such connection, or the database does not answer.
     pub async fn sync(&self, who: &Principal, id: VcenterId) -> Result<JobId, AppError> {
         let vcenter = self.get(id).await?;
-        let mut input = serde_json::to_value(SyncInput { vcenter: id })
-            .map_err(|error| Failure::permanent(format!("The job could not be written down: {error}.")))?;
+        let mut input = job_start::written(&SyncInput { vcenter: id })?;
         // For people who look at the list of jobs.
         input["name"] = vcenter.name.clone().into();
-        self.store().append_audit(self.entry(who, "vcenter.sync", &vcenter.name, Value::Null)).await?;
-        Ok(self.engine().enqueue(KIND, input, &who.actor()).await?)
+        let entry = self.entry(who, "vcenter.sync", &vcenter.name, Value::Null);
+        let ground = (self.store(), self.engine());
+        job_start::start(ground, who, (KIND, input), entry, |_| Beside::Other).await
     }
 }

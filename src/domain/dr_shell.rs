@@ -109,6 +109,9 @@ pub struct ShellView {
     pub checkpoint: SnapshotName,
     /// The datastore's name.
     pub datastore: String,
+    /// The job that made it; none: the one that made the shell.
+    #[serde(default)]
+    pub made_by: Option<JobId>,
 }
 
 /// A shell as it is kept.

@@ -100,8 +100,8 @@ uuid_id!(
     TemplateId
 );
 uuid_id!(
-    /// What somebody has filled in of the wizard for a new appliance.
-    DeploymentDraftId
+    /// What somebody has filled in of a wizard.
+    DraftId
 );
 uuid_id!(
     /// A virtual machine that stands ready at the DR site.

@@ -13,11 +13,21 @@ pub struct Settings {
     pub session_hours: u32,
     /// Days for which jobs that have ended are kept; none: for ever.
     pub history_days: Option<u32>,
+    /// How many runs of protection groups may go on at a time on one appliance, as source or as DR side.
+    pub runs_per_appliance: u32,
+    /// How many may go on at a time for one vCenter.
+    pub runs_per_vcenter: u32,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { session_idle_minutes: 30, session_hours: 12, history_days: None }
+        Self {
+            session_idle_minutes: 30,
+            session_hours: 12,
+            history_days: None,
+            runs_per_appliance: 8,
+            runs_per_vcenter: 32,
+        }
     }
 }
 
@@ -28,6 +38,12 @@ impl Settings {
     pub const HOURS: (u32, u32) = (1, 72);
     /// Least and most days of history.
     pub const DAYS: (u32, u32) = (7, 3650);
+    /// Fewest and most runs on one appliance.
+    pub const PER_APPLIANCE: (u32, u32) = (1, 64);
+    /// Fewest and most runs for one vCenter.
+    pub const PER_VCENTER: (u32, u32) = (1, 256);
+    /// The name under which they are kept.
+    pub const KEY: &str = "settings";
 
     /// A session that is not used for so long is over.
     pub fn session_idle(&self) -> SignedDuration {
@@ -50,6 +66,8 @@ impl Settings {
             between("session_idle_minutes", self.session_idle_minutes, Self::IDLE_MINUTES),
             between("session_hours", self.session_hours, Self::HOURS),
             between("history_days", days, Self::DAYS),
+            between("runs_per_appliance", self.runs_per_appliance, Self::PER_APPLIANCE),
+            between("runs_per_vcenter", self.runs_per_vcenter, Self::PER_VCENTER),
         ]
         .into_iter()
         .flatten()
@@ -64,8 +82,23 @@ mod tests {
     #[test]
     fn what_is_outside_its_limits_is_named() {
         assert_eq!(Settings::default().faults(), []);
-        let wrong = Settings { session_idle_minutes: 1, session_hours: 100, history_days: Some(1) };
+        let wrong = Settings {
+            session_idle_minutes: 1,
+            session_hours: 100,
+            history_days: Some(1),
+            runs_per_appliance: 0,
+            runs_per_vcenter: 1000,
+        };
         let names: Vec<_> = wrong.faults().into_iter().map(|(name, _)| name).collect();
-        assert_eq!(names, ["session_idle_minutes", "session_hours", "history_days"]);
+        assert_eq!(
+            names,
+            [
+                "session_idle_minutes",
+                "session_hours",
+                "history_days",
+                "runs_per_appliance",
+                "runs_per_vcenter"
+            ]
+        );
     }
 }

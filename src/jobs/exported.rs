@@ -2,6 +2,7 @@
 //! own, and taking back destroys nothing that was there before.
 
 use crate::domain::dataset::Dataset;
+use crate::domain::ids::JobId;
 use crate::domain::job::{Failure, Level};
 use crate::domain::names::DatasetName;
 use crate::domain::networks::Networks;
@@ -27,11 +28,20 @@ pub(super) async fn seen(
     zfs: &Zfs,
     name: &DatasetName,
 ) -> Result<Option<(Dataset, bool)>, Failure> {
+    seen_by(zfs, name, cx.job().id).await
+}
+
+/// The dataset if it is there, and whether that job made it.
+pub(super) async fn seen_by(
+    zfs: &Zfs,
+    name: &DatasetName,
+    maker: JobId,
+) -> Result<Option<(Dataset, bool)>, Failure> {
     if !zfs.existing(std::slice::from_ref(name)).await?.contains(name) {
         return Ok(None);
     }
     let property: PropertyName = MADE_BY.parse().map_err(|error| Failure::permanent(format!("{error}")))?;
-    let ours = zfs.get_local(name, &property).await?.as_deref() == Some(cx.job().id.to_string().as_str());
+    let ours = zfs.get_local(name, &property).await?.as_deref() == Some(maker.to_string().as_str());
     let found = zfs.datasets(std::slice::from_ref(name), false).await?;
     Ok(found.into_iter().find(|dataset| dataset.name == *name).map(|dataset| (dataset, ours)))
 }
@@ -54,12 +64,18 @@ pub(super) async fn share(
 }
 
 /// Exports it no more, if this job made it, and looks that it is so.
-pub(super) async fn unshare(
+pub(super) async fn unshare(cx: &StepContext, zfs: &Zfs, what: (&DatasetName, &str)) -> Result<(), Failure> {
+    unshare_by(cx, zfs, cx.job().id, what).await
+}
+
+/// Exports it no more, if that job made it, and looks that it is so.
+pub(super) async fn unshare_by(
     cx: &StepContext,
     zfs: &Zfs,
+    maker: JobId,
     (dataset, path): (&DatasetName, &str),
 ) -> Result<(), Failure> {
-    if !matches!(seen(cx, zfs, dataset).await?, Some((_, true))) {
+    if !matches!(seen_by(zfs, dataset, maker).await?, Some((_, true))) {
         return Ok(());
     }
     zfs.set(dataset, &[property("sharenfs", "off")?]).await?;

@@ -29,12 +29,16 @@ use crate::engine::{Clock, Engine};
 use crate::plan::replication::History;
 use crate::plan::rpo::RpoState;
 use crate::plan::schedule::{Limits, Next, decide, standing, taken};
-use crate::store::{RpoSample, RunStart, Store};
+use crate::store::{RpoSample, RunStart, Store, StoreError};
 
 /// The reconciler's name.
 pub const NAME: &str = "group_runs";
-/// From one look to the next: what a run may start late by.
+/// From one look to the next, if no group is due before.
 const EVERY: Duration = Duration::from_secs(2);
+/// While a group that is due waits for room.
+const ROOM_EVERY: Duration = Duration::from_millis(250);
+/// Never shorter, however many are due.
+const SHORTEST: Duration = Duration::from_millis(50);
 /// How a group stands is written down so often, and whenever it has changed.
 const WRITTEN_EVERY: Duration = Duration::from_secs(30);
 /// Longer than this nothing counts as watched at once: the machine slept.
@@ -55,24 +59,14 @@ pub struct GroupRuns {
 struct Seen {
     at: Option<Duration>,
     broken: HashSet<GroupId>,
+    /// Until the next look: to when the next group is due.
+    pause: Option<Duration>,
 }
 
 impl GroupRuns {
     /// Starts runs in `engine`, on appliances that `targets` knows.
     pub fn new(engine: Engine, targets: Targets, clock: Arc<dyn Clock>) -> Self {
         Self { engine, targets, clock, seen: Mutex::default() }
-    }
-
-    /// Takes in what has ended.
-    async fn fold(&self) -> Result<(), Failure> {
-        let store = self.targets.store();
-        for (run, job) in store.unfinished_group_runs().await.map_err(not_kept)? {
-            let group = store.protection_group(run.group).await.map_err(not_kept)?;
-            if let Some((run, checkpoint)) = ended(group.as_ref(), run, job.as_ref(), self.clock.now()) {
-                store.finish_group_run(&run, checkpoint).await.map_err(not_kept)?;
-            }
-        }
-        Ok(())
     }
 
     async fn start(&self, group: &ProtectionGroup, now: Timestamp) -> Result<bool, Failure> {
@@ -99,7 +93,7 @@ impl GroupRuns {
             if since.is_some_and(|since| since < WRITTEN_EVERY) && seen.broken == broken {
                 return Ok(());
             }
-            *seen = Seen { at: Some(passed), broken };
+            *seen = Seen { at: Some(passed), broken, pause: seen.pause };
             since.unwrap_or_default().min(WATCHED_AT_MOST).as_secs()
         };
         let samples = samples.into_iter().map(|one| RpoSample { watched_seconds: watched, ..one }).collect();
@@ -123,18 +117,28 @@ impl Reconciler for GroupRuns {
     }
 
     fn every(&self) -> Duration {
-        EVERY
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).pause.unwrap_or(EVERY)
     }
 
     async fn run(&self) -> Result<String, Failure> {
-        self.fold().await?;
+        fold(self.targets.store(), self.clock.now()).await.map_err(not_kept)?;
         let now = self.clock.now();
         let all = known(self.targets.store(), now).await?;
         let facts: Vec<_> = all.iter().map(|one| one.facts.clone()).collect();
-        let (mut started, mut failed) = (0, None);
-        for ((_, next), one) in decide(&facts, now, Limits::default()).into_iter().zip(&all) {
-            if next != Next::Start {
-                continue;
+        let (mut started, mut failed, mut pause) = (0, None, EVERY);
+        let settings = self.targets.store().installation_settings().await.map_err(not_kept)?;
+        for ((_, next), one) in decide(&facts, now, Limits::from(&settings)).into_iter().zip(&all) {
+            match next {
+                Next::Start => {}
+                Next::At(at) => {
+                    pause = pause.min(at.duration_since(now).try_into().unwrap_or_default());
+                    continue;
+                }
+                Next::WaitsForRoom => {
+                    pause = pause.min(ROOM_EVERY);
+                    continue;
+                }
+                Next::Busy | Next::Closed(_) | Next::Never => continue,
             }
             match self.start(&one.group, now).await {
                 Ok(true) => started += 1,
@@ -144,11 +148,26 @@ impl Reconciler for GroupRuns {
             }
         }
         self.watch(&all, now).await?;
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).pause = Some(pause.max(SHORTEST));
         match failed {
             Some(failure) => Err(failure),
             None => Ok(format!("{} groups looked at, {started} runs started.", all.len())),
         }
     }
+}
+
+/// Takes in the runs whose jobs have ended, with the checkpoints that they brought.
+///
+/// # Errors
+/// If the store cannot be read or written.
+pub async fn fold(store: &Store, now: Timestamp) -> Result<(), StoreError> {
+    for (run, job) in store.unfinished_group_runs().await? {
+        let group = store.protection_group(run.group).await?;
+        if let Some((run, checkpoint)) = ended(group.as_ref(), run, job.as_ref(), now) {
+            store.finish_group_run(&run, checkpoint).await?;
+        }
+    }
+    Ok(())
 }
 
 /// How a group stands; none if it has no RPO.

@@ -19,7 +19,10 @@ pub mod mount_datastore;
 pub mod move_to_protection_datastore;
 pub mod nfs_room;
 pub mod protection_datastore;
+pub mod remove_dr_shell;
+pub mod repair_dr_shell;
 pub mod replicate;
+mod shell_view;
 pub mod ssh_key_install;
 pub mod streams;
 pub mod target_browse;
@@ -48,6 +51,8 @@ pub fn kinds() -> Vec<&'static str> {
         mount_datastore::KIND,
         move_to_protection_datastore::KIND,
         protection_datastore::KIND,
+        remove_dr_shell::KIND,
+        repair_dr_shell::KIND,
         replicate::KIND,
         vcenter_sync::KIND,
     ]
@@ -66,6 +71,8 @@ pub fn definitions(
         mount_datastore::definition(vcenters.clone()),
         move_to_protection_datastore::definition(vcenters.clone()),
         protection_datastore::definition(targets.clone(), vcenters.clone()),
+        remove_dr_shell::definition(targets.clone(), vcenters.clone()),
+        repair_dr_shell::definition(targets.clone(), vcenters.clone()),
         replicate::definition_for_groups(Arc::clone(hosts), vcenters.clone()),
         vcenter_sync::definition(vcenters.clone()),
     ]

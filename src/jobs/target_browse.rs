@@ -189,6 +189,23 @@ pub async fn snapshots(
     .await
 }
 
+/// How much one dataset has, in bytes that it refers to; none if there is no such dataset.
+///
+/// # Errors
+/// As [`datasets`].
+pub async fn dataset_size(
+    targets: &Targets,
+    id: TargetId,
+    name: &DatasetName,
+) -> Result<Option<u64>, Failure> {
+    in_time(async {
+        let zfs = open(targets, id).await?;
+        let found = zfs.browse(name).await?.into_iter().find(|one| one.name == *name);
+        Ok(found.map(|one| one.referenced))
+    })
+    .await
+}
+
 /// What a group has to know of its dataset.
 ///
 /// # Errors

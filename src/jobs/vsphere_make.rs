@@ -209,6 +209,52 @@ impl Deed for MakeVm {
     }
 }
 
+/// A virtual machine that a job of ours made, as it stands now.
+#[derive(Debug)]
+pub(super) struct Own {
+    /// Which.
+    pub(super) vm: VmRef,
+    /// Its name now.
+    pub(super) name: String,
+    /// Whether it is off.
+    pub(super) is_off: bool,
+    /// Disks that lie elsewhere than beside it: destroying it would delete them.
+    pub(super) foreign: Vec<Disk>,
+}
+
+/// Looks for a virtual machine that was made, by its instance UUID and by what made it. None: it is gone.
+///
+/// # Errors
+/// Refused if the one that has its identity does not say that this made it.
+pub(super) async fn own(client: &Client, made: &Made, mark: &str) -> Result<Option<Own>, Failure> {
+    let candidates = match made.instance_uuid.as_deref() {
+        Some(uuid) => client.find_vms_by_uuid(uuid, true).await?,
+        None => vec![made.vm.clone()],
+    };
+    for vm in candidates {
+        let Some(found) = read(client, &vm).await? else { continue };
+        if mark_of(&found).as_deref() != Some(mark) {
+            // Without a UUID the reference may have become another one's.
+            if made.instance_uuid.is_none() {
+                continue;
+            }
+            return Err(Failure::refused(format!(
+                "The virtual machine {:?} ({vm}) has the identity of one that Zerfaux made, but does not say so. Nothing \
+                 was done to it.",
+                found.text("name").unwrap_or_default()
+            ))
+            .advise("Look in vCenter what became of it; its options (zerfaux.made_by) were changed."));
+        }
+        return Ok(Some(Own {
+            name: found.text("name").unwrap_or_default().to_owned(),
+            is_off: found.text("runtime.powerState") == Some("poweredOff"),
+            foreign: foreign_disks(&found),
+            vm,
+        }));
+    }
+    Ok(None)
+}
+
 fn made(found: &ObjectContent) -> Made {
     Made {
         vm: VmRef::new(&*found.object.id),

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::dr_shell_cards::cards;
+pub use super::dr_shell_places::is_of_replication;
 use super::dr_shell_places::{find_compute, find_folder, find_home, look_at_version};
 use super::findings::{Finding, Notes};
 use crate::domain::deployment::DatastoreHost;

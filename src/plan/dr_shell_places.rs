@@ -120,11 +120,8 @@ pub(super) fn find_home<'a>(
     if !home.accessible {
         notes.obstacle(FIELD, format!("The datastore {name} cannot be reached by its hosts."));
     }
-    let (address, pool) = facts.appliance;
-    let below = format!("/{pool}/zerfaux/");
-    if home.nfs.as_ref().is_some_and(|nfs| {
-        nfs.path.starts_with("/srv/zerfaux/") || nfs.host == address && nfs.path.starts_with(&below)
-    }) {
+    if is_of_replication(home, facts.appliance) {
+        let pool = facts.appliance.1;
         notes.obstacle(
             FIELD,
             format!(
@@ -160,6 +157,14 @@ pub(super) fn find_home<'a>(
         }
     }
     Some(home)
+}
+
+/// Whether a datastore is a protection datastore, a replica, or a clone of one, on an appliance (what hosts mount, its pool).
+pub fn is_of_replication(datastore: &Datastore, (address, pool): (&str, &str)) -> bool {
+    let below = format!("/{pool}/zerfaux/");
+    datastore.nfs.as_ref().is_some_and(|nfs| {
+        nfs.path.starts_with("/srv/zerfaux/") || nfs.host == address && nfs.path.starts_with(&below)
+    })
 }
 
 /// A virtual machine does not start on a host that does not know its hardware version.

@@ -8,6 +8,7 @@ pub mod deploy;
 pub mod disk;
 pub mod dr_shell;
 pub mod findings;
+pub mod group_preview;
 pub mod health;
 pub mod nfs_room;
 pub mod obstacles;
@@ -19,6 +20,7 @@ pub mod retention;
 pub mod rpo;
 pub mod schedule;
 pub mod shell_drift;
+pub mod shell_shape;
 pub mod timetable;
 
 mod deploy_estimate;

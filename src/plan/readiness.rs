@@ -170,7 +170,8 @@ fn shell(facts: &VmFacts<'_>) -> ReadyItem {
         None => item(KEY, ReadyState::Missing, "It has no DR shell.", Some("Create its DR shell.")),
         Some(ShellFacts { is_there: false, .. }) => {
             let text = "Its DR shell is not in the DR vCenter any more.";
-            item(KEY, ReadyState::Missing, text, Some("Repair its DR shell."))
+            let advice = "Remove what is left of it, then create it anew.";
+            item(KEY, ReadyState::Missing, text, Some(advice))
         }
         Some(ShellFacts { matches: false, .. }) => {
             let text = "Its DR shell has other hardware than the virtual machine.";

@@ -196,7 +196,7 @@ fn wanted_by_policy(newest_first: &[&Snapshot], policy: &Retention) -> Vec<(Guid
 }
 
 /// An hour, day, week or month as a pair that sorts by time: its date, and the hour where it matters.
-type Span = (Date, i8);
+pub(super) type Span = (Date, i8);
 
 /// The newest snapshot of each of the newest `count` spans that have one.
 fn newest_of_each_span(newest_first: &[&Snapshot], count: u32, span_of: fn(Timestamp) -> Span) -> Vec<Guid> {
@@ -210,23 +210,23 @@ fn newest_of_each_span(newest_first: &[&Snapshot], count: u32, span_of: fn(Times
     spans.into_iter().take(count as usize).map(|(_, guid)| guid).collect()
 }
 
-fn hour(at: Timestamp) -> Span {
+pub(super) fn hour(at: Timestamp) -> Span {
     let utc = at.to_zoned(TimeZone::UTC);
     (utc.date(), utc.hour())
 }
 
-fn day(at: Timestamp) -> Span {
+pub(super) fn day(at: Timestamp) -> Span {
     (at.to_zoned(TimeZone::UTC).date(), 0)
 }
 
 /// Named by its Monday, not by year and number, so that it sorts across the turn of the year.
-fn iso_week(at: Timestamp) -> Span {
+pub(super) fn iso_week(at: Timestamp) -> Span {
     let date = at.to_zoned(TimeZone::UTC).date();
     let since_monday = i64::from(date.weekday().to_monday_zero_offset());
     (date.saturating_sub(jiff::Span::new().days(since_monday)), 0)
 }
 
-fn month(at: Timestamp) -> Span {
+pub(super) fn month(at: Timestamp) -> Span {
     (at.to_zoned(TimeZone::UTC).date().first_of_month(), 0)
 }
 

@@ -14,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::rpo::{self, RpoState, margin, next_start};
 use crate::domain::ids::{GroupId, TargetId, VcenterId};
+use crate::domain::settings::Settings;
 
 /// The first pause after a run that failed; it doubles with each that follows.
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(10);
@@ -73,9 +74,13 @@ pub struct Limits {
     pub per_vcenter: usize,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self { per_appliance: 8, per_vcenter: 32 }
+impl From<&Settings> for Limits {
+    fn from(settings: &Settings) -> Self {
+        let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+        Self {
+            per_appliance: count(settings.runs_per_appliance),
+            per_vcenter: count(settings.runs_per_vcenter),
+        }
     }
 }
 

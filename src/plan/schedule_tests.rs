@@ -30,7 +30,7 @@ fn facts(want: Want) -> GroupFacts {
 }
 
 fn next(group: &GroupFacts, now: Timestamp) -> Next {
-    decide(std::slice::from_ref(group), now, Limits::default())[0].1
+    decide(std::slice::from_ref(group), now, Limits::from(&Settings::default()))[0].1
 }
 
 const HOUR: Duration = Duration::from_secs(3600);

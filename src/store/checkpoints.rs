@@ -173,6 +173,20 @@ impl Store {
         .await
     }
 
+    /// The newest runs of one group, newest first.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn group_runs(&self, group: GroupId, most: u32) -> Result<Vec<GroupRun>, StoreError> {
+        self.read(format!("list the runs of protection group {group}"), move |c| {
+            let mut statement = c.prepare_cached(
+                "SELECT * FROM group_runs WHERE group_id = ?1 ORDER BY started_at DESC, job LIMIT ?2",
+            )?;
+            Ok(statement.query_map((group.to_string(), most), run_of)?.collect::<rusqlite::Result<_>>()?)
+        })
+        .await
+    }
+
     /// The checkpoints of a group that the DR side has, newest first; those that are gone too if `with_gone`.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use super::Store;
 use super::error::{Refusal, StoreError};
 use super::values::{from_json, json, maybe_json, nanos, parsed, time};
 use crate::domain::dr_shell::DrShell;
-use crate::domain::ids::{DrShellId, GroupId};
+use crate::domain::ids::{DrShellId, GroupId, VcenterId};
 use crate::domain::moref::VmRef;
 
 impl Store {
@@ -68,6 +68,19 @@ impl Store {
             let mut statement =
                 c.prepare_cached("SELECT * FROM dr_shells WHERE group_id = ?1 ORDER BY source_uuid")?;
             Ok(statement.query_map([group.to_string()], shell_of)?.collect::<rusqlite::Result<_>>()?)
+        })
+        .await
+    }
+
+    /// The shells of all groups that are in a vCenter.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn dr_shells_in(&self, vcenter: VcenterId) -> Result<Vec<DrShell>, StoreError> {
+        self.read(format!("list the DR shells in vCenter {vcenter}"), move |c| {
+            let mut statement =
+                c.prepare_cached("SELECT * FROM dr_shells WHERE dr_vcenter = ?1 ORDER BY source_uuid")?;
+            Ok(statement.query_map([vcenter.to_string()], shell_of)?.collect::<rusqlite::Result<_>>()?)
         })
         .await
     }

@@ -151,7 +151,7 @@ pub(in crate::store) fn find(c: &Connection, id: JobId) -> rusqlite::Result<Opti
     c.prepare_cached("SELECT * FROM jobs WHERE id = ?1")?.query_row([id.to_string()], job_of).optional()
 }
 
-fn list(c: &Connection, filter: &JobFilter) -> rusqlite::Result<Vec<Job>> {
+pub(in crate::store) fn list(c: &Connection, filter: &JobFilter) -> rusqlite::Result<Vec<Job>> {
     let mut sql = String::from("SELECT * FROM jobs WHERE 1");
     let mut values: Vec<rusqlite::types::Value> = Vec::new();
     if !filter.states.is_empty() {

@@ -5,10 +5,11 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::Store;
 use super::audit::append;
+use super::drafts;
 use super::error::{Problem, Refusal, StoreError};
 use super::values::{from_json, json, maybe_time, nanos, parsed, time};
 use crate::domain::audit::AuditEntry;
-use crate::domain::ids::GroupId;
+use crate::domain::ids::{DraftId, GroupId};
 use crate::domain::inventory::NfsExport;
 use crate::domain::protection_group::{DrSide, ProtectionGroup, SourceSide};
 
@@ -28,6 +29,31 @@ impl Store {
             put(c, &group)?;
             append(c, &audit)?;
             Ok(())
+        })
+        .await
+    }
+
+    /// Keeps the group that was made of a draft, unless one was made of it before: then that one is answered, and nothing
+    /// is kept. One transaction, so that neither a crash nor a second request doubles it.
+    ///
+    /// # Errors
+    /// As [`Store::put_protection_group`].
+    pub async fn make_protection_group(
+        &self,
+        draft: DraftId,
+        group: &ProtectionGroup,
+        audit: AuditEntry,
+    ) -> Result<Option<GroupId>, StoreError> {
+        let group = group.clone();
+        self.write(format!("make the protection group {:?}", group.name), move |c| {
+            let before = drafts::result(c, draft)?;
+            if let Some(before) = before.and_then(|before| before.parse().ok()) {
+                return Ok(Some(before));
+            }
+            put(c, &group)?;
+            append(c, &audit)?;
+            drafts::note(c, draft, Some(&group.id.to_string()))?;
+            Ok(None)
         })
         .await
     }

@@ -8,6 +8,7 @@ use super::audit::append;
 use super::error::StoreError;
 use super::values::{from_json, json};
 use crate::domain::audit::AuditEntry;
+use crate::domain::settings::Settings;
 
 impl Store {
     /// The setting of this name, if it was ever set.
@@ -22,6 +23,15 @@ impl Store {
                 .optional()?)
         })
         .await
+    }
+
+    /// What an administrator set for the whole installation. What an older or newer version left out has its default.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn installation_settings(&self) -> Result<Settings, StoreError> {
+        let saved = self.setting(Settings::KEY).await?;
+        Ok(saved.and_then(|value| serde_json::from_value(value).ok()).unwrap_or_default())
     }
 
     /// Every setting that was set, by name.

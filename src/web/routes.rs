@@ -7,10 +7,11 @@ use axum::routing::{MethodRouter, get, post};
 use utoipa::openapi::OpenApi;
 
 use super::pages::{
-    about, access, account, appliance_datasets, appliance_form, appliances, audit, dashboard, datastores,
-    deployment_form, deployments, docs, inventory, inventory_objects, job, job_list, job_result,
-    protection_groups, replicate, settings, setup, ssh_key_rotation, ssh_keys, template_forms, templates,
-    theme, tokens, users, vcenter_forms, vcenters, vm,
+    about, access, account, appliance_datasets, appliance_form, appliances, assignable_vms, audit, dashboard,
+    datastores, deployment_form, deployments, docs, dr_shell_verbs, dr_shells, group_edit, group_page,
+    group_vms, group_wizard, inventory, inventory_objects, job, job_list, job_result, protected_vms,
+    protection_groups, protection_plans, replicate, settings, setup, ssh_key_rotation, ssh_keys,
+    template_forms, templates, theme, tokens, users, vcenter_forms, vcenters, vm,
 };
 use super::{Site, assets};
 
@@ -53,7 +54,40 @@ pub fn router(site: Site, api: &OpenApi) -> (Router, Vec<(String, String)>) {
         .get("/replication", dashboard::page)
         .get("/replication/events", dashboard::events)
         .get("/protection-groups", protection_groups::page)
-        .get("/protection-groups/{id}", protection_groups::one)
+        .get("/protection-groups/new", group_wizard::new)
+        .post("/protection-groups/new", group_wizard::choose_source)
+        .get("/protection-groups/drafts/{id}/dr", group_wizard::dr)
+        .post("/protection-groups/drafts/{id}/dr", group_wizard::choose_dr)
+        .get("/protection-groups/drafts/{id}/policy", group_wizard::policy)
+        .post("/protection-groups/drafts/{id}/policy", group_wizard::save_policy)
+        .get("/protection-groups/drafts/{id}/review", group_wizard::review)
+        .post("/protection-groups/drafts/{id}/create", group_wizard::create)
+        .get("/protection-groups/{id}", group_page::overview)
+        .get("/protection-groups/{id}/obstacles", group_page::obstacles)
+        .get("/protection-groups/{id}/edit", group_edit::edit)
+        .post("/protection-groups/{id}/edit", group_edit::change)
+        .get("/protection-groups/{id}/delete", group_edit::ask)
+        .post("/protection-groups/{id}/delete", group_edit::delete)
+        .get("/protection-groups/{id}/vms", group_vms::page)
+        .get("/protection-groups/{id}/vms/new", assignable_vms::page)
+        .post("/protection-groups/{id}/vms", assignable_vms::assign)
+        .get("/protection-groups/{id}/move", protection_plans::several)
+        .post("/protection-groups/{id}/move", protection_plans::start_several)
+        .get("/protected-vms/{id}", protected_vms::one)
+        .get("/protected-vms/{id}/remove", protected_vms::ask)
+        .post("/protected-vms/{id}/remove", protected_vms::remove)
+        .get("/protected-vms/{id}/move", protection_plans::one)
+        .post("/protected-vms/{id}/move", protection_plans::start)
+        .get("/protected-vms/{id}/dr-shell", dr_shells::plan)
+        .get("/protected-vms/{id}/dr-shell/review", dr_shells::review)
+        .post("/protected-vms/{id}/dr-shell", dr_shells::create)
+        .get("/dr-shells/{id}/remove", dr_shell_verbs::ask)
+        .post("/dr-shells/{id}/remove", dr_shell_verbs::remove)
+        .get("/dr-shells/{id}/repair", dr_shell_verbs::plan)
+        .post("/dr-shells/{id}/repair", dr_shell_verbs::repair)
+        .get("/protection-groups/{id}/checkpoints", group_page::checkpoints)
+        .get("/protection-groups/{id}/history", group_page::history)
+        .get("/protection-groups/{id}/settings", group_page::settings)
         .post("/protection-groups/{id}/pause", protection_groups::pause)
         .post("/protection-groups/{id}/resume", protection_groups::resume)
         .post("/protection-groups/{id}/run-now", protection_groups::run_now)
@@ -147,6 +181,7 @@ pub fn router(site: Site, api: &OpenApi) -> (Router, Vec<(String, String)>) {
         .get("/settings", settings::page)
         .post("/settings/sessions", settings::sessions)
         .post("/settings/history", settings::history)
+        .post("/settings/runs", settings::runs)
         .post("/settings/recovery-key", settings::recovery_key)
         .get("/about", about::page)
         .get("/api/docs", docs::page);

@@ -29,7 +29,7 @@ fn flow(name: &str, status: Status, rate: Option<u64>, from: (usize, usize), to:
     Flow { name: name.into(), address: "/groups/1".into(), status, from, to, rate }
 }
 
-fn group(name: &str, status: Status, vms: u64, rpo: &str, newest: i64, ready: &str) -> GroupRow {
+pub(super) fn group(name: &str, status: Status, vms: u64, rpo: &str, newest: i64, ready: &str) -> GroupRow {
     let bars: Vec<_> = (0..24u32)
         .map(|hour| {
             let mark = if status.mark == Mark::Broken && hour > 21 { Mark::Broken } else { Mark::Met };
@@ -153,7 +153,7 @@ fn board() -> Board {
             .map(|(done, label)| FirstRunStep {
                 done: *done,
                 label: label.into(),
-                address: label.starts_with("Protect").then(|| "/groups/new".into()),
+                address: label.starts_with("Protect").then(|| "/protection-groups/new".into()),
             })
             .collect(),
     }

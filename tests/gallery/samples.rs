@@ -3,8 +3,10 @@
 mod appliances;
 mod dashboard;
 mod deployments;
+mod groups;
 mod inventory;
 mod jobs;
+mod protected_vms;
 mod setup;
 mod wizard;
 
@@ -20,9 +22,11 @@ pub(crate) fn pages() -> Vec<(&'static str, String)> {
     [
         dashboard::pages(),
         jobs::pages(),
+        protected_vms::pages(),
         inventory::pages(),
         appliances::pages(),
         deployments::pages(),
+        groups::pages(),
         setup::pages(),
         wizard::pages(),
     ]

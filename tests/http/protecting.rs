@@ -18,16 +18,18 @@ use super::site::{Got, Site};
 const API: &str = "/api/replication";
 /// The dataset on which everything is to be, and the datastore that it is.
 const DATASET: &str = "tank/zerfaux/live/erp";
-const DATASTORE: &str = "protected-erp";
+pub(super) const DATASTORE: &str = "protected-erp";
 
-struct Scene {
-    site: Site,
+pub(super) struct Scene {
+    pub(super) site: Site,
     token: String,
-    vcenter: String,
+    pub(super) vcenter: String,
     /// The protected virtual machine's address.
-    vm: String,
+    pub(super) vm: String,
+    /// The group's.
+    pub(super) group: String,
     /// The name of a datastore that is not replicated.
-    local: String,
+    pub(super) local: String,
     _server: Vcenter,
     _appliances: [Arc<Appliance>; 2],
 }
@@ -42,7 +44,7 @@ fn appliance(public: &str) -> Arc<Appliance> {
 }
 
 impl Scene {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let site = Site::new().await;
         let token = site.token("admin", Role::Admin).await;
         let ask = |method: &'static str, path: String, body: Option<Value>| {
@@ -96,6 +98,7 @@ impl Scene {
             token,
             vcenter: vcenter.clone(),
             vm: String::new(),
+            group: String::new(),
             local: String::new(),
             _server: server,
             _appliances: [source, dr],
@@ -114,7 +117,8 @@ impl Scene {
         let elsewhere = |vm: &&Value| !vm["datastores"].to_string().contains(DATASTORE);
         let vm = vms["items"].as_array().unwrap().iter().find(elsewhere).unwrap_or_else(|| panic!("{vms}"));
         let body = json!({ "vm_morefs": [vm["moref"]] });
-        let path = format!("/protection-groups/{}/protected-vms", group["id"].as_str().unwrap());
+        scene.group = format!("/protection-groups/{}", group["id"].as_str().unwrap());
+        let path = format!("{}/protected-vms", scene.group);
         let assigned = scene.ask("POST", &path, Some(body)).await.expect(201).json();
         scene.vm = format!("/protected-vms/{}", assigned["items"][0]["id"].as_str().unwrap());
         let all = scene.ask("GET", &format!("/vcenters/{vcenter}/datastores"), None).await.json();
@@ -124,12 +128,12 @@ impl Scene {
         scene
     }
 
-    async fn ask(&self, method: &str, path: &str, body: Option<Value>) -> Got {
+    pub(super) async fn ask(&self, method: &str, path: &str, body: Option<Value>) -> Got {
         self.site.program(&self.token, method, &format!("{API}{path}"), body).await
     }
 
     /// Lets jobs and reconcilers run until what lies at a path is as it should be.
-    async fn until(&self, what: &str, path: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+    pub(super) async fn until(&self, what: &str, path: &str, is_so: impl Fn(&Value) -> bool) -> Value {
         let stop = CancellationToken::new();
         let serving = tokio::spawn({
             let (app, stop) = (self.site.app.clone(), stop.clone());

@@ -13,21 +13,21 @@ use zerfaux::sim::vcenter::{Options, Vcenter};
 
 use super::site::{Got, Site};
 
-const GROUPS: &str = "/api/replication/protection-groups";
+pub(super) const GROUPS: &str = "/api/replication/protection-groups";
 
 /// A site with a vCenter, the appliance that its NFS datastore is an export of, and another appliance.
-struct Scene {
-    site: Site,
+pub(super) struct Scene {
+    pub(super) site: Site,
     token: String,
-    vcenter: String,
-    datastore: Value,
-    source: String,
-    dr: String,
+    pub(super) vcenter: String,
+    pub(super) datastore: Value,
+    pub(super) source: String,
+    pub(super) dr: String,
     _running: (Vcenter, Appliance, Appliance),
 }
 
 impl Scene {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let site = Site::new().await;
         let token = site.token("admin", Role::Admin).await;
         let server = Vcenter::start(Options { vms: 30, ..Options::default() }).await.unwrap();
@@ -91,11 +91,11 @@ impl Scene {
         Self { site, token, vcenter, datastore, source, dr, _running: (server, a, b) }
     }
 
-    async fn ask(&self, method: &str, path: &str, body: Option<Value>) -> Got {
+    pub(super) async fn ask(&self, method: &str, path: &str, body: Option<Value>) -> Got {
         self.site.program(&self.token, method, path, body).await
     }
 
-    fn body(&self, name: &str) -> Value {
+    pub(super) fn body(&self, name: &str) -> Value {
         json!({
             "name": name, "source_vcenter_id": self.vcenter, "protection_datastore": self.datastore["moref"],
             "dr_vcenter_id": self.vcenter, "dr_target_id": self.dr, "rpo_minutes": 5,
@@ -103,7 +103,7 @@ impl Scene {
         })
     }
 
-    fn dataset(&self) -> String {
+    pub(super) fn dataset(&self) -> String {
         self.datastore["nfs_path"].as_str().unwrap().trim_start_matches('/').to_owned()
     }
 }

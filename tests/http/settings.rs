@@ -28,7 +28,11 @@ async fn a_saved_session_limit_is_in_force_at_once_and_after_a_restart() {
     let site = site.restarted().await;
     let token = site.token("t", Role::Admin).await;
     let got = site.program(&token, "GET", "/api/replication/settings", None).await.expect(200).json();
-    assert_eq!(got, json!({ "session_idle_minutes": 60, "session_hours": 2, "history_days": null }));
+    assert_eq!(
+        got,
+        json!({ "session_idle_minutes": 60, "session_hours": 2, "history_days": null, "runs_per_appliance": 8,
+            "runs_per_vcenter": 32 })
+    );
     let body = json!({ "history_days": 3 });
     let problem = site.program(&token, "PATCH", "/api/replication/settings", Some(body)).await.expect(422);
     assert_eq!(problem.json()["errors"][0]["field"], "history_days");
@@ -36,11 +40,16 @@ async fn a_saved_session_limit_is_in_force_at_once_and_after_a_restart() {
     site.program(&token, "PATCH", "/api/replication/settings", Some(body)).await.expect(200);
     let mut admin = site.signed_in("admin").await;
     admin.get("/settings").await.expect(200).says("value=\"90\"");
+    let runs = [("runs_per_appliance", "0"), ("runs_per_vcenter", "12")];
+    admin.post("/settings/runs", &runs).await.expect(422).says("This is 1 to 64.").says("value=\"12\"");
+    let runs = [("runs_per_appliance", "2"), ("runs_per_vcenter", "12")];
+    admin.post("/settings/runs", &runs).await.leads_to("/settings");
+    assert_eq!(site.app.settings().runs_per_appliance, 2);
     site.clock.advance(Duration::from_secs(2 * 3600 + 60));
     admin.get("/settings").await.expect(303);
     let (lines, _) = site.app.audit_lines(&Default::default()).await.unwrap();
     let changes = lines.iter().filter(|line| line.entry.action == "settings.change");
-    assert_eq!(changes.count(), 2, "what was refused changed nothing");
+    assert_eq!(changes.count(), 3, "what was refused changed nothing");
 }
 
 #[tokio::test]

@@ -266,6 +266,16 @@ impl World for ShelledWorld {
         self.start(place).await
     }
     fn open(&self, place: &Path) -> Arc<dyn Scene> {
+        Self::reopen(place)
+    }
+    async fn remove(&self, place: &Path) {
+        self.sites.lock().unwrap().remove(place);
+    }
+}
+
+impl ShelledWorld {
+    /// The scene of this place in another process.
+    pub fn reopen(place: &Path) -> Arc<ShelledScene> {
         let known: Value =
             serde_json::from_str(&std::fs::read_to_string(place.join("site")).unwrap()).unwrap();
         // In a process that is killed: what it keeps must be on the disk.
@@ -284,9 +294,6 @@ impl World for ShelledWorld {
         .unwrap();
         Arc::new(ShelledScene { place: place.to_owned(), known, store, sites: None })
     }
-    async fn remove(&self, place: &Path) {
-        self.sites.lock().unwrap().remove(place);
-    }
 }
 
 pub struct ShelledScene {
@@ -300,6 +307,12 @@ pub struct ShelledScene {
 impl ShelledScene {
     pub fn machine(&self) -> Machine {
         serde_json::from_value(self.known["machine"].clone()).unwrap()
+    }
+
+    pub fn grounds(&self) -> (Targets, Vcenters) {
+        let sealed = Arc::new(Sealed(self.known["key"].as_str().unwrap().to_owned()));
+        let hosts = Arc::new(Hosts::new(Some(sealed.clone()), None));
+        (Targets::new(self.store.clone(), hosts), Vcenters::new(self.store.clone(), Some(sealed)))
     }
 
     pub async fn client(&self) -> Client {
@@ -323,10 +336,8 @@ async fn hardware(client: &Client, facts: &mut Facts) {
 #[async_trait]
 impl Scene for ShelledScene {
     fn definition(&self) -> Definition {
-        let sealed = Arc::new(Sealed(self.known["key"].as_str().unwrap().to_owned()));
-        let hosts = Arc::new(Hosts::new(Some(sealed.clone()), None));
-        let vcenters = Vcenters::new(self.store.clone(), Some(sealed));
-        create_dr_shell::definition(Targets::new(self.store.clone(), hosts), vcenters)
+        let (targets, vcenters) = self.grounds();
+        create_dr_shell::definition(targets, vcenters)
     }
     fn input(&self) -> Value {
         self.known["wish"].clone()

@@ -7,7 +7,7 @@ use super::sites::{APPLIANCE_USER, Ground, Sites};
 use crate::app::deployments::DeployWish;
 use crate::app::templates::{Template, TemplateWish};
 use crate::app::{App, AppError, Principal};
-use crate::domain::ids::{JobId, VcenterId};
+use crate::domain::ids::{JobId, TargetId, VcenterId};
 use crate::domain::ssh_key::SshKey;
 
 /// The virtual machine template of both sites.
@@ -58,8 +58,15 @@ pub(in crate::cli) fn wish(app: &App, template: &Template, name: &str) -> Deploy
     DeployWish { vm_name, hostname, target_name, use_dhcp: true, ..usual }
 }
 
-/// Registers the templates of both sites and deploys an appliance at the DR site, once their inventories have been read.
-pub(super) fn in_background(app: &App, sites: &Sites, key: &SshKey, vcenters: [VcenterId; 2]) {
+/// Makes the protection group, registers the templates of both sites and deploys an appliance at the DR site, once their
+/// inventories have been read.
+pub(super) fn in_background(
+    app: &App,
+    sites: &Sites,
+    key: &SshKey,
+    vcenters: [VcenterId; 2],
+    replicas: TargetId,
+) {
     let (app, key) = (app.clone(), key.clone());
     let both = [sites.primary.ground(), sites.dr.ground()];
     tokio::spawn(async move {
@@ -67,7 +74,11 @@ pub(super) fn in_background(app: &App, sites: &Sites, key: &SshKey, vcenters: [V
         let (looks, pause) = LOOKS;
         for _ in 0..looks {
             tokio::time::sleep(pause).await;
-            match deployed(&app, &who, &both, &key, vcenters).await {
+            let made = async {
+                super::protection::protect(&app, &who, vcenters, replicas).await?;
+                deployed(&app, &who, &both, &key, vcenters).await
+            };
+            match made.await {
                 Ok(Some(_)) => return,
                 // Not read yet, or as it stood at the end of the last demo.
                 Ok(None) | Err(AppError::Invalid { .. }) => {}

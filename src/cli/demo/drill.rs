@@ -1,9 +1,10 @@
 //! `zerfaux demo --drill`: the story in the terminal. Each scene does what an operator does, and then checks facts
 //! against what the simulated systems say themselves. One wrong fact makes the whole drill fail.
 //!
-//! Scenes so far: connect, sync, appliances, deploy, protect, replicate, replicate again.
+//! Scenes so far: connect, sync, appliances, deploy, datastore, replicate, replicate again, protect, DR shells.
 
 mod deploy;
+mod group;
 
 use std::fmt::Display;
 use std::io::IsTerminal;
@@ -26,7 +27,7 @@ use crate::domain::job::{Job, JobState};
 use crate::domain::size::format_bytes;
 
 /// How many scenes there are.
-const SCENES: u64 = 7;
+const SCENES: u64 = 9;
 
 /// Runs every scene on sites of its own, which are gone afterwards.
 pub(super) async fn run(json: bool) -> Result<Exit, Trouble> {
@@ -87,7 +88,7 @@ pub(super) async fn run(json: bool) -> Result<Exit, Trouble> {
     let deployed = stage.deploys(&app, &who, &sites.dr, &key, vcenters[1]).await?;
     stage.end();
 
-    stage.scene("protect");
+    stage.scene("datastore");
     stage.makes_datastore(&app, &who, &sites, &deployed, vcenters[1]).await?;
     stage.end();
 
@@ -95,14 +96,14 @@ pub(super) async fn run(json: bool) -> Result<Exit, Trouble> {
     stage.scene("replicate");
     let first = app.start_replication(&input, &who.actor()).await?;
     let first = stage.job(&app, first).await?;
-    stage.compare(&sites);
+    stage.compares(&sites, SOURCE, DESTINATION);
     stage.end();
 
     stage.scene("replicate again");
     (1..=5).for_each(|day| sites.work(day));
     let again = app.start_replication(&input, &who.actor()).await?;
     let again = stage.job(&app, again).await?;
-    stage.compare(&sites);
+    stage.compares(&sites, SOURCE, DESTINATION);
     let bytes = |job: &Job| job.result.as_ref().and_then(|result| result["bytes"].as_u64()).unwrap_or(0);
     let (all, changed) = (bytes(&first), bytes(&again));
     stage.fact(
@@ -111,6 +112,14 @@ pub(super) async fn run(json: bool) -> Result<Exit, Trouble> {
     );
     let checkpoints = snapshots(&sites.dr, DESTINATION).len();
     stage.fact(format!("{checkpoints} checkpoints to go back to"), checkpoints >= 2);
+    stage.end();
+
+    stage.scene("protect");
+    let protected = stage.protects(&app, &who, &sites, &vcenters, &targets).await?;
+    stage.end();
+
+    stage.scene("DR shells");
+    stage.makes_shells(&app, &who, &sites, &protected).await?;
     stage.end();
     let verdict = app.verify_audit().await?;
     stage.fact(format!("the audit log has {} lines, unbroken", verdict.lines), verdict.broken.is_none());
@@ -245,15 +254,15 @@ impl Stage {
     }
 
     /// Both sides after a replication: the same snapshot, the same bytes.
-    fn compare(&mut self, sites: &Sites) {
-        let (here, there) = (snapshots(&sites.primary, SOURCE), snapshots(&sites.dr, DESTINATION));
+    fn compares(&mut self, sites: &Sites, source: &str, replica: &str) {
+        let (here, there) = (snapshots(&sites.primary, source), snapshots(&sites.dr, replica));
         let newest = here.last().cloned().unwrap_or_default();
         self.fact(
             format!("{} has the newest snapshot {}", sites.dr.appliance_name, newest.0),
             !newest.0.is_empty() && there.last() == Some(&newest),
         );
         let files = |site: &Site, dataset: &str| site.appliance.files(&format!("{dataset}@{}", newest.0));
-        let (sent, arrived) = (files(&sites.primary, SOURCE), files(&sites.dr, DESTINATION));
+        let (sent, arrived) = (files(&sites.primary, source), files(&sites.dr, replica));
         let size: usize = sent.values().flatten().map(Vec::len).sum();
         self.fact(
             format!("its {} files, {}, are the same byte for byte", sent.len(), format_bytes(size as u64)),

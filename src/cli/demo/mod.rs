@@ -2,6 +2,7 @@
 
 mod deployment;
 mod drill;
+mod protection;
 mod seed;
 mod sites;
 
@@ -96,7 +97,8 @@ impl Demo {
                 Some(update) = updates.next() => {
                     if let JobUpdate::State { job, state } = update && (state.is_final() || state == JobState::Waiting) {
                         let job = app.job(job).await?;
-                        if job.kind == "replicate" {
+                        // Runs of the group are its own.
+                        if job.kind == "replicate" && job.input["group"].is_null() {
                             runs += 1;
                             self.tell(&job, runs, sites.as_ref());
                         }

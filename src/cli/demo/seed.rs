@@ -53,7 +53,7 @@ pub(in crate::cli) async fn seed(app: &App, sites: &Sites, every: Duration) -> R
     let input = replication(&targets[0], &targets[1], &key)?;
     app.schedule_replication(SCHEDULE, &input, every).await?;
     if let [primary, dr] = vcenters[..] {
-        super::deployment::in_background(app, sites, &key, [primary, dr]);
+        super::deployment::in_background(app, sites, &key, [primary, dr], targets[1].id);
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::exit::Trouble;
 use crate::sim::appliance::{Appliance, ApplianceMachines, ApplianceOptions, SiteExports};
-use crate::sim::exports::{Export, Exports, Layered, MemoryExports};
+use crate::sim::exports::Exports;
 use crate::sim::vcenter::{NfsDatastore, Options, User, Vcenter};
 
 /// Who logs in to both vCenters.
@@ -18,6 +18,11 @@ pub(in crate::cli) const APPLIANCE_USER: &str = "zfsadmin";
 pub(in crate::cli) const SOURCE: &str = "tank/vm01";
 /// To where.
 pub(in crate::cli) const DESTINATION: &str = "vault/replica/vm01";
+
+/// What a protection group protects, and the datastore of it.
+pub(in crate::cli) const PROTECTED: &str = "tank/vm02";
+/// See [`PROTECTED`].
+pub(in crate::cli) const PROTECTED_DATASTORE: &str = "nfs-berlin-02";
 
 /// How long connections to the appliances and commands on them take.
 const LATENCY: Duration = Duration::from_millis(5);
@@ -38,7 +43,7 @@ pub(in crate::cli) struct Site {
     /// What the hosts of the site mount.
     pub(in crate::cli) nfs_address: &'static str,
     /// Where the disks of new machines go.
-    block_datastore: &'static str,
+    pub(in crate::cli) block_datastore: &'static str,
     /// What runs in machines that are made from the template.
     pub(in crate::cli) machines: Arc<ApplianceMachines>,
 }
@@ -73,13 +78,25 @@ impl Sites {
     /// Starts both on free ports of the loopback interface. The appliances let in whoever has this key.
     pub(in crate::cli) async fn start(public_key: &str) -> Result<Self, Trouble> {
         let (here, there) = ("10.20.150.11", "10.30.150.11");
-        // What lies there from the start is kept in memory; what is exported later lies in the appliances' datasets.
-        let kept = MemoryExports::closed();
-        for (server, path) in [(here, "/tank/vm01"), (here, "/tank/vm02"), (there, "/vault/nfs")] {
-            kept.export(Export::new(server, path));
-        }
+        let appliance = |name: &str, pool: &str, size: u64| {
+            let options = ApplianceOptions {
+                hostname: name.to_owned(),
+                pools: vec![(pool.to_owned(), size)],
+                authorized_keys: Some(public_key.to_owned()),
+                latency: LATENCY,
+                ..ApplianceOptions::default()
+            };
+            Appliance::start(options).map_err(|error| Trouble::failed(&error).advise(error.advice()))
+        };
+        // What the hosts mount lies in the appliances' datasets, and so the files of the virtual machines do.
+        let (zfs_here, zfs_there) =
+            (appliance("zfs-berlin", "tank", 8 * TIB)?, appliance("zfs-potsdam", "vault", 12 * TIB)?);
+        furnish(&zfs_here, &[SOURCE, PROTECTED], "tank/archive", "3T")?;
+        furnish(&zfs_there, &["vault/nfs"], "vault/archive", "2T")?;
         let site_exports = Arc::new(SiteExports::new([]));
-        let exports: Arc<dyn Exports> = Arc::new(Layered { kept, beyond: Arc::clone(&site_exports) as _ });
+        site_exports.add(&zfs_here, [here]);
+        site_exports.add(&zfs_there, [there]);
+        let exports: Arc<dyn Exports> = Arc::clone(&site_exports) as _;
         let machines = |octet: u8| {
             let made = ApplianceMachines::new(octet, None, Arc::clone(&site_exports));
             made.map(|made| Arc::new(made.with_latency(LATENCY))).map_err(|error| Trouble::failed(&error))
@@ -109,73 +126,40 @@ impl Sites {
             };
             Vcenter::start(options).await.map_err(|error| Trouble::failed(&error))
         };
-        let appliance = |name: &str, pool: &str, size: u64| {
-            let options = ApplianceOptions {
-                hostname: name.to_owned(),
-                pools: vec![(pool.to_owned(), size)],
-                authorized_keys: Some(public_key.to_owned()),
-                latency: LATENCY,
-                ..ApplianceOptions::default()
-            };
-            Appliance::start(options).map_err(|error| Trouble::failed(&error).advise(error.advice()))
-        };
         let primary = Site {
             vcenter_name: "vc-berlin",
             vcenter: vcenter("berlin", 40, 1, &machines_here, {
-                vec![mount("nfs-berlin-01", here, "/tank/vm01"), mount("nfs-berlin-02", here, "/tank/vm02")]
+                vec![
+                    mount("nfs-berlin-01", here, "/tank/vm01"),
+                    mount(PROTECTED_DATASTORE, here, "/tank/vm02"),
+                ]
             })
             .await?,
             appliance_name: "zfs-berlin",
-            appliance: appliance("zfs-berlin", "tank", 8 * TIB)?,
+            appliance: zfs_here,
             pool: "tank",
             nfs_address: here,
             block_datastore: "san-berlin-01",
             machines: machines_here,
         };
+        let home = vec![mount("nfs-potsdam-home", there, "/vault/nfs")];
         let dr = Site {
             vcenter_name: "vc-potsdam",
-            vcenter: vcenter(
-                "potsdam",
-                6,
-                2,
-                &machines_there,
-                vec![mount("nfs-potsdam-home", there, "/vault/nfs")],
-            )
-            .await?,
+            vcenter: vcenter("potsdam", 6, 2, &machines_there, home).await?,
             appliance_name: "zfs-potsdam",
-            appliance: appliance("zfs-potsdam", "vault", 12 * TIB)?,
+            appliance: zfs_there,
             pool: "vault",
             nfs_address: there,
             block_datastore: "san-potsdam-01",
             machines: machines_there,
         };
-        site_exports.add(&primary.appliance, [here]);
-        site_exports.add(&dr.appliance, [there]);
         let sites = Self { primary, dr, exports };
-        sites.furnish()?;
+        sites.fill()?;
         Ok(sites)
     }
 
-    /// What is on the appliances when the story begins.
-    fn furnish(&self) -> Result<(), Trouble> {
-        let scripts = [
-            (
-                &self.primary.appliance,
-                "zfs create tank/vm01 && zfs create tank/vm02 && zfs create -V 3T tank/archive",
-            ),
-            (&self.dr.appliance, "zfs create vault/nfs && zfs create -V 2T vault/archive"),
-        ];
-        for (appliance, script) in scripts {
-            let made = appliance.run(script);
-            if made.status != 0 {
-                return Err(Trouble::failed(&std::io::Error::other(made.stderr)));
-            }
-        }
-        // What the hosts of each site mount. The files of its virtual machines are kept by the simulated vCenter.
-        for dataset in ["tank/vm01", "tank/vm02"] {
-            share(&self.primary.appliance, dataset)?;
-        }
-        share(&self.dr.appliance, "vault/nfs")?;
+    /// What is on the disks when the story begins.
+    fn fill(&self) -> Result<(), Trouble> {
         let disks = ["erp01/erp01-flat.vmdk", "erp-db01/erp-db01-flat.vmdk", "mail01/mail01-flat.vmdk"];
         for (number, path) in (1..).zip(disks) {
             let written = self.primary.appliance.write(SOURCE, path, &bytes(3 << 20, number));
@@ -191,14 +175,21 @@ impl Sites {
         // A full pool ends the company's work, not the demo.
         let _ = site.write(SOURCE, &format!("erp-db01/redo-{}.log", day % 12), &bytes(size, day + 1000));
         let _ = site.write(SOURCE, &format!("mail01/queue-{}.log", day % 8), &bytes(size / 4, day));
+        let _ = site.write(PROTECTED, &format!("orders/{}.log", day % 10), &bytes(size / 2, day + 2000));
     }
 }
 
-fn share(appliance: &Appliance, dataset: &str) -> Result<(), Trouble> {
-    let shared = appliance.run(&format!("zfs set sharenfs=rw=@10.0.0.0/8,no_root_squash {dataset}"));
-    match shared.status {
+/// Datasets that hosts mount, and a large volume.
+fn furnish(appliance: &Appliance, shared: &[&str], volume: &str, size: &str) -> Result<(), Trouble> {
+    let mut commands: Vec<String> = Vec::new();
+    for dataset in shared {
+        commands.push(format!("zfs create -o sharenfs=rw=@10.0.0.0/8,no_root_squash {dataset}"));
+    }
+    commands.push(format!("zfs create -V {size} {volume}"));
+    let made = appliance.run(&commands.join(" && "));
+    match made.status {
         0 => Ok(()),
-        _ => Err(Trouble::failed(&std::io::Error::other(shared.stderr))),
+        _ => Err(Trouble::failed(&std::io::Error::other(made.stderr))),
     }
 }
 

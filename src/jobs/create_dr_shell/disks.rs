@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::{Ground, ShellInput, ViewNames};
+use super::{Ground, ShellInput, ViewNames, made};
 use crate::domain::dr_shell::{ProvedDisk, ShellDisk, ShellSpec};
 use crate::domain::hardware::{Controller, Disk, Hardware};
 use crate::domain::job::{Failure, Level};
@@ -14,18 +14,17 @@ use crate::domain::moref::{ManagedRef, TaskRef, VmRef};
 use crate::domain::size::format_bytes;
 use crate::engine::{Step, StepContext, UndoKind};
 use crate::jobs::failure::recorded;
-use crate::jobs::vsphere_make::Made;
 use crate::jobs::vsphere_task::{Deed, give_up, once};
 use crate::vsphere::verbs::{AttachDisk, DeviceChange, Reconfigure};
 use crate::vsphere::{Client, VsphereError, read_hardware};
 
 /// The disks of a shell, to be attached from a view or detached from it.
-struct Disks<'a> {
-    vm: VmRef,
-    spec: &'a ShellSpec,
+pub(in crate::jobs) struct Disks<'a> {
+    pub(in crate::jobs) vm: VmRef,
+    pub(in crate::jobs) spec: &'a ShellSpec,
     /// The view's name as a datastore.
-    datastore: String,
-    attach: bool,
+    pub(in crate::jobs) datastore: String,
+    pub(in crate::jobs) attach: bool,
 }
 
 impl Disks<'_> {
@@ -183,7 +182,7 @@ fn disks<'a>(cx: &StepContext, input: &'a ShellInput, vm: VmRef, attach: bool) -
     Ok(Disks { vm, spec: &input.spec, datastore: ViewNames::of(cx, input)?.datastore, attach })
 }
 
-pub(super) struct Attach(pub(super) Arc<Ground>);
+pub(in crate::jobs) struct Attach(pub(in crate::jobs) Arc<Ground>);
 
 #[async_trait]
 impl Step for Attach {
@@ -197,7 +196,7 @@ impl Step for Attach {
 
     async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
         let input: ShellInput = cx.input()?;
-        let made: Made = cx.need("create")?;
+        let made = made(cx)?;
         let client = self.0.vcenters.client(input.dr_vcenter_id).await?;
         let proved = once(cx, &client, &disks(cx, &input, made.vm, true)?).await?;
         compare(cx, &input.spec, &proved)?;
@@ -211,7 +210,7 @@ impl Step for Attach {
 
     async fn undo(&self, cx: &StepContext, _intent: &Value) -> Result<(), Failure> {
         let input: ShellInput = cx.input()?;
-        let made: Made = cx.need("create")?;
+        let made = made(cx)?;
         let client = self.0.vcenters.client(input.dr_vcenter_id).await?;
         give_up(cx, &client, &disks(cx, &input, made.vm.clone(), true)?).await?;
         match once(cx, &client, &disks(cx, &input, made.vm, false)?).await {
@@ -227,7 +226,7 @@ impl Step for Attach {
     }
 }
 
-pub(super) struct Detach(pub(super) Arc<Ground>);
+pub(in crate::jobs) struct Detach(pub(in crate::jobs) Arc<Ground>);
 
 #[async_trait]
 impl Step for Detach {
@@ -245,7 +244,7 @@ impl Step for Detach {
             cx.info("The disks stay attached to the view, as was asked for.");
             return Ok(Value::Null);
         }
-        let made: Made = cx.need("create")?;
+        let made = made(cx)?;
         let client = self.0.vcenters.client(input.dr_vcenter_id).await?;
         let detach = disks(cx, &input, made.vm, false)?;
         once(cx, &client, &detach).await?;

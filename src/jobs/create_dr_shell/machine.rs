@@ -66,7 +66,7 @@ fn request(spec: &ShellSpec, source: &str) -> CreateVm {
 /// What is made, the same in every attempt.
 fn making(cx: &StepContext, input: &ShellInput) -> MakeVm {
     let create = request(&input.spec, &input.source_name);
-    MakeVm::new(Making::Create(create), format!("{}/create", cx.job().id))
+    MakeVm::new(Making::Create(create), super::mark_of(cx.job().id))
 }
 
 #[async_trait]

@@ -6,11 +6,11 @@
 //! before the next. With `keep_view` the disks stay attached and the view stays. Taking back removes what this job made, and
 //! destroys no virtual machine while a disk is attached that is not its own.
 
-mod disks;
+pub(in crate::jobs) mod disks;
 mod machine;
 mod record;
-mod take_view_away;
-mod view;
+pub(in crate::jobs) mod take_view_away;
+pub(in crate::jobs) mod view;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,15 +19,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::datastore_mounts::nfs3;
+use super::shell_view::{StandingView, path_of};
 use super::targets::Targets;
 use super::vcenters::Vcenters;
+use super::vsphere_make::Made;
 use super::vsphere_vm::{PlannedVm, as_planned};
 use crate::domain::deployment::DatastoreHost;
-use crate::domain::dr_shell::ShellSpec;
-use crate::domain::ids::{GroupId, TargetId, VcenterId};
+use crate::domain::dr_shell::{DrShell, ShellSpec};
+use crate::domain::ids::{GroupId, JobId, TargetId, VcenterId};
 use crate::domain::job::Failure;
 use crate::domain::machine::Machine;
-use crate::domain::names::{DatasetName, SnapTag};
+use crate::domain::names::{DatasetName, SnapTag, SnapshotName};
 use crate::domain::networks::Networks;
 use crate::engine::{Definition, LockName, Retry, StepContext};
 use crate::vsphere::Client;
@@ -69,7 +71,7 @@ pub struct ShellInput {
 
 /// The definition of the job.
 pub fn definition(targets: Targets, vcenters: Vcenters) -> Definition {
-    let ground = Arc::new(Ground { targets, vcenters });
+    let ground = Arc::new(Ground::new(targets, vcenters));
     let ground = || Arc::clone(&ground);
     Definition::new(
         KIND,
@@ -102,35 +104,57 @@ pub fn definition(targets: Targets, vcenters: Vcenters) -> Definition {
     })
 }
 
+/// What a shell says of the job that made it.
+pub(super) fn mark_of(maker: JobId) -> String {
+    format!("{maker}/create")
+}
+
 /// What the steps work with.
-struct Ground {
-    targets: Targets,
-    vcenters: Vcenters,
+pub(in crate::jobs) struct Ground {
+    pub(in crate::jobs) targets: Targets,
+    pub(in crate::jobs) vcenters: Vcenters,
 }
 
 /// The view of a job: its names follow from the job's id, so that every attempt means the same.
-struct ViewNames {
-    dataset: DatasetName,
+pub(in crate::jobs) struct ViewNames {
+    pub(in crate::jobs) dataset: DatasetName,
     /// Where it is mounted on the appliance, and exported. Never changes while it is in use.
-    path: String,
+    pub(in crate::jobs) path: String,
     /// The datastore's name on the hosts.
-    datastore: String,
+    pub(in crate::jobs) datastore: String,
 }
 
 impl ViewNames {
-    fn of(cx: &StepContext, input: &ShellInput) -> Result<Self, Failure> {
+    pub(in crate::jobs) fn of(cx: &StepContext, input: &ShellInput) -> Result<Self, Failure> {
         let id = cx.job().id.to_string();
-        let dataset =
+        let dataset: DatasetName =
             format!("{}/zerfaux/run/shell-{id}", input.replica.pool()).parse().map_err(|error| {
                 Failure::permanent(format!("The view of {} cannot be named: {error}.", input.replica))
             })?;
         // The end of a UUIDv7 is drawn; its beginning is the time.
         let end = id.rsplit('-').next().unwrap_or(&id);
-        Ok(Self { dataset, path: format!("/srv/zerfaux/shell-{id}"), datastore: format!("zx-view-{end}") })
+        Ok(Self { path: path_of(&dataset), dataset, datastore: format!("zx-view-{end}") })
+    }
+}
+
+impl ViewNames {
+    /// The view once it is made of that checkpoint.
+    fn standing(&self, cx: &StepContext, checkpoint: SnapshotName) -> StandingView {
+        StandingView {
+            maker: cx.job().id,
+            dataset: self.dataset.clone(),
+            checkpoint,
+            path: self.path.clone(),
+            datastore: self.datastore.clone(),
+        }
     }
 }
 
 impl Ground {
+    pub(in crate::jobs) fn new(targets: Targets, vcenters: Vcenters) -> Self {
+        Self { targets, vcenters }
+    }
+
     /// The DR vCenter, and what its hosts mount.
     async fn mount(&self, cx: &StepContext, input: &ShellInput) -> Result<(Client, NasMount), Failure> {
         let names = ViewNames::of(cx, input)?;
@@ -140,12 +164,29 @@ impl Ground {
     }
 }
 
+/// The shell that the job was given, where it changes one instead of making it.
+fn given(cx: &StepContext) -> Result<Option<DrShell>, Failure> {
+    #[derive(Deserialize)]
+    struct Given {
+        shell: Option<DrShell>,
+    }
+    Ok(cx.input::<Given>()?.shell)
+}
+
+/// The virtual machine that is worked on: the one that was made, or the one of the shell that the job was given.
+fn made(cx: &StepContext) -> Result<Made, Failure> {
+    match given(cx)? {
+        Some(shell) => Ok(Made { vm: shell.vm, instance_uuid: shell.instance_uuid }),
+        None => cx.need("create"),
+    }
+}
+
 fn unreadable(what: &str, error: impl std::fmt::Display) -> Failure {
     Failure::permanent(format!("{what} could not be read: {error}."))
 }
 
 /// What the step before has recorded, read as its type.
-fn intended<T: serde::de::DeserializeOwned>(intent: &Value) -> Result<T, Failure> {
+pub(in crate::jobs) fn intended<T: serde::de::DeserializeOwned>(intent: &Value) -> Result<T, Failure> {
     T::deserialize(intent).map_err(|error| unreadable("The recorded intent", error))
 }
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::view::Chosen;
-use super::{AGAIN, Ground, ShellInput, ViewNames};
+use super::{AGAIN, Ground, ShellInput, ViewNames, given};
 use crate::domain::dr_shell::{DrShell, ProvedDisk, ShellView};
 use crate::domain::ids::DrShellId;
 use crate::domain::job::Failure;
@@ -17,9 +17,13 @@ use crate::store::{Refusal, StoreError};
 
 pub(super) struct Record(pub(super) Arc<Ground>);
 
-/// The shell's id follows from the job's, so that a job which is resumed keeps one.
-pub(super) fn id_of(cx: &StepContext) -> DrShellId {
-    DrShellId::from_bytes(*cx.job().id.as_bytes())
+/// The shell's id: that of the one that the job was given, or it follows from the job's, so that a job which is resumed
+/// keeps one.
+pub(super) fn id_of(cx: &StepContext) -> Result<DrShellId, Failure> {
+    Ok(match given(cx)? {
+        Some(shell) => shell.id,
+        None => DrShellId::from_bytes(*cx.job().id.as_bytes()),
+    })
 }
 
 #[async_trait]
@@ -42,7 +46,7 @@ impl Step for Record {
         let Chosen { checkpoint } = cx.need("view")?;
         let names = ViewNames::of(cx, &input)?;
         let shell = DrShell {
-            id: id_of(cx),
+            id: id_of(cx)?,
             group: input.group_id,
             source_vcenter: input.source_vcenter_id,
             source_uuid: input.source_uuid,
@@ -53,7 +57,12 @@ impl Step for Record {
             disks,
             checkpoint: checkpoint.clone(),
             // It is there until it is seen to be gone.
-            view: Some(ShellView { dataset: names.dataset, checkpoint, datastore: names.datastore }),
+            view: Some(ShellView {
+                dataset: names.dataset,
+                checkpoint,
+                datastore: names.datastore,
+                made_by: Some(cx.job().id),
+            }),
             made_by: cx.job().id,
             made_at: cx.now(),
         };
@@ -72,6 +81,6 @@ impl Step for Record {
     }
 
     async fn undo(&self, cx: &StepContext, _intent: &Value) -> Result<(), Failure> {
-        self.0.vcenters.store().forget_dr_shell(id_of(cx)).await.map_err(not_kept)
+        self.0.vcenters.store().forget_dr_shell(id_of(cx)?).await.map_err(not_kept)
     }
 }

@@ -14,14 +14,15 @@ use crate::engine::{Retry, Step, StepContext, UndoKind};
 use crate::jobs::datastore_hosts::{Wish, mount_on_all, mounted_before, not_on_all, take_off_all};
 use crate::jobs::exported::{mark, property, seen, share, unshare};
 use crate::jobs::failure::recorded;
+use crate::jobs::shell_view::mounted_nowhere;
 use crate::zfs::Zfs;
 
-pub(super) struct View(pub(super) Arc<Ground>);
+pub(in crate::jobs) struct View(pub(in crate::jobs) Arc<Ground>);
 
 /// What is decided before anything is made.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Chosen {
-    pub(super) checkpoint: SnapshotName,
+pub(in crate::jobs) struct Chosen {
+    pub(in crate::jobs) checkpoint: SnapshotName,
 }
 
 /// The checkpoint that was asked for, or the newest one of the group.
@@ -120,35 +121,12 @@ impl Step for View {
     async fn undo(&self, cx: &StepContext, intent: &Value) -> Result<(), Failure> {
         let input: ShellInput = cx.input()?;
         let zfs = self.0.targets.zfs(input.dr_target_id).await?;
-        destroy(cx, &zfs, &ViewNames::of(cx, &input)?, &intended(intent)?).await
+        let Chosen { checkpoint } = intended(intent)?;
+        ViewNames::of(cx, &input)?.standing(cx, checkpoint).destroy(cx, &zfs).await
     }
 }
 
-/// Destroys the clone, if it is the one that this job made of that checkpoint, and looks that it is gone. `zfs` itself refuses
-/// while something was cloned from it.
-pub(super) async fn destroy(
-    cx: &StepContext,
-    zfs: &Zfs,
-    names: &ViewNames,
-    chosen: &Chosen,
-) -> Result<(), Failure> {
-    let Some((dataset, true)) = seen(cx, zfs, &names.dataset).await? else { return Ok(()) };
-    if dataset.role != Some(Role::Run) || dataset.origin.as_deref() != Some(&*chosen.checkpoint.to_string()) {
-        return Err(Failure::refused(format!(
-            "{} is no longer a clone of {}, so it is not destroyed.",
-            names.dataset, chosen.checkpoint
-        ))
-        .advise("Somebody promoted or changed it. Look at it on the appliance."));
-    }
-    zfs.destroy_empty(&names.dataset, dataset.guid).await?;
-    if seen(cx, zfs, &names.dataset).await?.is_some() {
-        return Err(Failure::transient(format!("{} is still there after it was destroyed.", names.dataset)));
-    }
-    cx.info(format!("Destroyed the clone {}.", names.dataset));
-    Ok(())
-}
-
-pub(super) struct Export(pub(super) Arc<Ground>);
+pub(in crate::jobs) struct Export(pub(in crate::jobs) Arc<Ground>);
 
 #[async_trait]
 impl Step for Export {
@@ -184,7 +162,7 @@ impl Step for Export {
     }
 }
 
-pub(super) struct Mount(pub(super) Arc<Ground>);
+pub(in crate::jobs) struct Mount(pub(in crate::jobs) Arc<Ground>);
 
 #[async_trait]
 impl Step for Mount {
@@ -219,6 +197,6 @@ impl Step for Mount {
         let input: ShellInput = cx.input()?;
         let (client, mount) = self.0.mount(cx, &input).await?;
         take_off_all(cx, &Wish { client: &client, hosts: &input.hosts, mount: &mount }, intent).await?;
-        super::take_view_away::mounted_nowhere(&client, &mount).await
+        mounted_nowhere(&client, &mount).await
     }
 }

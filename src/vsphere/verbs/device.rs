@@ -1,6 +1,6 @@
 //! Changes of devices: disks added, attached and detached, NICs added and moved to another network.
 
-use crate::domain::hardware::{Disk, MacRange, Nic, NicNetwork};
+use crate::domain::hardware::{Controller, Disk, MacRange, Nic, NicNetwork};
 use crate::vsphere::xml::Xml;
 
 /// A disk that is made.
@@ -104,6 +104,8 @@ pub enum DeviceChange {
         /// Its bus number.
         bus: i32,
     },
+    /// Takes a controller out, on which nothing may be.
+    RemoveController(Controller),
     /// Makes a disk.
     AddDisk(NewDisk),
     /// Attaches an existing VMDK.
@@ -128,6 +130,15 @@ impl DeviceChange {
                 xml.typed("device", kind, |xml| {
                     xml.number("key", *key).number("busNumber", *bus);
                     if kind.contains("SCSI") || kind.contains("Logic") {
+                        xml.text("sharedBus", "noSharing");
+                    }
+                });
+            }
+            Self::RemoveController(controller) => {
+                xml.text("operation", "remove");
+                xml.typed("device", &controller.kind, |xml| {
+                    xml.number("key", controller.key).number("busNumber", controller.bus);
+                    if controller.is_scsi() {
                         xml.text("sharedBus", "noSharing");
                     }
                 });

@@ -49,8 +49,8 @@ async fn board(site: &Site, cx: &Cx) -> Result<Board, Trouble> {
     let states = site.app.group_states().await?;
     let (groups, tally) = super::protection_groups::rows(cx, &states);
     let attention = attention(site, cx, &vcenters, &stuck, &states).await?;
-    let map = super::site_map::draw(&site.app, &vcenters).await?;
-    let first_run = first_run(site, cx, &vcenters).await?;
+    let map = super::site_map::draw(&site.app, &vcenters, &states).await?;
+    let first_run = first_run(site, cx, &vcenters, !states.is_empty()).await?;
     let finished = first_run.iter().all(|step| step.done);
     Ok(Board {
         tally,
@@ -64,7 +64,12 @@ async fn board(site: &Site, cx: &Cx) -> Result<Board, Trouble> {
 }
 
 /// What is left until the first replication, in the order in which it is done best.
-async fn first_run(site: &Site, cx: &Cx, vcenters: &[VcenterView]) -> Result<Vec<FirstRunStep>, Trouble> {
+async fn first_run(
+    site: &Site,
+    cx: &Cx,
+    vcenters: &[VcenterView],
+    has_group: bool,
+) -> Result<Vec<FirstRunStep>, Trouble> {
     let admin = cx.may(Role::Admin);
     let step = |done: bool, label: &str, address: &str, may: bool| FirstRunStep {
         done,
@@ -81,7 +86,13 @@ async fn first_run(site: &Site, cx: &Cx, vcenters: &[VcenterView]) -> Result<Vec
         step(synced, "Read their inventory", "/vcenters", true),
         step(!keys.is_empty(), "Make an SSH key", "/ssh-keys/new", admin),
         step(appliances.len() > 1, "Add the appliances of both sites", APPLIANCES, admin),
-        step(replicated, "Replicate for the first time", APPLIANCES, true),
+        step(has_group, "Make a protection group", "/protection-groups/new", cx.may(Role::Operator)),
+        step(
+            replicated,
+            "Replicate for the first time",
+            if has_group { "/protection-groups" } else { APPLIANCES },
+            true,
+        ),
     ])
 }
 

@@ -12,7 +12,7 @@ use super::template_forms::{Offer, select, select_or};
 use crate::app::deployment_drafts::Draft;
 use crate::app::deployments::{DeployWish, Finding};
 use crate::app::{AppError, FieldError};
-use crate::domain::ids::DeploymentDraftId;
+use crate::domain::ids::DraftId;
 use crate::web::cx::{Cx, Typed, error_of, sentence, typed};
 use crate::web::screens::deployments::{Configure, ConfigureFindings, Findings};
 use crate::web::screens::templates::FieldGroup;
@@ -23,7 +23,7 @@ use crate::web::{Answer, Site};
 /// Before the reference of a host, in the name of its field.
 const HOST: &str = "host-";
 
-pub(crate) async fn page(State(site): State<Site>, cx: Cx, Path(id): Path<DeploymentDraftId>) -> Answer {
+pub(crate) async fn page(State(site): State<Site>, cx: Cx, Path(id): Path<DraftId>) -> Answer {
     let draft = site.app.deployment_draft(cx.who()?, id).await?;
     if let Some(job) = draft.job {
         return Ok(under_way(&site, job));
@@ -34,7 +34,7 @@ pub(crate) async fn page(State(site): State<Site>, cx: Cx, Path(id): Path<Deploy
 pub(crate) async fn save(
     State(site): State<Site>,
     cx: Cx,
-    Path(id): Path<DeploymentDraftId>,
+    Path(id): Path<DraftId>,
     Form(form): Typed,
 ) -> Answer {
     let who = cx.who()?;

@@ -13,7 +13,7 @@ use super::deployment_form;
 use crate::app::AppError;
 use crate::app::deployment_drafts::Draft;
 use crate::app::deployments::{DeployPlan, DeployWish};
-use crate::domain::ids::{DeploymentDraftId, JobId, TemplateId};
+use crate::domain::ids::{DraftId, JobId, TemplateId};
 use crate::web::cx::{Cx, Typed, done, typed};
 use crate::web::screens::deployments::{ChooseTemplate, Review, TemplateChoice};
 use crate::web::view::navigation::Area;
@@ -22,12 +22,12 @@ use crate::web::view::{Html, html, size};
 use crate::web::{Answer, Site};
 
 /// Where a step of a draft is.
-pub(super) fn address(id: DeploymentDraftId, step: &str) -> String {
+pub(super) fn address(id: DraftId, step: &str) -> String {
     format!("/deployments/{id}/{step}")
 }
 
 /// The steps above the question; those before the current one can be gone back to.
-pub(super) fn steps(id: Option<DeploymentDraftId>, current: usize) -> Vec<WizardStep> {
+pub(super) fn steps(id: Option<DraftId>, current: usize) -> Vec<WizardStep> {
     let first = id.map_or_else(|| "/deployments/new".to_owned(), |id| format!("/deployments/new?draft={id}"));
     let all = [("Template", first)].into_iter().chain(
         [("Configure", "configure"), ("Review", "review"), ("Deploy", "")]
@@ -48,7 +48,7 @@ pub(crate) async fn new(State(site): State<Site>, cx: Cx) -> Answer {
 
 async fn draw_new(site: &Site, cx: &Cx, status: StatusCode) -> Answer {
     // Back from the next step: the same draft is gone on with.
-    let draft = match cx.asked("draft").parse::<DeploymentDraftId>() {
+    let draft = match cx.asked("draft").parse::<DraftId>() {
         Ok(id) => site.app.deployment_draft(cx.who()?, id).await.ok().filter(|draft| draft.job.is_none()),
         Err(_) => None,
     };
@@ -94,14 +94,14 @@ pub(crate) async fn begin(State(site): State<Site>, cx: Cx, Form(form): Typed) -
     let Ok(template) = typed(&form, "template").parse::<TemplateId>() else {
         return draw_new(&site, &cx, StatusCode::UNPROCESSABLE_ENTITY).await;
     };
-    let id = match typed(&form, "draft").parse::<DeploymentDraftId>() {
+    let id = match typed(&form, "draft").parse::<DraftId>() {
         Ok(draft) => site.app.choose_template(cx.who()?, draft, template).await?,
         Err(_) => site.app.begin_deployment(cx.who()?, template).await?,
     };
     Ok(Redirect::to(&address(id, "configure")).into_response())
 }
 
-pub(crate) async fn review(State(site): State<Site>, cx: Cx, Path(id): Path<DeploymentDraftId>) -> Answer {
+pub(crate) async fn review(State(site): State<Site>, cx: Cx, Path(id): Path<DraftId>) -> Answer {
     let draft = site.app.deployment_draft(cx.who()?, id).await?;
     if let Some(job) = draft.job {
         return Ok(under_way(&site, job));
@@ -242,7 +242,7 @@ fn on(phase: &str, wish: &DeployWish) -> String {
     }
 }
 
-pub(crate) async fn start(State(site): State<Site>, cx: Cx, Path(id): Path<DeploymentDraftId>) -> Answer {
+pub(crate) async fn start(State(site): State<Site>, cx: Cx, Path(id): Path<DraftId>) -> Answer {
     match site.app.start_deployment(cx.who()?, id).await {
         Ok(job) => Ok(done(&site, &format!("/jobs/{job}"), "The deployment is under way.")),
         // Something has changed since the review: it is shown again, as it stands now.

@@ -9,19 +9,30 @@ use crate::domain::job::{Job, JobState};
 use crate::domain::target::IpSource;
 use crate::web::cx::{Cx, Typed, done, typed};
 use crate::web::screens::jobs::{HostRow, JobResult, NextStep};
+use crate::web::view::list::in_query;
 use crate::web::view::wizard::WizardStep;
 use crate::web::view::{Html, Mark, Status, html};
 use crate::web::{Answer, Site, Trouble};
 
 const DEPLOY: &str = "deploy_zfs_target";
+const MOVE: &str = "move_to_protection_datastore";
+const SHELL: &str = "create_dr_shell";
 
 /// The steps of the wizard that a job is the last step of.
 pub(super) fn steps(job: &Job) -> Vec<WizardStep> {
-    if job.kind != DEPLOY {
-        return Vec::new();
-    }
-    let step = |name: &str, current| WizardStep { name: name.to_owned(), address: None, current };
-    vec![step("Template", false), step("Configure", false), step("Review", false), step("Deploy", true)]
+    let (names, current): (&[&str], usize) = match (job.kind.as_str(), job.state) {
+        (DEPLOY, _) => (&["Template", "Configure", "Review", "Deploy"], 3),
+        (MOVE, JobState::Succeeded) => (&["Compare", "Move", "Verified"], 2),
+        (MOVE, _) => (&["Compare", "Move", "Verified"], 1),
+        (SHELL, _) => (&["Plan", "Review", "Make"], 2),
+        _ => return Vec::new(),
+    };
+    let step = |(place, name): (usize, &&str)| WizardStep {
+        name: (*name).to_owned(),
+        address: None,
+        current: place == current,
+    };
+    names.iter().enumerate().map(step).collect()
 }
 
 fn link(address: &str, label: &str) -> Html {
@@ -43,6 +54,8 @@ pub(super) async fn result(site: &Site, cx: &Cx, job: &Job) -> Result<Option<Job
     };
     match job.kind.as_str() {
         DEPLOY => appliance(site, cx, job, &mut made).await?,
+        MOVE => moved(site, cx, job, &mut made).await?,
+        SHELL => shell(site, job, &mut made).await?,
         "create_protection_datastore" | "mount_datastore" => datastore(job, mounts.as_ref(), &mut made),
         _ => return Ok(None),
     }
@@ -119,8 +132,74 @@ async fn appliance(site: &Site, cx: &Cx, job: &Job, made: &mut JobResult) -> Res
                 address: format!("{address}/datastores/new"),
                 sends: false,
             },
+            NextStep {
+                label: "Protect VMs with it",
+                address: match vcenter {
+                    Some(id) => {
+                        format!(
+                            "/protection-groups/new?vcenter={id}&datastore={}",
+                            in_query(&text("datastore_name"))
+                        )
+                    }
+                    None => "/protection-groups/new".to_owned(),
+                },
+                sends: false,
+            },
         ];
     }
+    Ok(())
+}
+
+/// Where a protected virtual machine is looked at; nothing if it is not protected any more.
+async fn page_of(site: &Site, instance_uuid: &serde_json::Value) -> Result<Option<String>, Trouble> {
+    let uuid = instance_uuid.as_str().unwrap_or_default();
+    let vm = site.app.protected_vm_with(uuid).await?;
+    Ok(vm.map(|vm| super::protected_vms::address(vm.id)))
+}
+
+async fn moved(site: &Site, cx: &Cx, job: &Job, made: &mut JobResult) -> Result<(), Trouble> {
+    let result = job.result.clone().unwrap_or_default();
+    made.heading = "Read back from the vCenter";
+    let datastore = result["datastore"].as_str().unwrap_or_default();
+    let all = result["vms"].as_array().map(Vec::as_slice).unwrap_or_default();
+    for vm in all {
+        let name = vm["name"].as_str().unwrap_or_default();
+        let disks = vm["disks"].as_array().map_or(0, Vec::len);
+        let how = if vm["moved"] == true { "moved" } else { "was there already" };
+        let page = page_of(site, &vm["instance_uuid"]).await?;
+        let label = page.as_ref().map_or_else(|| html::text(name), |page| link(page, name));
+        let fact = format!("{label}: {how}, {disks} disks on {}", html::escape(datastore));
+        made.facts.push(("Virtual machine".to_owned(), Html(fact)));
+        if let (Some(page), [_], true) = (page, all, cx.may(Role::Operator)) {
+            made.next = vec![NextStep {
+                label: "Make its DR shell…",
+                address: format!("{page}/dr-shell"),
+                sends: false,
+            }];
+        }
+    }
+    Ok(())
+}
+
+async fn shell(site: &Site, job: &Job, made: &mut JobResult) -> Result<(), Trouble> {
+    let result = job.result.clone().unwrap_or_default();
+    let text = |key: &str| result[key].as_str().unwrap_or_default().to_owned();
+    let vcenter = job.input["dr_vcenter_id"].as_str().and_then(|id| id.parse::<VcenterId>().ok());
+    if let Some(vcenter) = vcenter {
+        let address = format!("/inventory/{vcenter}/vms/{}", text("vm_moref"));
+        made.facts.push(("DR shell".to_owned(), link(&address, &text("name"))));
+    }
+    if let Some(page) = page_of(site, &job.input["source_uuid"]).await? {
+        let name = job.input["source_name"].as_str().unwrap_or_default();
+        made.facts.push(("Stands for".to_owned(), link(&page, name)));
+    }
+    let proved = format!("{} disks, from {}", result["disks"], text("checkpoint"));
+    made.facts.push(("Proved".to_owned(), html::text(&proved)));
+    let view = match result["view"].as_str() {
+        Some(datastore) => format!("kept as the datastore {datastore}, with the disks attached"),
+        None => "taken away again: the disks are attached when a recovery needs them".to_owned(),
+    };
+    made.facts.push(("Clone".to_owned(), html::text(&view)));
     Ok(())
 }
 

@@ -1,32 +1,28 @@
-//! `/protection-groups`: how the groups stand, the worst first; one with its checkpoints and virtual machines.
+//! `/protection-groups`: how the groups stand, the worst first; and the verbs of one. Its own pages are in
+//! `group_page.rs` and `group_vms.rs`.
 
 use std::time::Duration;
 
 use axum::extract::{Path, State};
 
 use crate::app::group_states::{GroupState, Next, RpoState, UnknownBecause};
-use crate::app::protected_vms::{ProtectedVmView, ReadyItem, ReadyState};
-use crate::app::protection_groups::{Checkpoint, CheckpointKind, Rhythm};
+use crate::app::protection_groups::Rhythm;
 use crate::domain::access::Role;
 use crate::domain::ids::GroupId;
-use crate::domain::size::{format_bytes, format_duration};
+use crate::domain::size::format_duration;
 use crate::web::cx::{Cx, done};
 use crate::web::screens::dashboard::{Attention, GroupRow};
-use crate::web::screens::protection_groups::{
-    CheckpointRow, ProtectedVmRow, ProtectionGroupPage, ProtectionGroups,
-};
+use crate::web::screens::protection_groups::ProtectionGroups;
 use crate::web::view::navigation::Area;
 use crate::web::view::page::Link;
 use crate::web::view::status::Mark;
 use crate::web::view::{Html, Status, chart, html};
-use crate::web::{Answer, Site, Trouble};
+use crate::web::{Answer, Site};
 
-/// Checkpoints on a group's page.
-const SHOWN: usize = 100;
 /// Runs in the small drawing.
 const DRAWN: usize = 20;
 
-fn address(id: GroupId) -> String {
+pub(super) fn address(id: GroupId) -> String {
     format!("/protection-groups/{id}")
 }
 
@@ -58,11 +54,11 @@ pub(super) fn status(one: &GroupState) -> Status {
     }
 }
 
-fn whole(time: Duration) -> Duration {
+pub(super) fn whole(time: Duration) -> Duration {
     Duration::from_secs(time.as_secs())
 }
 
-fn rpo(one: &GroupState) -> String {
+pub(super) fn rpo(one: &GroupState) -> String {
     match &one.group.policy.rhythm {
         Rhythm::Rpo { minutes } => format!("{minutes} min"),
         Rhythm::Calendar { pattern, .. } => pattern.clone(),
@@ -148,113 +144,11 @@ pub(super) fn attention(one: &GroupState) -> Option<Attention> {
 pub(crate) async fn page(State(site): State<Site>, cx: Cx) -> Answer {
     let all = site.app.group_states().await?;
     let (rows, _) = rows(&cx, &all);
-    cx.draw(&ProtectionGroups { page: cx.page("Protection", Area::Protection), rows })
-}
-
-pub(crate) async fn one(State(site): State<Site>, cx: Cx, Path(id): Path<GroupId>) -> Answer {
-    let state = site.app.group_state(id).await?;
-    let checkpoints = site.app.checkpoints(id, false).await?;
-    let vms = site.app.protected_vms(id).await?;
-    let paused = state.group.paused_at.is_some();
-    let frame = cx.page(&state.group.name, Area::Protection);
-    cx.draw(&ProtectionGroupPage {
-        page: frame,
-        row: row(&cx, &state),
-        description: state.group.description.clone(),
-        notes: attention(&state).map(|one| one.why).into_iter().collect(),
-        chart: ages(&checkpoints),
-        facts: facts(&site, &state).await?,
-        checkpoints: checkpoints.iter().take(SHOWN).map(|one| checkpoint(&cx, one)).collect(),
-        vms: vms.iter().map(machine).collect(),
-        pause: match paused {
-            true => (format!("{}/resume", address(id)), "Resume"),
-            false => (format!("{}/pause", address(id)), "Pause"),
-        },
-        running: state.running().map(|run| format!("/jobs/{}", run.job)),
+    cx.draw(&ProtectionGroups {
+        page: cx.page("Protection", Area::Protection),
+        rows,
         may_work: cx.may(Role::Operator),
     })
-}
-
-/// How old the newest checkpoint had become each time before the next one was complete.
-fn ages(checkpoints: &[Checkpoint]) -> Html {
-    let mut ages: Vec<Option<f64>> = checkpoints
-        .windows(2)
-        .filter_map(|pair| match pair {
-            [newer, older] => Some(Some(newer.complete_at.duration_since(older.taken_at).as_secs_f64())),
-            _ => None,
-        })
-        .take(SHOWN)
-        .collect();
-    ages.reverse();
-    let worst = ages.iter().flatten().copied().fold(0.0, f64::max);
-    let worst = format_duration(Duration::from_secs(worst as u64));
-    chart::sparkline(
-        &ages,
-        None,
-        &format!("How old the newest checkpoint became before the next: {worst} at most"),
-    )
-}
-
-async fn facts(site: &Site, state: &GroupState) -> Result<Vec<(String, Html)>, Trouble> {
-    let group = &state.group;
-    let (source, dr) = (site.app.target(group.source.target).await?, site.app.target(group.dr.target).await?);
-    let policy = &group.policy;
-    let limit = policy.bandwidth_limit.map_or_else(|| "none".to_owned(), |rate| rate.to_string());
-    let fact = |name: &str, text: String| (name.to_owned(), html::text(&text));
-    Ok(vec![
-        fact("Source", format!("{} on {}", group.source.dataset, source.name)),
-        fact("Replica", format!("{} on {}", group.dr.dataset, dr.name)),
-        fact("Runs", policy.rhythm.describe()),
-        fact("Kept at the source", policy.keep_source.describe()),
-        fact("Kept at the DR side", policy.keep_dr.describe()),
-        fact("Bandwidth limit", limit),
-        fact("A run takes about", format_duration(whole(state.expected))),
-    ])
-}
-
-fn checkpoint(cx: &Cx, one: &Checkpoint) -> CheckpointRow {
-    let took = Duration::try_from(one.complete_at.duration_since(one.taken_at)).unwrap_or_default();
-    CheckpointRow {
-        taken: cx.ago(one.taken_at),
-        snapshot: one.snapshot.to_string(),
-        kind: match one.kind {
-            CheckpointKind::CrashConsistent => "crash-consistent",
-            CheckpointKind::Quiesced => "quiesced",
-            CheckpointKind::Partly => "partly quiesced",
-        },
-        bytes: format_bytes(one.bytes),
-        took: format_duration(whole(took)),
-    }
-}
-
-/// A line of the check list in one or two words: what is there, or what is not.
-fn tick(item: &ReadyItem) -> Status {
-    let [done, missing, unknown] = match item.key {
-        "protection_datastore" => ["on its datastore", "files elsewhere", "place unknown"],
-        "replicated" => ["replicated", "not replicated", "replication unknown"],
-        "dr_shell" => ["DR shell", "no DR shell", "DR shell unknown"],
-        "networks" => ["networks", "network missing", "networks not mapped yet"],
-        _ => ["done", "missing", "unknown"],
-    };
-    match item.state {
-        ReadyState::Done => Status::new(Mark::Met, done),
-        ReadyState::Missing => Status::new(Mark::Risk, missing),
-        ReadyState::Unknown => Status::new(Mark::Unknown, unknown),
-    }
-}
-
-fn machine(view: &ProtectedVmView) -> ProtectedVmRow {
-    let items = &view.readiness.items;
-    let missing = items.iter().find(|item| item.state != ReadyState::Done);
-    ProtectedVmRow {
-        name: view.vm.name.clone(),
-        address: format!("/inventory/{}/vms/{}", view.vm.vcenter, view.vm.moref),
-        ticks: items.iter().map(|item| (tick(item), item.text.clone())).collect(),
-        missing: missing.map(|item| match item.advice {
-            Some(advice) => format!("{} {advice}", item.text),
-            None => item.text.clone(),
-        }),
-    }
 }
 
 pub(crate) async fn pause(State(site): State<Site>, cx: Cx, Path(id): Path<GroupId>) -> Answer {

@@ -41,6 +41,8 @@ struct Asked {
     idle: String,
     hours: String,
     days: String,
+    per_appliance: String,
+    per_vcenter: String,
 }
 
 impl From<Saved> for Asked {
@@ -49,6 +51,8 @@ impl From<Saved> for Asked {
             idle: saved.session_idle_minutes.to_string(),
             hours: saved.session_hours.to_string(),
             days: saved.history_days.map(|days| days.to_string()).unwrap_or_default(),
+            per_appliance: saved.runs_per_appliance.to_string(),
+            per_vcenter: saved.runs_per_vcenter.to_string(),
         }
     }
 }
@@ -84,6 +88,21 @@ fn groups(asked: &Asked, errors: &[FieldError]) -> Vec<SettingsGroup> {
                     .error(error("history_days")),
             ],
         },
+        SettingsGroup {
+            name: "runs",
+            heading: "Runs of protection groups",
+            lead: "How many go on at a time. A group that is due and finds no room waits for its turn, and says so.",
+            fields: vec![
+                Field::number("runs_per_appliance", "On one appliance")
+                    .value(&asked.per_appliance)
+                    .unit("runs at most")
+                    .error(error("runs_per_appliance")),
+                Field::number("runs_per_vcenter", "For one vCenter")
+                    .value(&asked.per_vcenter)
+                    .unit("runs at most")
+                    .error(error("runs_per_vcenter")),
+            ],
+        },
     ]
 }
 
@@ -105,6 +124,20 @@ pub(crate) async fn history(State(site): State<Site>, cx: Cx, Form(form): Typed)
     let history_days = (!days.is_empty()).then(|| days.parse().unwrap_or(0));
     let asked = Asked { days: days.to_owned(), ..Asked::from(now) };
     save(&site, &cx, Saved { history_days, ..now }, asked).await
+}
+
+pub(crate) async fn runs(State(site): State<Site>, cx: Cx, Form(form): Typed) -> Answer {
+    let now = site.app.settings();
+    let (appliance, vcenter) =
+        (typed(&form, "runs_per_appliance").trim(), typed(&form, "runs_per_vcenter").trim());
+    let wanted = Saved {
+        runs_per_appliance: appliance.parse().unwrap_or(0),
+        runs_per_vcenter: vcenter.parse().unwrap_or(0),
+        ..now
+    };
+    let asked =
+        Asked { per_appliance: appliance.to_owned(), per_vcenter: vcenter.to_owned(), ..Asked::from(now) };
+    save(&site, &cx, wanted, asked).await
 }
 
 async fn save(site: &Site, cx: &Cx, wanted: Saved, asked: Asked) -> Answer {

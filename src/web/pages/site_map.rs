@@ -1,9 +1,10 @@
 //! Both sites as they are drawn on the dashboard: the two vCenters that were connected first, their appliances, and
-//! the replications that are run between these by themselves.
+//! the protection groups and replications that are run between these by themselves.
 
 use std::collections::BTreeMap;
 
 use crate::app::App;
+use crate::app::group_states::GroupState;
 use crate::app::schedules::ScheduledReplication;
 use crate::app::vcenters::VcenterView;
 use crate::domain::health::{Health, HealthState};
@@ -16,7 +17,11 @@ use crate::web::view::site_map::{Appliance, Flow, Site, site_map};
 use crate::web::view::status::Mark;
 use crate::web::view::{Html, Status};
 
-pub(super) async fn draw(app: &App, vcenters: &[VcenterView]) -> Result<Option<Html>, Trouble> {
+pub(super) async fn draw(
+    app: &App,
+    vcenters: &[VcenterView],
+    groups: &[GroupState],
+) -> Result<Option<Html>, Trouble> {
     let mut first: Vec<&VcenterView> = vcenters.iter().collect();
     first.sort_by_key(|view| view.vcenter.created_at);
     if first.is_empty() {
@@ -50,7 +55,11 @@ pub(super) async fn draw(app: &App, vcenters: &[VcenterView]) -> Result<Option<H
     }
     let Ok(sites) = <[Site; 2]>::try_from(sites) else { return Ok(None) };
     let scheduled = app.scheduled_replications().await?;
-    let flows: Vec<Flow> = scheduled.iter().filter_map(|one| flow(one, &targets, &places)).collect();
+    let mut flows = Vec::new();
+    for state in groups {
+        flows.extend(of_group(app, state, &places).await?);
+    }
+    flows.extend(scheduled.iter().filter_map(|one| flow(one, &targets, &places)));
     let label = format!(
         "The sites {} and {}, with {} replications between their appliances",
         sites[0].name,
@@ -58,6 +67,30 @@ pub(super) async fn draw(app: &App, vcenters: &[VcenterView]) -> Result<Option<H
         flows.len()
     );
     Ok(Some(site_map(&sites, &flows, &label)))
+}
+
+/// A group as an arrow from its source to its replica; none if one of them is not drawn.
+async fn of_group(
+    app: &App,
+    state: &GroupState,
+    places: &BTreeMap<TargetId, (usize, usize)>,
+) -> Result<Option<Flow>, Trouble> {
+    let group = &state.group;
+    let (Some(from), Some(to)) = (places.get(&group.source.target), places.get(&group.dr.target)) else {
+        return Ok(None);
+    };
+    let rate = match state.running() {
+        Some(run) => app.job(run.job).await?.details["bytes_per_second"].as_u64().filter(|rate| *rate > 0),
+        None => None,
+    };
+    Ok(Some(Flow {
+        name: group.name.clone(),
+        address: super::protection_groups::address(group.id),
+        status: super::protection_groups::status(state),
+        from: *from,
+        to: *to,
+        rate,
+    }))
 }
 
 fn appliance(target: &Target, health: Option<&Health>) -> Appliance {

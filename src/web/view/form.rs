@@ -25,6 +25,8 @@ pub struct Field {
     pub narrow: bool,
     /// Whether the cursor starts here.
     pub first: bool,
+    /// Whether it is not said that it may stay empty: of several that are given together.
+    pub bare: bool,
 }
 
 /// What kind of control a field is.
@@ -71,6 +73,7 @@ impl Field {
             unit: None,
             narrow: false,
             first: false,
+            bare: false,
         }
     }
 

@@ -9,6 +9,8 @@ pub fn job_kind(kind: &str) -> &str {
         "health_check" => "Check appliance",
         "mount_datastore" => "Mount datastore",
         "move_to_protection_datastore" => "Move to protection datastore",
+        "remove_dr_shell" => "Remove DR shell",
+        "repair_dr_shell" => "Repair DR shell",
         "replicate" => "Replicate",
         "vcenter_sync" => "Synchronise",
         // One of a later version.

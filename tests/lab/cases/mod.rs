@@ -12,6 +12,7 @@ mod hindered;
 mod interrupted;
 mod laws;
 mod prepared;
+mod protected;
 mod replicate;
 mod replicate_kinds;
 mod replicate_local;

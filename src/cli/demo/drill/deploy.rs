@@ -20,7 +20,7 @@ const NAME: &str = "zfs-drill-01";
 const DATASTORE: &str = "protected-drill";
 
 /// What a command on the simulated appliance says, without the line's end.
-fn says(appliance: &Appliance, command: &str) -> String {
+pub(super) fn says(appliance: &Appliance, command: &str) -> String {
     String::from_utf8_lossy(&appliance.run(command).stdout).trim_end().to_owned()
 }
 
@@ -29,7 +29,7 @@ fn mounted(result: &serde_json::Value) -> usize {
     result["hosts"].as_array().map_or(0, |all| all.iter().filter(|one| one["result"] == "done").count())
 }
 
-fn missing(what: &str) -> Trouble {
+pub(super) fn missing(what: &str) -> Trouble {
     Trouble::failed(&std::io::Error::other(format!("there is no {what}")))
 }
 
