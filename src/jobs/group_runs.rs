@@ -33,8 +33,12 @@ use crate::store::{RpoSample, RunStart, Store, StoreError};
 
 /// The reconciler's name.
 pub const NAME: &str = "group_runs";
-/// From one look to the next: what a run may start late by.
+/// From one look to the next, if no group is due before.
 const EVERY: Duration = Duration::from_secs(2);
+/// While a group that is due waits for room.
+const ROOM_EVERY: Duration = Duration::from_millis(250);
+/// Never shorter, however many are due.
+const SHORTEST: Duration = Duration::from_millis(50);
 /// How a group stands is written down so often, and whenever it has changed.
 const WRITTEN_EVERY: Duration = Duration::from_secs(30);
 /// Longer than this nothing counts as watched at once: the machine slept.
@@ -55,6 +59,8 @@ pub struct GroupRuns {
 struct Seen {
     at: Option<Duration>,
     broken: HashSet<GroupId>,
+    /// Until the next look: to when the next group is due.
+    pause: Option<Duration>,
 }
 
 impl GroupRuns {
@@ -87,7 +93,7 @@ impl GroupRuns {
             if since.is_some_and(|since| since < WRITTEN_EVERY) && seen.broken == broken {
                 return Ok(());
             }
-            *seen = Seen { at: Some(passed), broken };
+            *seen = Seen { at: Some(passed), broken, pause: seen.pause };
             since.unwrap_or_default().min(WATCHED_AT_MOST).as_secs()
         };
         let samples = samples.into_iter().map(|one| RpoSample { watched_seconds: watched, ..one }).collect();
@@ -111,7 +117,7 @@ impl Reconciler for GroupRuns {
     }
 
     fn every(&self) -> Duration {
-        EVERY
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).pause.unwrap_or(EVERY)
     }
 
     async fn run(&self) -> Result<String, Failure> {
@@ -119,11 +125,20 @@ impl Reconciler for GroupRuns {
         let now = self.clock.now();
         let all = known(self.targets.store(), now).await?;
         let facts: Vec<_> = all.iter().map(|one| one.facts.clone()).collect();
-        let (mut started, mut failed) = (0, None);
+        let (mut started, mut failed, mut pause) = (0, None, EVERY);
         let settings = self.targets.store().installation_settings().await.map_err(not_kept)?;
         for ((_, next), one) in decide(&facts, now, Limits::from(&settings)).into_iter().zip(&all) {
-            if next != Next::Start {
-                continue;
+            match next {
+                Next::Start => {}
+                Next::At(at) => {
+                    pause = pause.min(at.duration_since(now).try_into().unwrap_or_default());
+                    continue;
+                }
+                Next::WaitsForRoom => {
+                    pause = pause.min(ROOM_EVERY);
+                    continue;
+                }
+                Next::Busy | Next::Closed(_) | Next::Never => continue,
             }
             match self.start(&one.group, now).await {
                 Ok(true) => started += 1,
@@ -133,6 +148,7 @@ impl Reconciler for GroupRuns {
             }
         }
         self.watch(&all, now).await?;
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).pause = Some(pause.max(SHORTEST));
         match failed {
             Some(failure) => Err(failure),
             None => Ok(format!("{} groups looked at, {started} runs started.", all.len())),

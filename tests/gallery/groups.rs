@@ -65,7 +65,7 @@ fn ages() -> Html {
 }
 
 fn overview() -> GroupOverview {
-    let days: Vec<_> = (0..30).map(|day| {
+    let days = (0..30).map(|day| {
         let mark = if day == 29 { Mark::Broken } else { Mark::Met };
         Some((if day == 29 { 97.0 } else { 100.0 }, mark))
     });

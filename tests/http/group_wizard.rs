@@ -36,7 +36,7 @@ async fn to_policy(scene: &Scene, operator: &mut Browser<'_>) -> String {
     let dr = got.header("location").to_owned();
     assert!(dr.starts_with("/protection-groups/drafts/") && dr.ends_with("/dr"), "{dr}");
     let fields = [("dr_vcenter_id", scene.vcenter.as_str()), ("dr_target_id", &scene.dr), ("protect", "on")];
-    let policy = dr.replace("/dr", "/policy");
+    let policy = format!("{}/policy", dr.strip_suffix("/dr").unwrap());
     operator.get(&dr).await.expect(200).says(&scene.dataset()).says("zfs-b: pool tank");
     operator.post(&dr, &fields).await.leads_to(&policy);
     policy
@@ -50,7 +50,7 @@ async fn the_wizard_makes_a_group_once_and_nothing_that_was_filled_in_is_lost() 
     let page =
         operator.get(NEW).await.expect(200).says(&format!("the dataset {}", scene.dataset())).says("zfs-a");
     assert!(page.text.contains("not an NFS export of an appliance"), "the others are listed with why not");
-    operator.post(NEW, &[("source", "")]).await.expect(422).says("Choose the vCenter");
+    operator.post(NEW, &[("source", "")]).await.expect(422).says("Choose the datastore");
     let source = format!("{} datastore-none", scene.vcenter);
     operator.post(NEW, &[("source", &source)]).await.expect(422).says("has no datastore");
 
@@ -135,7 +135,7 @@ async fn the_wizard_makes_a_group_once_and_nothing_that_was_filled_in_is_lost() 
     assert_eq!((&group["name"], &group["source_dataset"]), (&json!("ERP"), &json!(scene.dataset())));
     assert_eq!(
         group["timetable"]["windows"],
-        json!([{ "days": ["mon", "sun"], "from": "22:00", "to": "06:00", "bandwidth_limit": "5M" }])
+        json!([{ "days": ["mon", "sun"], "from": "22:00", "to": "06:00", "bandwidth_limit": "5 MiB/s" }])
     );
     let vms = format!("{GROUPS}/{}/protected-vms", group["id"].as_str().unwrap());
     let vms = scene.ask("GET", &vms, None).await.json();

@@ -103,6 +103,7 @@ async fn draw_ask(
     let dr = site.app.target(group.dr.target).await?;
     let checkpoints = site.app.checkpoints(group.id, false).await?.len();
     let shells = site.app.dr_shells(group.id).await?.len();
+    let many = if checkpoints == 1 { "" } else { "s" };
     let mut consequences = vec![
         format!(
             "Nothing is replicated any more, and Zerfaux forgets the group with its history. {} and the virtual machines \
@@ -110,7 +111,7 @@ async fn draw_ask(
             group.source.dataset
         ),
         format!(
-            "The replica {} on {} stays, with {checkpoints} checkpoints. Zerfaux removes none of them, and nobody tidies \
+            "The replica {} on {} stays, with {checkpoints} checkpoint{many}. Zerfaux removes none of them, and nobody tidies \
              them up: what they take stays taken.",
             group.dr.dataset, dr.name
         ),

@@ -182,7 +182,7 @@ fn calendar_error(form: &GroupForm, errors: &[FieldError]) -> Option<String> {
 fn before(form: &GroupForm) -> Vec<FieldGroup> {
     let wish = &form.wish;
     let rhythms = vec![
-        Choice::new("rpo", "by an RPO: early enough that no more than so much is ever lost"),
+        Choice::new("rpo", "by an RPO: no more than that is lost"),
         Choice::new("calendar", "by a calendar: at fixed times"),
     ];
     vec![
@@ -231,7 +231,7 @@ fn keep(heading: &'static str, side: &str, text: &str) -> FieldGroup {
 fn after(form: &GroupForm, changes: bool) -> Vec<FieldGroup> {
     let wish = &form.wish;
     let ways = vec![
-        Choice::new("auto", "automatic: straight where that can be, else through Zerfaux"),
+        Choice::new("auto", "automatic: straight if it can be"),
         Choice::new("direct", "straight from appliance to appliance, or not at all"),
         Choice::new("relay", "through Zerfaux"),
     ];

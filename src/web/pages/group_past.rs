@@ -147,8 +147,9 @@ pub(super) async fn holds(
         held += usize::from(!row.held.is_empty());
     }
     Ok(format!(
-        "The DR side has {} snapshots of this dataset; {held} of those listed here {} held or cloned.",
+        "The DR side has {} snapshot{} of this dataset; {held} of those listed here {} held or cloned.",
         found.total,
+        if found.total == 1 { "" } else { "s" },
         if held == 1 { "is" } else { "are" }
     ))
 }

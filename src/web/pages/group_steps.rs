@@ -225,7 +225,7 @@ pub(super) async fn draw_review(site: &Site, cx: &Cx, draft: &GroupDraft, review
     let first = review.meaning.iter().find(|(name, _)| *name == "First transfer");
     let first =
         first.map(|(_, text)| text.trim_start_matches("Takes ").trim_end_matches('.')).unwrap_or_default();
-    let (takes, why) = first.split_once(" for ").unwrap_or((first, ""));
+    let (takes, why) = first.split_once(" for ").or_else(|| first.split_once(": ")).unwrap_or((first, ""));
     let mut plan = vec![step("Create the group", group.name.clone(), "at once")];
     if !review.vms.is_empty() {
         plan.push(step("Assign its virtual machines", review.vms.join(", "), "at once"));
@@ -260,7 +260,11 @@ pub(super) async fn draw_review(site: &Site, cx: &Cx, draft: &GroupDraft, review
         fact("Bandwidth limit", &limit),
         fact(
             "Weekly timetable",
-            &if windows == 0 { "none".to_owned() } else { format!("{windows} windows") },
+            &if windows == 0 {
+                "none".to_owned()
+            } else {
+                format!("{windows} window{}", if windows == 1 { "" } else { "s" })
+            },
         ),
         fact("Guests", &super::group_page::quiesced(policy)),
         fact("Priority", &policy.priority.to_string()),

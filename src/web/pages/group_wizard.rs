@@ -117,6 +117,12 @@ pub(crate) async fn choose_source(State(site): State<Site>, cx: Cx, Form(form): 
             filled.wish.source_dataset.clear();
         }
     }
+    if datastore.is_empty() {
+        let message = "Choose the datastore that the virtual machines are on.".to_owned();
+        let fields = [FieldError { field: "protection_datastore", message }];
+        let draft = (!before.source_vcenter_id.is_empty()).then_some(id);
+        return draw_source(&site, &cx, StatusCode::UNPROCESSABLE_ENTITY, draft, &filled, &fields).await;
+    }
     site.app.keep_group_form(who, id, &filled).await?;
     match site.app.check_group_source(&filled).await {
         Ok(source) => {

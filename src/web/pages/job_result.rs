@@ -9,6 +9,7 @@ use crate::domain::job::{Job, JobState};
 use crate::domain::target::IpSource;
 use crate::web::cx::{Cx, Typed, done, typed};
 use crate::web::screens::jobs::{HostRow, JobResult, NextStep};
+use crate::web::view::list::in_query;
 use crate::web::view::wizard::WizardStep;
 use crate::web::view::{Html, Mark, Status, html};
 use crate::web::{Answer, Site, Trouble};
@@ -133,7 +134,15 @@ async fn appliance(site: &Site, cx: &Cx, job: &Job, made: &mut JobResult) -> Res
             },
             NextStep {
                 label: "Protect VMs with it",
-                address: "/protection-groups/new".to_owned(),
+                address: match vcenter {
+                    Some(id) => {
+                        format!(
+                            "/protection-groups/new?vcenter={id}&datastore={}",
+                            in_query(&text("datastore_name"))
+                        )
+                    }
+                    None => "/protection-groups/new".to_owned(),
+                },
                 sends: false,
             },
         ];

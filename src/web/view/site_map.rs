@@ -124,7 +124,11 @@ fn draw_appliance(svg: &mut String, appliance: &Appliance, x: f64, y: f64) {
         at(y),
         at(x + 14.0),
         at(y + 27.0),
-        escape(&cut(&appliance.name, 18)),
+        // The longer the word beside it, the less room the name has.
+        escape(&cut(
+            &appliance.name,
+            27usize.saturating_sub(appliance.status.word.chars().count()).clamp(8, 18)
+        )),
         at(x + BOX_WIDE - 30.0),
         at(y + 27.0),
         escape(&appliance.status.word),

@@ -35,16 +35,35 @@ pub fn own_cpu() -> f64 {
 
 /// Sums fields of proc_pid_stat(5), counted from 0 after the program's name.
 fn ticks(fields: std::ops::Range<usize>) -> f64 {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap();
-    let (_, rest) = stat.rsplit_once(')').unwrap();
+    ticks_of("self", fields).unwrap()
+}
+
+fn ticks_of(process: &str, fields: std::ops::Range<usize>) -> Option<f64> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    let (_, rest) = stat.rsplit_once(')')?;
     let all: Vec<&str> = rest.split_whitespace().collect();
-    all[fields].iter().map(|ticks| ticks.parse::<f64>().unwrap()).sum::<f64>() / TICKS_A_SECOND
+    let sum: f64 = all.get(fields)?.iter().filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
+    Some(sum / TICKS_A_SECOND)
+}
+
+/// Processor seconds of another process, while there is one.
+pub fn processor(pid: u32) -> Option<f64> {
+    ticks_of(&pid.to_string(), 11..13)
 }
 
 /// Resident memory of a process in bytes, while there is one.
 pub fn resident(pid: u32) -> Option<u64> {
+    memory(pid, "VmRSS:")
+}
+
+/// The most resident memory that a process ever had, in bytes.
+pub fn peak(pid: u32) -> Option<u64> {
+    memory(pid, "VmHWM:")
+}
+
+fn memory(pid: u32, field: &str) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
     Some(line.trim().trim_end_matches(" kB").parse::<u64>().ok()? * 1024)
 }
 

@@ -16,6 +16,7 @@ mod due;
 mod fake_zfs;
 mod fuzz;
 mod ground;
+mod groups;
 mod inventory;
 mod limit;
 mod memory;
@@ -47,7 +48,7 @@ fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     let Some((role, rest)) = args.split_first() else {
         eprintln!(
-            "name a benchmark: P1 P2 P3 P4 P5 P7 P9 P11 P12 P13, or a campaign: soap streams stalls fuzz"
+            "name a benchmark: P1 P2 P3 P4 P5 P7 P8 P9 P11 P12 P13, or a campaign: soap streams stalls fuzz"
         );
         std::process::exit(2);
     };
@@ -68,6 +69,7 @@ fn main() {
         "P4" => memory::p4(&options),
         "P5" => limit::p5(&options),
         "P7" => due::p7(&options),
+        "P8" => groups::p8(&options),
         "P9" => inventory::p9(&options),
         "soap" => {
             let wanted = usize::try_from(options.number("answers", 1_000_000)).unwrap();
@@ -81,7 +83,7 @@ fn main() {
         "stalls" => stalls::campaign(&options),
         "fuzz" => fuzz::campaign(&options),
         other => {
-            eprintln!("there is no {other}: P1 P2 P3 P4 P5 P7 P9 P11 P12 P13 soap streams stalls fuzz");
+            eprintln!("there is no {other}: P1 P2 P3 P4 P5 P7 P8 P9 P11 P12 P13 soap streams stalls fuzz");
             std::process::exit(2);
         }
     };

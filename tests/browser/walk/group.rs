@@ -26,7 +26,7 @@ impl Sites {
         let appliance = |hostname: &str, pool: &str| {
             let options = ApplianceOptions {
                 hostname: hostname.to_owned(),
-                pools: vec![(pool.to_owned(), 1 << 40)],
+                pools: vec![(pool.to_owned(), 8 << 40)],
                 authorized_keys: Some(public_key.to_owned()),
                 ..ApplianceOptions::default()
             };
@@ -176,7 +176,7 @@ pub async fn follow(person: &mut Person, sites: &Sites, group: &str) {
         person.looks(&format!("group-{}", tab.to_lowercase().replace(' ', "-"))).await;
     }
     person.open(&format!("{group}/checkpoints?holds=1")).await;
-    person.sees("The DR side has 1 snapshots").await;
+    person.sees("The DR side has 1 snapshot of").await;
     person.looks("group-checkpoints-held").await;
     let replica = format!("vault/replicas/{}", group.rsplit('/').next().unwrap());
     let there = sites.dr.run(&format!("zfs list -H -o name -t snapshot -r {replica}"));

@@ -105,58 +105,99 @@ fn listed(side: &Side, dataset: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
+/// A group of the virtual machine, with its sites.
+struct Protected {
+    served: Served,
+    _primary: Site,
+    recovery: Site,
+    scene: Scene,
+    /// Where its dataset is mounted at the source.
+    path: String,
+    dataset: String,
+    group: String,
+    replica: String,
+    vm: String,
+}
+
+impl Protected {
+    fn start(case: &str) -> Self {
+        let scene = Scene::new(case);
+        let (source, dr) = (&scene.source, &scene.target);
+        let dataset = source.name("vm");
+        source.host.root(&format!(
+            "zfs create -o recordsize=32K -o sharenfs=rw=@10.77.0.0/24,no_root_squash {dataset}
+             d=$(zfs get -H -o value mountpoint {dataset}); mkdir $d/{VM}
+             printf '# Disk DescriptorFile\\n' > $d/{VM}/{VM}.vmdk
+             head -c 16777216 /dev/urandom > $d/{VM}/{VM}-flat.vmdk"
+        ));
+        let path = source.host.root(&format!("zfs get -H -o value mountpoint {dataset}")).trim().to_owned();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let served = Served::start();
+        let (primary, recovery) =
+            (Site::start(&served, &runtime, "vc-primary"), Site::start(&served, &runtime, "vc-dr"));
+        let vm = runtime.block_on(async {
+            let client = primary.vcsim.client().await;
+            make_vm(&client, &source.host.lab_address, &path).await
+        });
+        let key = std::fs::read_to_string(&hosts().0.key).unwrap();
+        let key = served.ask("POST", "/ssh-keys", Some(json!({ "name": "lab", "private_key": key })));
+        let here = appliance(&served, "zfs-primary", source, &key["id"], &primary.id);
+        let there = appliance(&served, "zfs-dr", dr, &key["id"], &recovery.id);
+        primary.sync(&served);
+        recovery.sync(&served);
+        let group = json!({
+            "name": "erp", "source_vcenter_id": primary.id, "protection_datastore": "protected",
+            "dr_vcenter_id": recovery.id, "dr_target_id": there, "dr_parent_dataset": dr.name("."),
+            "rpo_minutes": 1, "retention": { "source": { "last": KEEP.0 }, "dr": { "last": KEEP.1 } },
+        });
+        let group = served.ask("POST", "/protection-groups", Some(group));
+        assert_eq!((&group["source_dataset"], &group["source_target_id"]), (&json!(dataset), &json!(here)));
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let vms = json!({ "vm_morefs": [vm.id()] });
+        let at = format!("/protection-groups/{}/protected-vms", text(&group["id"]));
+        let vms = served.ask("POST", &at, Some(vms));
+        assert_eq!(vms["items"][0]["in_protection_datastore"], true, "{vms}");
+        Self {
+            _primary: primary,
+            recovery,
+            path,
+            dataset,
+            group: text(&group["id"]),
+            replica: text(&group["dr_dataset"]),
+            vm: text(&vms["items"][0]["id"]),
+            served,
+            scene,
+        }
+    }
+
+    /// The checkpoints that the service knows, newest first.
+    fn checkpoints(&self) -> Vec<Value> {
+        let known = self.served.ask("GET", &format!("/protection-groups/{}/checkpoints", self.group), None);
+        known["items"].as_array().unwrap().clone()
+    }
+
+    /// Writes into the virtual machine's disk.
+    fn write(&self, number: u64) {
+        self.scene.source.host.root(&format!(
+            "head -c 65536 /dev/urandom |
+             dd of={}/{VM}/{VM}-flat.vmdk bs=65536 seek={} conv=notrunc status=none",
+            self.path,
+            number % 256
+        ));
+    }
+}
+
 #[test]
 #[ignore = "needs the lab: tests/run"]
 fn a_group_runs_by_itself_and_its_checkpoints_are_what_zfs_lists() {
     let minutes: Option<u64> = std::env::var("ZERFAUX_LAB_MINUTES").ok().and_then(|text| text.parse().ok());
-    let scene = Scene::new("group");
-    let (source, dr) = (&scene.source, &scene.target);
-    let dataset = source.name("vm");
-    source.host.root(&format!(
-        "zfs create -o recordsize=32K -o sharenfs=rw=@10.77.0.0/24,no_root_squash {dataset}
-         d=$(zfs get -H -o value mountpoint {dataset}); mkdir $d/{VM}
-         printf '# Disk DescriptorFile\\n' > $d/{VM}/{VM}.vmdk; head -c 16777216 /dev/urandom > $d/{VM}/{VM}-flat.vmdk"
-    ));
-    let path = source.host.root(&format!("zfs get -H -o value mountpoint {dataset}")).trim().to_owned();
-
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let served = Served::start();
-    let (primary, recovery) =
-        (Site::start(&served, &runtime, "vc-primary"), Site::start(&served, &runtime, "vc-dr"));
-    let vm = runtime.block_on(async {
-        let client = primary.vcsim.client().await;
-        make_vm(&client, &source.host.lab_address, &path).await
-    });
-    let key = std::fs::read_to_string(&hosts().0.key).unwrap();
-    let key =
-        served.ask("POST", "/ssh-keys", Some(json!({ "name": "lab", "private_key": key })))["id"].clone();
-    let here = appliance(&served, "zfs-primary", source, &key, &primary.id);
-    let there = appliance(&served, "zfs-dr", dr, &key, &recovery.id);
-    primary.sync(&served);
-    recovery.sync(&served);
-
-    let group = json!({
-        "name": "erp", "source_vcenter_id": primary.id, "protection_datastore": "protected",
-        "dr_vcenter_id": recovery.id, "dr_target_id": there, "dr_parent_dataset": dr.name("."), "rpo_minutes": 1,
-        "retention": { "source": { "last": KEEP.0 }, "dr": { "last": KEEP.1 } },
-    });
-    let group = served.ask("POST", "/protection-groups", Some(group));
-    assert_eq!((&group["source_dataset"], &group["source_target_id"]), (&json!(dataset), &json!(here)));
-    let (id, replica) =
-        (group["id"].as_str().unwrap().to_owned(), group["dr_dataset"].as_str().unwrap().to_owned());
-    let at = format!("/protection-groups/{id}");
-    let vms = json!({ "vm_morefs": [vm.id()] });
-    let vms = served.ask("POST", &format!("{at}/protected-vms"), Some(vms));
-    assert_eq!(vms["items"][0]["in_protection_datastore"], true, "{vms}");
+    let protected = Protected::start("group");
+    let (served, source, dr) = (&protected.served, &protected.scene.source, &protected.scene.target);
+    let (dataset, replica) = (&protected.dataset, &protected.replica);
+    let at = format!("/protection-groups/{}", protected.group);
 
     // The disk is written to all the time; the first checkpoint comes without being asked for.
-    let write = |number: u64| {
-        source.host.root(&format!(
-            "head -c 65536 /dev/urandom | dd of={path}/{VM}/{VM}-flat.vmdk bs=65536 seek={} conv=notrunc status=none",
-            number % 256
-        ));
-    };
-    let known = || served.ask("GET", &format!("{at}/checkpoints"), None)["items"].as_array().unwrap().clone();
     let (began, mut number, mut seen) = (Instant::now(), 0, BTreeMap::new());
     let lasts = Duration::from_secs(60 * minutes.unwrap_or(2));
     let ends = |seen: &BTreeMap<_, _>| match minutes {
@@ -165,9 +206,9 @@ fn a_group_runs_by_itself_and_its_checkpoints_are_what_zfs_lists() {
         None => seen.len() > KEEP.1 || (began.elapsed() > lasts && seen.len() > 1),
     };
     while !ends(&seen) {
-        write(number);
+        protected.write(number);
         number += 1;
-        for one in known() {
+        for one in protected.checkpoints() {
             seen.entry(one["snapshot"].as_str().unwrap().to_owned()).or_insert_with(|| one.clone());
         }
         assert!(began.elapsed() < lasts + PATIENCE * 2, "{seen:?}");
@@ -189,10 +230,11 @@ fn a_group_runs_by_itself_and_its_checkpoints_are_what_zfs_lists() {
     assert_eq!(last["warnings"], json!([]), "{last}");
 
     // What is promised on both sides is there, and what the API lists is what zfs lists.
-    let (kept_here, kept_there) = (listed(source, &dataset), listed(dr, &replica));
+    let (kept_here, kept_there) = (listed(source, dataset), listed(dr, replica));
     let until = Instant::now() + Duration::from_secs(60);
     let told = loop {
-        let told: BTreeMap<String, String> = known()
+        let told: BTreeMap<String, String> = protected
+            .checkpoints()
             .iter()
             .map(|one| {
                 (one["snapshot"].as_str().unwrap().to_owned(), one["guid"].as_str().unwrap().to_owned())
@@ -223,7 +265,7 @@ fn a_group_runs_by_itself_and_its_checkpoints_are_what_zfs_lists() {
         ));
         said.trim().to_owned()
     };
-    assert_eq!(hash(dr, &replica), hash(source, &dataset), "the disk in {newest}");
+    assert_eq!(hash(dr, replica), hash(source, dataset), "the disk in {newest}");
     let state = dr.host.root(&format!("zfs get -H -o value readonly,mounted,canmount {replica}"));
     assert_eq!(state.lines().collect::<Vec<_>>(), ["on", "no", "noauto"]);
 
@@ -232,4 +274,58 @@ fn a_group_runs_by_itself_and_its_checkpoints_are_what_zfs_lists() {
     if minutes.is_some() {
         assert_eq!(history["breaches"], json!([]), "the RPO of one minute was met all the time");
     }
+}
+
+#[test]
+#[ignore = "needs the lab: tests/run"]
+fn a_shells_disks_open_on_a_clone_of_the_real_replica_and_the_clone_is_gone_afterwards() {
+    let protected = Protected::start("shell");
+    let (served, dr) = (&protected.served, &protected.scene.target);
+    let until = Instant::now() + PATIENCE;
+    while protected.checkpoints().is_empty() {
+        assert!(Instant::now() < until, "no checkpoint");
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    served.ask("POST", &format!("/protection-groups/{}/pause", protected.group), None);
+    let replica = || {
+        dr.host.root(&format!(
+            "zfs list -H -p -o name,guid,readonly,mounted,clones -r -t all {}",
+            protected.replica
+        ))
+    };
+    let before = replica();
+    let vm = format!("/protected-vms/{}", protected.vm);
+    let plan = served.ask("GET", &format!("{vm}/dr-shell-plan?home_datastore=LocalDS_0"), None);
+    assert_eq!(plan["obstacles"], json!([]), "{plan}");
+    let wish = json!({ "home_datastore": "LocalDS_0" });
+    let job = served.ask("POST", &format!("{vm}/create-dr-shell"), Some(wish));
+    let id = job["job_id"].as_str().unwrap();
+    let failed = served.job_until(id, &["succeeded", "failed"], PATIENCE);
+    let why = failed["error"].as_str().unwrap();
+    assert!(failed["failed_phase"] == "attach" && why.contains("erp01-flat.vmdk"), "{failed}");
+    let view = dr.host.root("zfs list -H -o origin -r -t filesystem lab/zerfaux/run");
+    assert!(view.contains(&format!("{}@", protected.replica)), "the view is a clone of the replica: {view}");
+    // What a host's NFS client does: it shows the files of the export. VMware's simulator has a directory of this machine instead.
+    let flat = std::path::Path::new(why.split('"').find(|part| part.ends_with("-flat.vmdk")).unwrap());
+    let size = dr.host.root(&format!("stat -c %s /srv/zerfaux/shell-{id}/{VM}/{VM}-flat.vmdk"));
+    std::fs::create_dir_all(flat.parent().unwrap()).unwrap();
+    std::fs::write(flat.with_file_name(format!("{VM}.vmdk")), "").unwrap();
+    std::fs::File::create(flat).unwrap().set_len(size.trim().parse().unwrap()).unwrap();
+    served.ask("POST", &format!("/jobs/{id}/retry"), None);
+    let job = served.job_until(id, &["succeeded"], PATIENCE);
+    assert_eq!((&job["result"]["disks"], &job["result"]["view"]), (&json!(1), &Value::Null), "{job}");
+
+    // Nothing of the view is left on the appliance or in the vCenter, and the replica is as it was.
+    let left = dr.host.root("zfs list -H -o name -r -t filesystem lab; exportfs -s");
+    assert!(!left.contains(id), "{left}");
+    assert_eq!(replica(), before);
+    protected.recovery.sync(served);
+    let datastores = served.ask("GET", &format!("/vcenters/{}/datastores", protected.recovery.id), None);
+    assert!(!datastores.to_string().contains("zx-view"), "{datastores}");
+    let shown = served.ask("GET", &vm, None);
+    assert_eq!(
+        (&shown["dr_shell_status"], &shown["dr_shell_vm_created"], &shown["dr_shell_vm_id"]),
+        (&json!("ready"), &json!(true), &job["result"]["vm_moref"]),
+        "{shown}"
+    );
 }
