@@ -21,6 +21,7 @@ use crate::jobs::inventory_watch::InventoryWatch;
 use crate::jobs::target_watch::TargetWatch;
 use crate::jobs::targets::Targets;
 use crate::jobs::vcenters::{SealedPasswords, Vcenters};
+use crate::jobs::vm_snapshot_watch::VmSnapshotWatch;
 use crate::store::{OpenError, Store};
 use crate::vault::{Vault, VaultError};
 
@@ -149,6 +150,7 @@ fn assemble(store: Store, secrets: Option<Secrets>, passphrase: Option<SecretStr
         Arc::new(TargetWatch::new(targets.clone())),
         Arc::new(GroupRuns::new(engine.clone(), targets.clone(), clock.clone())),
         Arc::new(CheckpointWatch::new(targets, clock.clone())),
+        Arc::new(VmSnapshotWatch::new(vcenters.clone(), clock.clone())),
         Arc::new(History::new(store.clone(), clock.clone())),
     ];
     let reconcilers = Arc::new(Reconcilers::new(clock, all));

@@ -84,7 +84,8 @@ cases! {
         a_task_is_picked_up_by_its_reference, options_are_set;
     making: a_machine_is_made_around_a_disk_that_is_there_and_destroyed_without_it,
         firmware_and_remarks_are_changed, a_guest_is_brought_to_rest_and_what_was_left_is_found;
-    shells: a_machine_is_made_with_the_hardware_that_was_asked_for;
+    shells: a_machine_is_made_with_the_hardware_that_was_asked_for,
+        machines_are_read_together_and_as_they_were_at_a_snapshot;
     storage: an_export_is_mounted_on_every_host_and_unmounted, a_datastore_is_browsed,
         folders_are_made_once;
     living: a_synchronisation_reads_everything_and_marks_what_left,

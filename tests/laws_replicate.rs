@@ -13,12 +13,12 @@ mod laws;
 #[path = "support/replicated.rs"]
 mod replicated;
 
-use appliances::{Sim, Two};
+use appliances::Two;
 use laws::{
     Sample, fail_at_each_step, kill_around_each_event, retry_after_each_failure, run_each_step_twice,
     undo_each_step_twice,
 };
-use replicated::{COLUMNS, Ground, JobRun, Things, kept};
+use replicated::{Ground, JobRun, Things, kept, seen_on};
 use serde_json::Value;
 
 impl Ground for Two {
@@ -42,23 +42,11 @@ impl Ground for Two {
     }
 
     fn seen(&self) -> (Things, Things) {
-        (seen(&self.source, "src"), seen(&self.target, "dst"))
+        (seen_on(|script| self.source.root(script), "src"), seen_on(|script| self.target.root(script), "dst"))
     }
 }
 
 type Replication = replicated::Replication<Two>;
-
-/// Everything below a pool.
-fn seen(side: &Sim, pool: &str) -> Things {
-    let list =
-        side.root(&format!("zfs list -Hpr -t filesystem,volume,snapshot,bookmark -o {COLUMNS} {pool}"));
-    let marks = side.root(&format!(
-        "zfs get -Hpr -s local -t filesystem,snapshot -o name,property,value zerfaux:group,zerfaux:role {pool}"
-    ));
-    let names = list.lines().filter_map(|line| line.split('\t').next()).filter(|name| name.contains('@'));
-    let holds: String = names.map(|name| side.root(&format!("zfs holds -H '{name}' | cut -f1,2"))).collect();
-    replicated::read(pool, &list, &marks, &holds)
-}
 
 /// Every point with `ZERFAUX_LAB_EVERY=1`, otherwise every so many: a killed process costs most of a second.
 fn sample(every: usize, offset: usize) -> Sample {

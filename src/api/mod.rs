@@ -3,7 +3,9 @@
 //! A handler is registered together with its description (`utoipa_axum`), so neither is there without the other, and
 //! `tests/http/` compares both with the table of access.
 
+pub mod adoption;
 pub mod audit;
+pub mod checkpoints;
 pub mod datastores;
 pub mod deployments;
 pub mod dr_shell_verbs;
@@ -125,6 +127,9 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(protection_groups::resume))
         .routes(routes!(protection_groups::run_now))
         .routes(routes!(protection_groups::checkpoints))
+        .routes(routes!(checkpoints::one))
+        .routes(routes!(adoption::adopt))
+        .routes(routes!(adoption::list))
         .routes(routes!(group_states::state))
         .routes(routes!(group_states::rpo_history))
         .routes(routes!(protection_groups::obstacles))

@@ -4,9 +4,11 @@
 //! types that a use case takes and gives are named here again, so that who draws needs no other room.
 
 pub mod access;
+pub mod adoption;
 pub mod assignable_vms;
 pub mod audit;
 pub mod backups;
+pub mod checkpoints;
 pub mod checks;
 pub mod datastore_mounts;
 pub mod datastores;

@@ -171,6 +171,14 @@ impl App {
                 group.name
             )));
         }
+        if let Some(finding) =
+            self.store.group_findings().await?.remove(&id).and_then(|all| all.into_iter().next())
+        {
+            return Err(AppError::Conflict(format!(
+                "the protection group {:?} is held. {}: {} {}",
+                group.name, finding.object, finding.why, finding.advice
+            )));
+        }
         let input = group_runs::input_of(&self.target_hosts(), &group, self.clock.now()).await?;
         let job = self.engine.draft(crate::jobs::replicate::KIND, input, &who.actor())?;
         let details = json!({ "job": job.id });

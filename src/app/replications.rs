@@ -123,6 +123,7 @@ impl App {
             bandwidth_limit: limit.map(Rate::bytes_per_second),
             transport: transport.unwrap_or_default(),
             replication_address: destination.replication_address.clone(),
+            guests: None,
             on_conflict: on_conflict.unwrap_or_default(),
         };
         Ok(Prepared { input, source, destination })

@@ -144,6 +144,7 @@ impl Replicate {
             },
             replication_address: self.replication_address.clone(),
             bandwidth_limit: self.bwlimit.map(|rate| rate.bytes_per_second()),
+            guests: None,
             on_conflict: match self.on_conflict {
                 Resolution::Stop => OnConflict::Stop,
                 Resolution::KeepAndContinue => OnConflict::KeepAndContinue,

@@ -215,6 +215,12 @@ pub struct Dataset {
     pub group: Option<String>,
     /// [`PROPERTY_ROLE`] where its source is `local`.
     pub role: Option<Role>,
+    /// [`PROPERTY_EPOCH`](super::epoch::PROPERTY_EPOCH) where its source is `local`.
+    #[serde(default)]
+    pub epoch: Option<String>,
+    /// What describes the group's [terms](super::terms::PROPERTY_TERMS) where its source is `local`.
+    #[serde(default)]
+    pub terms: Option<String>,
     /// Oldest first, by `createtxg`.
     pub snapshots: Vec<Snapshot>,
     /// Oldest first, by `createtxg`.

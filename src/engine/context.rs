@@ -136,6 +136,12 @@ impl StepContext {
         self.cancelled.clone()
     }
 
+    /// The same, deaf to a person's wish to stop: for what a step has to put back in any case.
+    #[must_use]
+    pub fn in_any_case(&self) -> Self {
+        Self { cancelled: CancellationToken::new(), ..self.clone() }
+    }
+
     /// The wall clock.
     pub fn now(&self) -> Timestamp {
         self.clock.now()

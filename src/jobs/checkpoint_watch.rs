@@ -1,5 +1,6 @@
-//! What the DR appliances have: their replicas are listed, one listing for each appliance and look, so that checkpoints which
-//! retention or somebody let go of are known to be gone, and those that are there without our knowing are known.
+//! What the appliances have of groups: each is listed, one listing for each appliance and look, so that checkpoints which
+//! retention or somebody let go of are known to be gone, those that are there without our knowing are known, and what
+//! datasets say of themselves agrees with the database.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,15 +11,16 @@ use futures_util::StreamExt;
 use jiff::{SignedDuration, Timestamp};
 
 use super::failure::not_kept;
+use super::group_agreement::{Whole, checkpoints, compare, manifests};
 use super::targets::Targets;
-use crate::domain::checkpoint::{Checkpoint, CheckpointKind};
-use crate::domain::dataset::{Dataset, Owner};
+use crate::domain::dataset::{Dataset, Guid, Role};
 use crate::domain::ids::TargetId;
 use crate::domain::job::Failure;
 use crate::domain::names::DatasetName;
 use crate::domain::protection_group::ProtectionGroup;
 use crate::engine::Clock;
 use crate::engine::reconcile::Reconciler;
+use crate::zfs::Zfs;
 
 /// The reconciler's name.
 pub const NAME: &str = "checkpoint_watch";
@@ -35,54 +37,77 @@ const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_hours(30 * 24);
 pub struct CheckpointWatch {
     targets: Targets,
     clock: Arc<dyn Clock>,
+    whole: Whole,
 }
 
 impl CheckpointWatch {
     /// Looks at appliances that `targets` knows.
     pub fn new(targets: Targets, clock: Arc<dyn Clock>) -> Self {
-        Self { targets, clock }
+        Self { targets, clock, whole: Whole::default() }
     }
 
-    async fn one(&self, target: TargetId, groups: Vec<ProtectionGroup>) -> Result<usize, Failure> {
+    async fn one(&self, target: TargetId, sides: Vec<(ProtectionGroup, Role)>) -> Result<usize, Failure> {
         let looked = self.clock.now();
         let (_, host) = self.targets.host_ref(target).await?;
-        let names: Vec<DatasetName> = groups.iter().map(|group| group.dr.dataset.clone()).collect();
+        let names: Vec<DatasetName> =
+            sides.iter().map(|(group, role)| dataset_of(group, *role).clone()).collect();
+        let store = self.targets.store();
         let listing = async {
-            self.targets.hosts().zfs(&host).await?.datasets(&names, false).await.map_err(Failure::from)
+            let zfs = self.targets.hosts().zfs(&host).await?;
+            let seen = zfs.datasets(&names, false).await.map_err(Failure::from)?;
+            Ok((zfs, seen))
         };
-        let seen = tokio::time::timeout(LONGEST, listing).await.unwrap_or_else(|_late| {
+        let (zfs, seen) = tokio::time::timeout(LONGEST, listing).await.unwrap_or_else(|_late| {
             Err(Failure::transient(format!(
-                "The appliance did not list its replicas within {} s.",
+                "The appliance did not list its datasets within {} s.",
                 LONGEST.as_secs()
             )))
         })?;
-        let forget = looked.checked_sub(FORGOTTEN_AFTER).unwrap_or(Timestamp::MIN);
-        for group in &groups {
-            let replica = seen.iter().find(|one| one.name == group.dr.dataset);
-            let there = replica.map(|replica| checkpoints(group, replica, looked)).unwrap_or_default();
-            let store = self.targets.store();
-            store.settle_checkpoints(group.id, there, looked, forget).await.map_err(not_kept)?;
+        for (group, role) in &sides {
+            let dataset = seen.iter().find(|one| &one.name == dataset_of(group, *role));
+            // After the listing: what a run did since then has to be seen before it is called missing.
+            let idle = !store.has_unfinished_run(group.id, looked).await.map_err(not_kept)?;
+            if let Some(dataset) = dataset {
+                compare(&self.targets, &zfs, group, (*role, dataset), idle, looked).await?;
+            }
+            if *role == Role::Replica {
+                settle(&self.targets, &zfs, group, dataset, (looked, &self.whole, idle)).await?;
+            }
         }
-        Ok(groups.len())
+        Ok(sides.len())
     }
 }
 
-/// The group's own snapshots of its replica. One that is on its way is not listed by ZFS before it is whole.
-fn checkpoints(group: &ProtectionGroup, replica: &Dataset, looked: Timestamp) -> Vec<Checkpoint> {
-    let own = Owner::Zerfaux(group.id.to_string());
-    let ours = replica.snapshots.iter().filter(|snapshot| snapshot.owner == own);
-    ours.map(|snapshot| Checkpoint {
-        group: group.id,
-        guid: snapshot.guid,
-        snapshot: snapshot.tag.clone(),
-        taken_at: snapshot.created_at,
-        complete_at: looked,
-        bytes: snapshot.written,
-        kind: CheckpointKind::CrashConsistent,
-        job: None,
-        gone_at: None,
-    })
-    .collect()
+fn dataset_of(group: &ProtectionGroup, role: Role) -> &DatasetName {
+    if role == Role::Live { &group.source.dataset } else { &group.dr.dataset }
+}
+
+/// Brings what is known of a group's checkpoints to what its replica has.
+async fn settle(
+    targets: &Targets,
+    zfs: &Zfs,
+    group: &ProtectionGroup,
+    replica: Option<&Dataset>,
+    (looked, whole, idle): (Timestamp, &Whole, bool),
+) -> Result<(), Failure> {
+    let known = targets.store().checkpoints(group.id, true).await.map_err(not_kept)?;
+    let known: Vec<Guid> = known.iter().map(|one| one.guid).collect();
+    if let Some(replica) = replica {
+        manifests(targets, zfs, group, replica, (&known, whole, idle)).await?;
+    }
+    let there = replica.map(|replica| checkpoints(group, replica, &known, looked)).unwrap_or_default();
+    let forget = looked.checked_sub(FORGOTTEN_AFTER).unwrap_or(Timestamp::MIN);
+    targets.store().settle_checkpoints(group.id, there, looked, forget).await.map_err(not_kept)
+}
+
+/// Takes in what the replica of a group has, as right after it was taken over. Changes nothing on the appliance.
+///
+/// # Errors
+/// If the appliance or the database does not answer.
+pub async fn take_in(targets: &Targets, group: &ProtectionGroup, now: Timestamp) -> Result<(), Failure> {
+    let zfs = targets.zfs(group.dr.target).await?;
+    let seen = zfs.datasets(std::slice::from_ref(&group.dr.dataset), false).await?;
+    settle(targets, &zfs, group, seen.first(), (now, &Whole::default(), false)).await
 }
 
 #[async_trait]
@@ -96,9 +121,10 @@ impl Reconciler for CheckpointWatch {
     }
 
     async fn run(&self) -> Result<String, Failure> {
-        let mut by_target: BTreeMap<TargetId, Vec<ProtectionGroup>> = BTreeMap::new();
+        let mut by_target: BTreeMap<TargetId, Vec<(ProtectionGroup, Role)>> = BTreeMap::new();
         for group in self.targets.store().protection_groups().await.map_err(not_kept)? {
-            by_target.entry(group.dr.target).or_default().push(group);
+            by_target.entry(group.source.target).or_default().push((group.clone(), Role::Live));
+            by_target.entry(group.dr.target).or_default().push((group, Role::Replica));
         }
         let looks = by_target.into_iter().map(|(target, groups)| self.one(target, groups));
         let all: Vec<Result<usize, Failure>> =
@@ -107,7 +133,7 @@ impl Reconciler for CheckpointWatch {
         // One appliance that does not answer must not keep the others from being looked at.
         match all.into_iter().find(Result::is_err) {
             Some(Err(failure)) => Err(failure),
-            _ => Ok(format!("The checkpoints of {count} groups were looked at.")),
+            _ => Ok(format!("{count} datasets of groups were looked at.")),
         }
     }
 }

@@ -34,10 +34,13 @@ pub async fn known(store: &Store, now: Timestamp) -> Result<Vec<Known>, Failure>
     let groups = store.protection_groups().await.map_err(not_kept)?;
     let mut newest = store.newest_checkpoints().await.map_err(not_kept)?;
     let mut runs = store.recent_group_runs().await.map_err(not_kept)?;
+    let findings = store.group_findings().await.map_err(not_kept)?;
     let one = |group: ProtectionGroup| {
         let newest = newest.remove(&group.id);
         let runs = runs.remove(&group.id).unwrap_or_default();
-        let facts = facts(&group, newest.as_ref(), &runs, now);
+        let mut facts = facts(&group, newest.as_ref(), &runs, now);
+        // Its datasets contradict what is known of it: a person is asked first.
+        facts.runs &= !findings.contains_key(&group.id);
         Known { group, facts, newest, runs }
     };
     Ok(groups.into_iter().map(one).collect())

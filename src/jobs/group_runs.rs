@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::failure::{not_kept, recorded};
 pub use super::group_facts::{Known, known};
-use super::replicate::{self, OnConflict, ReplicateInput};
+use super::replicate::{self, Guests, OnConflict, ReplicateInput};
 use super::targets::Targets;
 use crate::domain::checkpoint::{Checkpoint, CheckpointKind, GroupRun};
 use crate::domain::dataset::Guid;
@@ -23,7 +23,7 @@ use crate::domain::ids::GroupId;
 use crate::domain::job::{Failure, Job, JobState};
 use crate::domain::location::Location;
 use crate::domain::names::{DatasetName, SnapTag};
-use crate::domain::protection_group::ProtectionGroup;
+use crate::domain::protection_group::{ProtectionGroup, Quiesce};
 use crate::engine::reconcile::Reconciler;
 use crate::engine::{Clock, Engine};
 use crate::plan::replication::History;
@@ -247,6 +247,14 @@ fn ended(
     Some((run, checkpoint))
 }
 
+/// Whether the guests are to be at rest in the next run: every so many of those that bring a checkpoint. One that fails is made
+/// good by the next.
+async fn quiesces(store: &Store, group: &ProtectionGroup) -> Result<bool, Failure> {
+    let Quiesce::Every(every) = group.policy.quiesce else { return Ok(false) };
+    let since = store.runs_since_quiesced(group.id).await.map_err(not_kept)?;
+    Ok(since.is_none_or(|since| since + 1 >= u64::from(every)))
+}
+
 /// What the job of a run that starts at `now` is given.
 ///
 /// # Errors
@@ -268,6 +276,7 @@ pub async fn input_of(targets: &Targets, group: &ProtectionGroup, now: Timestamp
         bandwidth_limit: limit.map(|rate| rate.bytes_per_second()),
         transport: policy.transport,
         replication_address: dr.replication_address.clone(),
+        guests: Some(Guests::of(group.source.vcenter, quiesces(targets.store(), group).await?)),
         on_conflict: OnConflict::Stop,
     })
 }

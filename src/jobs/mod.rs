@@ -1,17 +1,20 @@
 //! One file (or folder) per kind of job: its steps, what each does, how it is undone.
 
+pub mod adoption;
 pub mod checkpoint_watch;
 pub mod create_dr_shell;
 mod datastore_hosts;
 pub mod datastore_mounts;
 pub mod deploy;
 mod exported;
+mod group_agreement;
 mod group_facts;
 pub mod group_runs;
 pub mod health_check;
 pub mod history;
 pub mod hosts;
 pub mod inventory_watch;
+pub mod manifests;
 pub mod mount_datastore;
 pub mod move_to_protection_datastore;
 pub mod nfs_room;
@@ -27,6 +30,7 @@ pub mod target_watch;
 pub mod targets;
 pub mod vcenter_sync;
 pub mod vcenters;
+pub mod vm_snapshot_watch;
 pub mod vsphere_make;
 pub mod vsphere_power;
 pub mod vsphere_task;
@@ -69,7 +73,7 @@ pub fn definitions(
         protection_datastore::definition(targets.clone(), vcenters.clone()),
         remove_dr_shell::definition(targets.clone(), vcenters.clone()),
         repair_dr_shell::definition(targets.clone(), vcenters.clone()),
-        replicate::definition(Arc::clone(hosts)),
+        replicate::definition_for_groups(Arc::clone(hosts), vcenters.clone()),
         vcenter_sync::definition(vcenters.clone()),
     ]
 }

@@ -1,5 +1,7 @@
 //! Pure planning: facts and a wish in, steps or a typed conflict out. No I/O, no clock, no randomness.
 
+pub mod adoption;
+pub mod agreement;
 pub mod capacity;
 pub mod conflict;
 pub mod deploy;

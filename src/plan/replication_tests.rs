@@ -42,6 +42,8 @@ fn dataset(name: &str, snapshots: &[(&str, u64)]) -> Dataset {
         partial: None,
         group: None,
         role: None,
+        epoch: None,
+        terms: None,
         snapshots: snapshots
             .iter()
             .enumerate()

@@ -56,9 +56,9 @@ impl Store {
             }
             jobs::insert(c, &job)?;
             c.prepare_cached(
-                "INSERT INTO group_runs (job, group_id, started_at, bytes) VALUES (?1, ?2, ?3, 0)",
+                "INSERT INTO group_runs (job, group_id, started_at, bytes, quiesces) VALUES (?1, ?2, ?3, 0, ?4)",
             )?
-            .execute((job.id.to_string(), id, nanos(job.created_at)))?;
+            .execute((job.id.to_string(), id, nanos(job.created_at), quiesces(&job)))?;
             if let Some(audit) = audit {
                 append(c, &audit)?;
             }
@@ -77,6 +77,20 @@ impl Store {
             let runs: Vec<GroupRun> = statement.query_map([], run_of)?.collect::<rusqlite::Result<_>>()?;
             let with = |run: GroupRun| Ok((run.clone(), jobs::find(c, run.job)?));
             runs.into_iter().map(with).collect()
+        })
+        .await
+    }
+
+    /// Whether a group has a run that goes on, or had one after this time.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn has_unfinished_run(&self, group: GroupId, since: Timestamp) -> Result<bool, StoreError> {
+        self.read(format!("look for a run of protection group {group}"), move |c| {
+            let mut statement = c.prepare_cached(
+                "SELECT 1 FROM group_runs WHERE group_id = ?1 AND (finished_at IS NULL OR finished_at >= ?2)",
+            )?;
+            Ok(statement.exists((group.to_string(), nanos(since)))?)
         })
         .await
     }
@@ -132,6 +146,29 @@ impl Store {
                 all.entry(run.group).or_default().push(run);
             }
             Ok(all)
+        })
+        .await
+    }
+
+    /// How many runs of a group have succeeded since the last one that succeeded with its guests at rest; none if there was no
+    /// such run.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn runs_since_quiesced(&self, group: GroupId) -> Result<Option<u64>, StoreError> {
+        self.read(format!("count the runs of protection group {group}"), move |c| {
+            let mut last = c.prepare_cached(
+                "SELECT max(started_at) FROM group_runs WHERE group_id = ?1 AND quiesces AND succeeded",
+            )?;
+            let id = group.to_string();
+            let Some(last) = last.query_row([&id], |row| row.get::<_, Option<i64>>(0))? else {
+                return Ok(None);
+            };
+            let mut since = c.prepare_cached(
+                "SELECT count(*) FROM group_runs WHERE group_id = ?1 AND succeeded AND started_at > ?2",
+            )?;
+            let count: i64 = since.query_row((&id, last), |row| row.get(0))?;
+            Ok(Some(count.unsigned_abs()))
         })
         .await
     }
@@ -216,10 +253,16 @@ impl Store {
             }
             c.prepare_cached("DELETE FROM checkpoints WHERE group_id = ?1 AND gone_at < ?2")?
                 .execute((group.to_string(), nanos(forget)))?;
+            super::manifests::forget_orphans(c, group, nanos(forget))?;
             Ok(())
         })
         .await
     }
+}
+
+/// Whether the guests are to be at rest in this run, as its input says.
+fn quiesces(job: &Job) -> bool {
+    job.input.pointer("/guests/quiesce").and_then(serde_json::Value::as_bool).unwrap_or(false)
 }
 
 fn unfinished(c: &Connection, group: GroupId) -> rusqlite::Result<Option<JobId>> {
@@ -231,8 +274,10 @@ fn unfinished(c: &Connection, group: GroupId) -> rusqlite::Result<Option<JobId>>
 fn put_checkpoint(c: &Connection, one: &Checkpoint) -> rusqlite::Result<()> {
     c.prepare_cached(
         "INSERT INTO checkpoints (group_id, guid, snapshot, taken_at, complete_at, bytes, kind, job, gone_at) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (group_id, guid) DO UPDATE SET \
-             complete_at = min(complete_at, ?5), bytes = ?6, kind = ?7, job = coalesce(?8, job), gone_at = ?9",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, \
+             coalesce((SELECT kind FROM manifests WHERE group_id = ?1 AND guid = ?2), ?7), ?8, ?9) \
+         ON CONFLICT (group_id, guid) DO UPDATE SET complete_at = min(complete_at, ?5), bytes = ?6, \
+             kind = excluded.kind, job = coalesce(?8, job), gone_at = ?9",
     )?
     .execute((
         one.group.to_string(),

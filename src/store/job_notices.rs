@@ -13,7 +13,7 @@ use crate::domain::job::Job;
 
 impl Store {
     /// The newest jobs that failed after `since`, that nobody has acknowledged, and that no later job with the same
-    /// task has made good.
+    /// task, or a later run of the same group, has made good.
     ///
     /// # Errors
     /// If the database cannot be read.
@@ -24,6 +24,8 @@ impl Store {
                  AND NOT EXISTS (SELECT 1 FROM job_acknowledgements a WHERE a.job = j.id) \
                  AND NOT EXISTS (SELECT 1 FROM jobs l WHERE l.kind = j.kind AND l.id > j.id \
                      AND l.state = 'succeeded' AND l.input = j.input) \
+                 AND NOT EXISTS (SELECT 1 FROM group_runs r JOIN group_runs n ON n.group_id = r.group_id \
+                     AND n.succeeded AND n.started_at > r.started_at WHERE r.job = j.id) \
                  ORDER BY j.id DESC LIMIT ?2",
             )?;
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);

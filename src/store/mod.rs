@@ -23,6 +23,7 @@
 //! (`writer.rs`). Reads run beside it on read-only connections (`reader.rs`). One process has the data
 //! directory (`lockfile.rs`). Migrations happen on a copy, after a backup (`open.rs`, `schema.rs`).
 
+mod adoption;
 mod audit;
 mod backup;
 mod checkpoints;
@@ -40,6 +41,7 @@ mod job_start;
 mod jobs;
 mod lockfile;
 mod locks;
+mod manifests;
 mod open;
 mod open_error;
 mod protected_vms;
@@ -66,6 +68,7 @@ mod users;
 mod values;
 mod vcenter_certificates;
 mod vcenters;
+mod vm_snapshots;
 mod writer;
 
 use std::path::Path;

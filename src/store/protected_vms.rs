@@ -80,7 +80,7 @@ impl Store {
     }
 }
 
-fn add(c: &Connection, vm: &ProtectedVm) -> Result<(), Problem> {
+pub(in crate::store) fn add(c: &Connection, vm: &ProtectedVm) -> Result<(), Problem> {
     let group = vm.group.to_string();
     if !c.prepare_cached("SELECT 1 FROM protection_groups WHERE id = ?1")?.exists([&group])? {
         return Err(Refusal::NotFound(format!("protection group {group}")).into());

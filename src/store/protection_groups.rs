@@ -130,7 +130,7 @@ impl Store {
     }
 }
 
-fn put(c: &Connection, group: &ProtectionGroup) -> Result<(), Problem> {
+pub(in crate::store) fn put(c: &Connection, group: &ProtectionGroup) -> Result<(), Problem> {
     let id = group.id.to_string();
     let clash: Option<String> = c
         .prepare_cached("SELECT name FROM protection_groups WHERE id <> ?1 AND name = ?2")?

@@ -33,6 +33,7 @@ pub use client::{Client, Login, ServiceContent};
 pub use error::{CertificateProblem, VsphereError};
 pub use fault::{Fault, Reason};
 pub use hardware::read_hardware;
+pub use machine::MachineNow;
 pub use property::{Change, ObjectContent, ObjectUpdate, PropertySet, Scope, UpdateStream, Updates};
 pub use request::Request;
 pub use task::TaskProgress;

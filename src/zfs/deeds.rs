@@ -31,6 +31,8 @@ pub enum Deed<'a> {
     Mark(&'a str, &'a [SnapshotName]),
     /// [`Zfs::set`]
     Set(&'a DatasetName, &'a [Property]),
+    /// [`Zfs::set`], of a snapshot. Of many properties the last ones are set last.
+    SetOn(&'a SnapshotName, &'a [Property]),
 }
 
 /// New snapshots with what secures them and what they are to build on.
@@ -46,6 +48,32 @@ pub struct Checkpoint<'a> {
     pub base: &'a [SnapshotName],
     /// What is bookmarked, they among it.
     pub bookmarks: &'a [(SnapshotName, BookmarkName)],
+    /// What else the snapshots say of themselves from the first moment: [`fit_with_a_snapshot`].
+    pub properties: &'a [Property],
+}
+
+/// So many bytes of properties one command sets: it becomes one word of a remote command, which holds 128 KiB.
+const TOGETHER: usize = 32 * 1024;
+
+/// Whether these can be set by the very command that takes a snapshot. Others are set right after it.
+pub fn fit_with_a_snapshot(properties: &[Property]) -> bool {
+    length(properties) <= TOGETHER
+}
+
+fn length(properties: &[Property]) -> usize {
+    properties.iter().map(|property| property.to_string().len() + 4).sum()
+}
+
+/// In their order, as many at a time as one command sets.
+fn portions(properties: &[Property]) -> Vec<&[Property]> {
+    let (mut all, mut rest) = (Vec::new(), properties);
+    while !rest.is_empty() {
+        let fitting = (1..=rest.len()).take_while(|count| length(&rest[..*count]) <= TOGETHER).last();
+        let (these, others) = rest.split_at(fitting.unwrap_or(1));
+        all.push(these);
+        rest = others;
+    }
+    all
 }
 
 /// What makes a failure of a command as good as success.
@@ -97,13 +125,14 @@ impl Zfs {
         let held: Vec<SnapshotName> = what.snapshots.iter().chain(what.base).cloned().collect();
         let secure = [Deed::Hold(what.hold, &held), Deed::Bookmark(what.bookmarks)];
         if what.bookmarks.len() > FEW || pieces(&held).len() > 1 {
-            self.ensure_snapshots(what.group, what.snapshots, &[]).await?;
+            self.ensure_snapshots(what.group, what.snapshots, what.properties).await?;
             self.carry_out(&secure).await?;
             return self.fresh_snapshots(what.snapshots, &owner).await;
         }
         let bare = verbs::snapshot(first, others, &[]);
         let mark = self.mark(&bare, what.group)?;
-        let take = verbs::snapshot(first, others, &[mark]);
+        let marks: Vec<Property> = std::iter::once(mark).chain(what.properties.iter().cloned()).collect();
+        let take = verbs::snapshot(first, others, &marks);
         let list = verbs::list_snapshots(what.snapshots);
         let mut commands = Vec::new();
         for deed in &secure {
@@ -121,7 +150,7 @@ impl Zfs {
                 return Err(error);
             }
             // An earlier attempt took them, or they are somebody else's.
-            self.ensure_snapshots(what.group, what.snapshots, &[]).await?;
+            self.ensure_snapshots(what.group, what.snapshots, what.properties).await?;
             self.carry_out(&secure).await?;
             return self.fresh_snapshots(what.snapshots, &owner).await;
         }
@@ -170,6 +199,10 @@ impl Zfs {
             }
             Deed::Set(_, []) => Vec::new(),
             Deed::Set(dataset, properties) => vec![(verbs::set(dataset, properties), Already::Never)],
+            Deed::SetOn(snapshot, properties) => portions(properties)
+                .into_iter()
+                .map(|these| (verbs::set_on_snapshots(snapshot, &[], these), Already::Never))
+                .collect(),
         })
     }
 

@@ -10,7 +10,9 @@ use crate::domain::dataset::{
     Bookmark, Dataset, DatasetKind, Encryption, Guid, Owner, PROPERTY_GROUP, PROPERTY_ROLE, PartialReceive,
     Role, Snapshot,
 };
+use crate::domain::epoch::PROPERTY_EPOCH;
 use crate::domain::names::{DatasetName, SnapshotName};
+use crate::domain::terms::PROPERTY_TERMS;
 
 use super::batch::Part;
 use super::classify::each_line;
@@ -219,6 +221,8 @@ impl<'a> Row<'a> {
                 .map(|token| PartialReceive { token: token.to_owned(), contents: None }),
             group: local(PROPERTY_GROUP).cloned(),
             role: local(PROPERTY_ROLE).and_then(|role| Role::parse(role)),
+            epoch: local(PROPERTY_EPOCH).cloned(),
+            terms: local(PROPERTY_TERMS).cloned(),
             snapshots: Vec::new(),
             bookmarks: Vec::new(),
         })

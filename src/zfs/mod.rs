@@ -52,7 +52,7 @@ pub use args::{ArgsError, ReceiveArgs, SendArgs, SendFlags};
 pub use browse::Browsed;
 pub use classify::{classify, properties_not_received};
 pub use complaint::Complaint;
-pub use deeds::{Checkpoint, Deed};
+pub use deeds::{Checkpoint, Deed, fit_with_a_snapshot};
 pub use detect::{Privilege, Release, System, common_flags};
 pub use error::{Attempt, Grant, ZfsError};
 pub use hold::Hold;

@@ -1,6 +1,6 @@
 //! Taking snapshots, marking received ones, and destroying our own.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use crate::domain::dataset::{Guid, Owner, PROPERTY_GROUP, Snapshot};
@@ -10,7 +10,7 @@ use super::complaint::Complaint;
 use super::error::ZfsError;
 use super::list::clones;
 use super::parse::{Unreadable, columns};
-use super::property::Property;
+use super::property::{Property, PropertyName};
 use super::{Zfs, pieces, verbs};
 
 /// What became of a snapshot that was to be destroyed.
@@ -131,6 +131,27 @@ impl Zfs {
             self.run(&verbs::set_on_snapshots(first, others, &[mark])).await?;
         }
         Ok(())
+    }
+
+    /// The values of these properties where they are set on the snapshots or datasets themselves, by name. One that does not
+    /// exist is absent.
+    ///
+    /// # Errors
+    /// If the host cannot be reached, or the output is not understood.
+    pub async fn local_properties<T: fmt::Display>(
+        &self,
+        names: &[T],
+        properties: &[PropertyName],
+    ) -> Result<HashMap<String, BTreeMap<String, String>>, ZfsError> {
+        let mut found: HashMap<String, BTreeMap<String, String>> = HashMap::new();
+        for piece in pieces(names) {
+            let command = verbs::local_properties(piece, properties);
+            for line in self.table(&command).await?.lines() {
+                let [name, property, value] = columns(line).map_err(|bad| self.unreadable(&command, bad))?;
+                found.entry(name.to_owned()).or_default().insert(property.to_owned(), value.to_owned());
+            }
+        }
+        Ok(found)
     }
 
     /// Destroys snapshots of `dataset` that are the group's, one by one, and says for each what became of

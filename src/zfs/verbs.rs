@@ -4,6 +4,8 @@
 //! all of them. Names, tags and tokens are types whose text cannot begin with `-`, so none is taken
 //! for an option.
 
+use std::fmt::Display;
+
 use crate::domain::names::{BookmarkName, DatasetName, SnapshotName};
 
 use super::args::{ReceiveArgs, SendArgs};
@@ -38,7 +40,7 @@ pub fn clock() -> Command {
     Command::reads(Tool::Date, &["+%s"], "read the clock")
 }
 
-/// When the snapshots of each dataset of a tree last changed.
+/// When the snapshots of a tree last changed.
 pub fn signs(root: &DatasetName) -> Command {
     const WANTED: &str = "name,guid,snapshots_changed";
     let options = ["list", "-Hp", "-r", "-t", "filesystem,volume", "-o", WANTED];
@@ -58,9 +60,9 @@ pub fn list_snapshots(names: &[SnapshotName]) -> Command {
     Command::reads(Tool::Zfs, &options, format!("list {}", a_few(names))).on(names)
 }
 
-/// Where our two properties are set locally: the source is what a list cannot show.
+/// Where our properties are set locally: the source is what a list cannot show.
 pub fn list_owners(names: &[DatasetName], depth: Depth) -> Command {
-    const WANTED: &str = "zerfaux:group,zerfaux:role";
+    const WANTED: &str = "zerfaux:group,zerfaux:role,zerfaux:epoch,zerfaux:policy";
     let options: &[&str] = match depth {
         Depth::One => {
             &["get", "-Hp", "-d", "1", "-s", "local", "-t", KINDS, "-o", "name,property,value", WANTED]
@@ -74,6 +76,14 @@ pub fn list_owners(names: &[DatasetName], depth: Depth) -> Command {
 pub fn inspect_snapshots(names: &[SnapshotName]) -> Command {
     let options = ["get", "-Hp", "-o", "name,property,value,source", "guid,userrefs,clones,zerfaux:group"];
     Command::reads(Tool::Zfs, &options, format!("inspect {}", a_few(names))).on(names)
+}
+
+/// Properties of snapshots and datasets where they are set on themselves.
+pub fn local_properties<T: Display>(names: &[T], properties: &[PropertyName]) -> Command {
+    let wanted: Vec<&str> = properties.iter().map(PropertyName::as_str).collect();
+    let options = ["get", "-Hp", "-s", "local", "-o", "name,property,value"];
+    let what = format!("read properties of {}", a_few(names));
+    Command::reads(Tool::Zfs, &options, what).on([wanted.join(",")]).on(names)
 }
 
 /// The GUIDs of a snapshot and a bookmark.
@@ -96,9 +106,8 @@ pub fn get(name: &DatasetName, properties: &[PropertyName]) -> Command {
 
 /// How much was written since a snapshot; `property` is `written@TAG`.
 pub fn written_since(name: &DatasetName, property: &str) -> Command {
-    let what = format!("read {property} of {name}");
-    Command::reads(Tool::Zfs, &["get", "-Hp", "-o", "value"], what)
-        .on([property.to_owned(), name.to_string()])
+    let (what, words) = (format!("read {property} of {name}"), [property.to_owned(), name.to_string()]);
+    Command::reads(Tool::Zfs, &["get", "-Hp", "-o", "value"], what).on(words)
 }
 
 /// Which of these datasets there are.

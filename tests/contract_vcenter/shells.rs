@@ -7,6 +7,7 @@ use zerfaux::vsphere::verbs::{
     AttachDisk, CreateVm, DeviceChange, NewDisk, NicConnection, NicSpec, Reconfigure,
 };
 
+use crate::inventory::machines;
 use crate::machines::{clone_of, done, hardware, one_that_is_off};
 use crate::vcenter::Server;
 
@@ -92,4 +93,33 @@ pub async fn a_machine_is_made_with_the_hardware_that_was_asked_for(server: &Ser
         // The server has read it from the file. vcsim says nothing where nothing was said.
         assert!(attached.iter().all(|disk| disk.capacity_bytes == 4 << 20), "{attached:?}");
     }
+}
+
+pub async fn machines_are_read_together_and_as_they_were_at_a_snapshot(server: &Server) {
+    let client = server.client().await;
+    let vms: Vec<VmRef> = machines(&client).await.into_iter().map(|(_, vm)| vm).take(2).collect();
+    let found = client.machines(&vms).await.unwrap();
+    assert_eq!(found.len(), vms.len());
+    for now in &found {
+        assert_eq!(now.machine, client.machine(&now.vm).await.unwrap());
+        assert_ne!(now.power, zerfaux::domain::hardware::PowerState::Unknown);
+    }
+    let before = &found[0];
+    let task = client.create_snapshot(&before.vm, "zerfaux-x", "for a checkpoint", false).await.unwrap();
+    done(&client, &task).await.unwrap();
+    let all = client.snapshots_of(&vms).await.unwrap();
+    let (_, snapshots) = all.iter().find(|(vm, _)| *vm == before.vm).unwrap();
+    assert_eq!((all.len(), snapshots.len(), snapshots[0].name.as_str()), (vms.len(), 1, "zerfaux-x"));
+    // The disks that it froze, and not those that are written to since.
+    let then = client.machine_at(&snapshots[0].snapshot, &before.machine.name).await.unwrap();
+    let files = |machine: &zerfaux::domain::machine::Machine| {
+        machine.hardware.disks.iter().map(|disk| (disk.key, disk.file.clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(files(&then), files(&before.machine));
+    assert_eq!(
+        (then.instance_uuid.clone(), then.cpus),
+        (before.machine.instance_uuid.clone(), before.machine.cpus)
+    );
+    done(&client, &client.remove_snapshot(&snapshots[0].snapshot).await.unwrap()).await.unwrap();
+    assert_eq!(files(&client.machine(&before.vm).await.unwrap()), files(&before.machine));
 }

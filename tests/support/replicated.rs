@@ -145,9 +145,21 @@ pub fn read(root: &str, list: &str, marks: &str, holds: &str) -> Things {
     things
 }
 
+/// Everything below a pool, by what `root` says of it.
+#[allow(dead_code)]
+pub fn seen_on(root: impl Fn(&str) -> String, pool: &str) -> Things {
+    let list = root(&format!("zfs list -Hpr -t filesystem,volume,snapshot,bookmark -o {COLUMNS} {pool}"));
+    let marks = root(&format!(
+        "zfs get -Hpr -s local -t filesystem,snapshot -o name,property,value zerfaux:group,zerfaux:role,zerfaux:checkpoint {pool}"
+    ));
+    let names = list.lines().filter_map(|line| line.split('\t').next()).filter(|name| name.contains('@'));
+    let holds: String = names.map(|name| root(&format!("zfs holds -H '{name}' | cut -f1,2"))).collect();
+    read(pool, &list, &marks, &holds)
+}
+
 /// Every dataset, snapshot and bookmark with its holds and marks. What has arrived at the destination, and
 /// what it came from, is named so: it may remain after everything was taken back.
-fn fingerprint(here: &Things, there: &Things) -> Facts {
+pub fn fingerprint(here: &Things, there: &Things) -> Facts {
     let mut facts = Facts::new();
     for (side, things, others) in [("source", here, there), ("destination", there, here)] {
         let is_there = |thing: &Seen| others.values().any(|other| other.guid == thing.guid);

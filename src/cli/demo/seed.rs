@@ -166,6 +166,7 @@ pub(in crate::cli) fn replication(
         bandwidth_limit: None,
         transport: Transport::Auto,
         replication_address,
+        guests: None,
         on_conflict: OnConflict::Stop,
     })
 }

@@ -10,10 +10,12 @@ use std::time::{Duration, Instant};
 
 use super::memory::Memory;
 use super::run::{Run, View};
+use super::{Guests, ReplicateInput};
 use crate::domain::ids::JobId;
 use crate::domain::job::Failure;
 use crate::engine::StepContext;
 use crate::jobs::hosts::Hosts;
+use crate::jobs::vcenters::Vcenters;
 
 /// How long a view may be handed on. Steps follow one another at once; what is older was left by a job that stopped
 /// in between.
@@ -24,16 +26,22 @@ pub(super) struct Ends {
     hosts: Arc<Hosts>,
     seen: Mutex<HashMap<JobId, (Instant, View)>>,
     memory: Memory,
+    vcenters: Option<Vcenters>,
 }
 
 impl Ends {
-    pub(super) fn new(hosts: Arc<Hosts>) -> Self {
-        Self { hosts, seen: Mutex::default(), memory: Memory::default() }
+    pub(super) fn new(hosts: Arc<Hosts>, vcenters: Option<Vcenters>) -> Self {
+        Self { hosts, seen: Mutex::default(), memory: Memory::default(), vcenters }
     }
 
     /// How hosts are reached.
     pub(super) fn hosts(&self) -> &Hosts {
         &self.hosts
+    }
+
+    /// The vCenters that have the virtual machines of a group's run; none in one that is no group's.
+    pub(super) fn vcenters_of(&self, input: &ReplicateInput) -> Option<(&Vcenters, Guests)> {
+        Some((self.vcenters.as_ref()?, input.guests.clone()?))
     }
 
     /// What runs with nothing new go by.

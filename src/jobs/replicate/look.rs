@@ -12,14 +12,15 @@ use super::snapshot::next_sequence;
 use super::transfer::send_args;
 use super::way::{self, Way};
 use super::{OnConflict, ReplicateInput};
-use crate::domain::dataset::Encryption;
+use crate::domain::dataset::{Encryption, Guid, Role};
 use crate::domain::ids::GroupId;
 use crate::domain::job::Failure;
 use crate::domain::names::DatasetName;
 use crate::domain::size::format_bytes;
 use crate::engine::{Step, StepContext, UndoKind};
-use crate::jobs::failure::recorded;
+use crate::jobs::failure::{not_kept, recorded};
 use crate::jobs::hosts::Hosts;
+use crate::plan::agreement::{Known, contradictions};
 use crate::plan::conflict::{Choice, Conflict};
 use crate::plan::replication::{Action, Plan, Stream};
 use crate::zfs::{Privilege, Zfs};
@@ -32,6 +33,9 @@ pub(super) struct Looked {
     pub(super) group: GroupId,
     /// The sequence number of the next snapshot.
     pub(super) sequence: u64,
+    /// The GUID of the dataset at the source.
+    #[serde(default)]
+    pub(super) live: Option<Guid>,
     /// Whether there is something at the destination already.
     pub(super) destination_exists: bool,
     /// The datasets at the source, parents first.
@@ -73,19 +77,40 @@ impl Step for Look {
                 return Err(refused(conflict, is_encrypted(pair)));
             }
         }
+        self.agrees(&run, &view).await?;
         let way = way::choose(&run, self.0.hosts()).await?;
         tell_way(cx, &way);
         let direct = way.is_direct();
         let sources = view.pairs.iter().map(|pair| pair.source.name.clone()).collect();
         let destination_exists = view.pairs.first().is_some_and(|pair| pair.destination.is_some());
-        let looked =
-            Looked { group: view.group, sequence: next_sequence(&view), destination_exists, sources, direct };
+        let live = view.pairs.first().map(|pair| pair.source.guid);
+        let (group, sequence) = (view.group, next_sequence(&view));
+        let looked = Looked { group, sequence, live, destination_exists, sources, direct };
         self.0.leave(cx, view);
         recorded(looked)
     }
 
     fn undo_kind(&self) -> UndoKind {
         UndoKind::Nothing("it only looks")
+    }
+}
+
+impl Look {
+    /// Refuses a group's run whose datasets contradict what is known of the group.
+    async fn agrees(&self, run: &Run, view: &View) -> Result<(), Failure> {
+        let Some((vcenters, _)) = self.0.vcenters_of(&run.input) else { return Ok(()) };
+        let counter = vcenters.store().group_epoch(view.group).await.map_err(not_kept)?;
+        let (Some(counter), Some(pair)) = (counter, view.pairs.first()) else { return Ok(()) };
+        let known = Known { group: view.group, counter, checkpoints: &[] };
+        let sides = [(Role::Live, Some(&pair.source)), (Role::Replica, pair.destination.as_ref())];
+        for (role, dataset) in sides {
+            let found = dataset.map(|dataset| contradictions(&known, role, dataset)).unwrap_or_default();
+            if let Some(one) = found.into_iter().next() {
+                let message = format!("Stopped to protect data: {}: {}", one.object, one.why);
+                return Err(Failure::refused(message).advise(one.advice));
+            }
+        }
+        Ok(())
     }
 }
 

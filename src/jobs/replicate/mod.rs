@@ -5,11 +5,14 @@
 //! somebody else's hand, is always part of the facts. Nothing is forced and nothing is rolled back; what cannot be continued by appending is
 //! a conflict that stops the job before anything is changed.
 
+mod describe;
 mod ends;
+mod guests;
 mod look;
 mod memory;
 mod parents;
 mod protect;
+mod quiesce;
 mod retain;
 mod run;
 mod set_aside;
@@ -28,6 +31,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::hosts::Hosts;
+use super::vcenters::Vcenters;
 use crate::domain::ids::GroupId;
 use crate::domain::job::Failure;
 use crate::domain::location::Location;
@@ -36,6 +40,7 @@ use crate::domain::transport::{Dial, Transport};
 use crate::engine::{Definition, LockName};
 use crate::plan::replication::History;
 
+pub use guests::Guests;
 pub use look::{Preview, PreviewedDataset, preview};
 
 /// The name of this kind of job.
@@ -75,6 +80,9 @@ pub struct ReplicateInput {
     /// What the source dials on the straight way, where that is not what this host dials.
     #[serde(default)]
     pub replication_address: Option<Dial>,
+    /// The virtual machines whose hardware is kept with the checkpoint; only of a group's run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guests: Option<Guests>,
     /// What to do when the destination has gone its own way.
     #[serde(default)]
     pub on_conflict: OnConflict,
@@ -97,9 +105,19 @@ pub enum OnConflict {
     KeepAndSeed,
 }
 
-/// The definition of the job, working on hosts that `hosts` knows how to reach.
+/// The definition of the job, working on hosts that `hosts` knows how to reach. Without a word of virtual machines: for
+/// datasets alone.
 pub fn definition(hosts: Arc<Hosts>) -> Definition {
-    let ends = Arc::new(ends::Ends::new(hosts));
+    with_ends(ends::Ends::new(hosts, None))
+}
+
+/// The same for groups, whose virtual machines `vcenters` have.
+pub fn definition_for_groups(hosts: Arc<Hosts>, vcenters: Vcenters) -> Definition {
+    with_ends(ends::Ends::new(hosts, Some(vcenters)))
+}
+
+fn with_ends(ends: ends::Ends) -> Definition {
+    let ends = Arc::new(ends);
     let ends = || Arc::clone(&ends);
     Definition::new(
         KIND,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value;
 
+use super::describe::{self, Described};
 use super::ends::Ends;
 use super::protect::{bookmark_of, common_names, is_bookmarked, with_bookmarks, without};
 use super::run::{Held, Pair, Run, View, full_name, hold_tag};
@@ -14,6 +15,7 @@ use crate::domain::dataset::{Bookmark, Dataset, Owner, PROPERTY_ROLE, Role, Snap
 use crate::domain::job::Failure;
 use crate::domain::names::{BookmarkName, SnapTag, SnapshotName};
 use crate::engine::{Step, StepContext, UndoKind};
+use crate::jobs::failure::not_kept;
 use crate::zfs::{Deed, HoldTag, Property};
 
 pub(super) struct Settle(pub(super) Arc<Ends>);
@@ -53,11 +55,17 @@ impl Step for Settle {
         // What the steps before have just held is held.
         let unheld = (without(&base.0, &view.held.source), without(&base.1, &view.held.destination));
         let marks = with_bookmarks(&bookmarks)?;
-        let secure = [Deed::Bookmark(&marks), Deed::Hold(&tag, &unheld.0)];
+        let told = self.told(cx, &run, &view).await?;
+        let mut secure = vec![Deed::Bookmark(&marks), Deed::Hold(&tag, &unheld.0)];
+        let root = &run.input.source.dataset;
+        secure.extend(told.described.iter().map(|described| Deed::Set(root, &described.source)));
         let (here, there) =
-            tokio::join!(run.source.carry_out(&secure), claim(&run, &view, (&tag, &unheld.1)));
+            tokio::join!(run.source.carry_out(&secure), claim(&run, &view, (&tag, &unheld.1), &told));
         here?;
         there?;
+        if let Some(described) = &told.described {
+            describe::says(&mut view, described);
+        }
         bookmarks.iter().for_each(|name| view.bookmarked(name));
         claimed(&mut view);
         // From here on the new base is safe on both sides.
@@ -79,10 +87,38 @@ impl Step for Settle {
     }
 }
 
+/// What is to be said at the destination, and of the group on both sides.
+#[derive(Default)]
+struct Told {
+    manifests: Vec<(SnapshotName, Vec<Property>)>,
+    described: Option<Described>,
+}
+
+impl Settle {
+    /// Brings the manifests of what arrived over, and keeps them here: all of them before a snapshot at the destination says
+    /// that it is ours.
+    async fn told(&self, cx: &StepContext, run: &Run, view: &View) -> Result<Told, Failure> {
+        let Some((vcenters, _)) = self.0.vcenters_of(&run.input) else { return Ok(Told::default()) };
+        let mut manifests = Vec::new();
+        let new = |snapshot: &Snapshot| snapshot.owner == Owner::Foreign;
+        for (name, guid, manifest) in describe::arrived(cx, run, view, new).await? {
+            vcenters.store().put_manifest(guid, &manifest).await.map_err(not_kept)?;
+            manifests.push((name, describe::properties_of(cx, &manifest)?));
+        }
+        let described = describe::described(cx, vcenters, view).await?;
+        Ok(Told { manifests, described })
+    }
+}
+
 /// The replica carries the group and its role; snapshots that are the group's at the source are so at the
 /// destination too. A stream brings no properties, so this is where a received snapshot becomes ours. The new base is
 /// held with it.
-async fn claim(run: &Run, view: &View, (tag, base): (&HoldTag, &[SnapshotName])) -> Result<(), Failure> {
+async fn claim(
+    run: &Run,
+    view: &View,
+    (tag, base): (&HoldTag, &[SnapshotName]),
+    told: &Told,
+) -> Result<(), Failure> {
     let group = view.group.to_string();
     let role = Property::new(PROPERTY_ROLE, Role::Replica.as_str())
         .map_err(|error| Failure::permanent(format!("The role's mark is not valid: {error}.")))?;
@@ -98,6 +134,9 @@ async fn claim(run: &Run, view: &View, (tag, base): (&HoldTag, &[SnapshotName]))
         }
     }
     let mut deeds: Vec<Deed<'_>> = replicas.iter().map(|name| Deed::Set(name, &properties)).collect();
+    let root = &run.input.destination.dataset;
+    deeds.extend(told.described.iter().map(|described| Deed::Set(root, &described.replica)));
+    deeds.extend(told.manifests.iter().map(|(name, properties)| Deed::SetOn(name, properties)));
     deeds.push(Deed::Mark(&group, &names));
     deeds.push(Deed::Hold(tag, base));
     run.destination.carry_out(&deeds).await?;

@@ -7,20 +7,33 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::ReplicateInput;
 use super::ends::Ends;
+use super::guests::{Gathered, Guests, gather};
 use super::look::Looked;
 use super::protect::{bookmark_of, common_names, is_bookmarked, with_bookmarks};
 use super::run::{Run, View, full_name, hold_tag};
+use super::{ReplicateInput, describe, quiesce};
+use crate::domain::checkpoint::CheckpointKind;
 use crate::domain::dataset::{Owner, PROPERTY_GROUP};
 use crate::domain::ids::GroupId;
 use crate::domain::job::{Failure, Level};
 use crate::domain::names::{SnapTag, SnapshotName};
 use crate::engine::{Step, StepContext, UndoKind};
 use crate::jobs::failure::recorded;
-use crate::zfs::{Checkpoint, Deed, Property};
+use crate::jobs::manifests::read_manifests;
+use crate::jobs::vcenters::Vcenters;
+use crate::zfs::{Checkpoint, Deed, Property, fit_with_a_snapshot};
 
 pub(super) struct TakeSnapshot(pub(super) Arc<Ends>);
+
+/// What the step leaves.
+#[derive(Debug, Serialize, Deserialize)]
+struct Taken {
+    tag: SnapTag,
+    /// What the guests knew of it; none for datasets without guests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kind: Option<CheckpointKind>,
+}
 
 /// The names, decided once: `zx-<group>-<utc>-<seq>`, unique within the installation whatever the clock
 /// does, because the sequence number only grows.
@@ -61,18 +74,20 @@ impl Step for TakeSnapshot {
             return Ok(Value::Null);
         };
         let run = self.0.open(cx).await?;
-        let group = cx.need::<Looked>("look")?.group;
-        match self.0.take(cx) {
-            Some(mut view) => {
-                take_and_secure(&run, &mut view, &names).await?;
-                self.0.leave(cx, view);
+        let kind = match self.0.vcenters_of(&run.input) {
+            Some((vcenters, guests)) => {
+                match gather(cx, vcenters, &cx.need::<Looked>("look")?, &guests).await? {
+                    Some(gathered) => Some(self.with_guests(cx, &run, &names, gathered).await?),
+                    None => None,
+                }
             }
-            None => {
-                run.source.ensure_snapshots(&group.to_string(), &names, &[]).await?;
-            }
+            None => None,
+        };
+        if kind.is_none() {
+            self.take(cx, &run, &names, &[]).await?;
         }
         cx.console(Level::Success, format!("Snapshot @{tag} of {}.", count(names.len())));
-        Ok(serde_json::json!({ "tag": tag }))
+        recorded(Taken { tag, kind })
     }
 
     fn undo_kind(&self) -> UndoKind {
@@ -84,6 +99,11 @@ impl Step for TakeSnapshot {
     async fn undo(&self, cx: &StepContext, intent: &Value) -> Result<(), Failure> {
         let Some(tag) = read(intent)?.tag else { return Ok(()) };
         let run = self.0.open(cx).await?;
+        if let Some((vcenters, guests)) = self.0.vcenters_of(&run.input).filter(|(_, guests)| guests.quiesce)
+            && let Some(gathered) = gather(cx, vcenters, &cx.need::<Looked>("look")?, &guests).await?
+        {
+            quiesce::let_go(cx, vcenters, &gathered, &guests).await;
+        }
         let view = run.look().await?;
         for pair in &view.pairs {
             let Some(snapshot) = pair.source.snapshot_by_tag(&tag) else { continue };
@@ -109,9 +129,89 @@ impl Step for TakeSnapshot {
     }
 }
 
+impl TakeSnapshot {
+    async fn take(
+        &self,
+        cx: &StepContext,
+        run: &Run,
+        names: &[SnapshotName],
+        properties: &[Property],
+    ) -> Result<(), Failure> {
+        let group = cx.need::<Looked>("look")?.group;
+        match self.0.take(cx) {
+            Some(mut view) => {
+                take_and_secure(run, &mut view, names, properties).await?;
+                self.0.leave(cx, view);
+            }
+            None => {
+                run.source.ensure_snapshots(&group.to_string(), names, properties).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the snapshot with a manifest, its guests at rest if that is wished. They are let go in any case.
+    async fn with_guests(
+        &self,
+        cx: &StepContext,
+        run: &Run,
+        names: &[SnapshotName],
+        mut gathered: Gathered,
+    ) -> Result<CheckpointKind, Failure> {
+        let Some((vcenters, guests)) = self.0.vcenters_of(&run.input) else {
+            return Ok(gathered.manifest.kind);
+        };
+        let outcome = self.described(cx, run, names, &mut gathered, (vcenters, &guests)).await;
+        if guests.quiesce {
+            quiesce::let_go(cx, vcenters, &gathered, &guests).await;
+        }
+        outcome
+    }
+
+    async fn described(
+        &self,
+        cx: &StepContext,
+        run: &Run,
+        names: &[SnapshotName],
+        gathered: &mut Gathered,
+        (vcenters, guests): (&Vcenters, &Guests),
+    ) -> Result<CheckpointKind, Failure> {
+        let Some(root) = names.first() else { return Ok(CheckpointKind::CrashConsistent) };
+        let owner = Owner::Zerfaux(gathered.manifest.group.to_string());
+        let was_taken = guests.quiesce
+            && !run.source.fresh_snapshots(std::slice::from_ref(root), &owner).await?.is_empty();
+        match (guests.quiesce, was_taken) {
+            (true, false) => quiesce::bring_to_rest(cx, vcenters, gathered, guests).await?,
+            // An earlier attempt took it, and was cut off before it said so.
+            (true, true) => quiesce::see_at_rest(cx, gathered).await,
+            (false, _) => {}
+        }
+        let properties = describe::properties_of(cx, &gathered.manifest)?;
+        // A set of several snapshots has one manifest, and what the command sets, it sets on all of them.
+        let at_once = names.len() == 1 && fit_with_a_snapshot(&properties);
+        self.take(cx, run, names, if at_once { &properties } else { &[] }).await?;
+        // What it says itself counts: an earlier attempt may have taken it.
+        if !was_taken && at_once {
+            return Ok(gathered.manifest.kind);
+        }
+        match read_manifests(&run.source, std::slice::from_ref(root)).await?.remove(root) {
+            Some(Ok(manifest)) => Ok(manifest.kind),
+            _ => {
+                run.source.carry_out(&[Deed::SetOn(root, &properties)]).await?;
+                Ok(gathered.manifest.kind)
+            }
+        }
+    }
+}
+
 /// Takes the snapshots and secures them and what they are to build on, in one remote command; what the destination has of
 /// that is held beside it. So the step after this has nothing left to do, unless somebody came between.
-async fn take_and_secure(run: &Run, view: &mut View, names: &[SnapshotName]) -> Result<(), Failure> {
+async fn take_and_secure(
+    run: &Run,
+    view: &mut View,
+    names: &[SnapshotName],
+    properties: &[Property],
+) -> Result<(), Failure> {
     let hold = hold_tag(&view.group)?;
     let (mut base, mut there, mut marked) = (Vec::new(), Vec::new(), names.to_vec());
     for pair in &view.pairs {
@@ -125,9 +225,10 @@ async fn take_and_secure(run: &Run, view: &mut View, names: &[SnapshotName]) -> 
     }
     let group = view.group.to_string();
     let bookmarks = with_bookmarks(&marked)?;
+    let (snapshots, hold) = (names, &hold);
     let checkpoint =
-        Checkpoint { group: &group, snapshots: names, hold: &hold, base: &base, bookmarks: &bookmarks };
-    let (taken, held) = tokio::join!(run.source.take(&checkpoint), run.destination.hold(&hold, &there));
+        Checkpoint { group: &group, snapshots, hold, base: &base, bookmarks: &bookmarks, properties };
+    let (taken, held) = tokio::join!(run.source.take(&checkpoint), run.destination.hold(hold, &there));
     for (name, snapshot) in taken? {
         view.taken(name.dataset(), snapshot);
     }

@@ -90,6 +90,15 @@ const ROWS: &[(&str, &str)] = &[
         "rpo_days",
         "(group_id, day, watched_seconds, broken_seconds, worst_age_seconds) VALUES ('g', '2026-11-28', 60, 0, 5)",
     ),
+    ("manifests", "(group_id, guid, taken_at, kind, body) VALUES ('g', '7', 1, 'quiesced', '{}')"),
+    (
+        "vm_snapshots",
+        "(vcenter, vm, snapshot, instance_uuid, name, group_id, job, noted_at) VALUES ('v', 'vm-1', 's', 'i', 'n', 'g', 'j', 1)",
+    ),
+    (
+        "group_findings",
+        "(group_id, side, object, why, advice, found_at) VALUES ('g', 'live', 'tank/a', 'w', 'a', 1)",
+    ),
     ("rpo_breaches", "(group_id, began_at, worst_age_seconds) VALUES ('g', 1, 5)"),
     (
         "dr_shells",

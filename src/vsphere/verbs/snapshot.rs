@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::domain::moref::{TaskRef, VmRef, VmSnapshotRef};
 use crate::vsphere::xml::Node;
-use crate::vsphere::{Client, Request, VsphereError};
+use crate::vsphere::{Client, ObjectContent, PropertySet, Request, Scope, VsphereError};
 
 /// A snapshot as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,23 +70,40 @@ impl Client {
     /// # Errors
     /// If the server does not answer.
     pub async fn snapshots(&self, vm: &VmRef) -> Result<Vec<VmSnapshot>, VsphereError> {
-        let found = self.properties(vm, VmRef::KIND, &["snapshot.rootSnapshotList"]).await?;
-        let mut all = Vec::new();
-        let mut open: Vec<&Node> = Vec::new();
-        if let Some(roots) = found.get("snapshot.rootSnapshotList") {
-            open.extend(roots.children().iter().rev());
-        }
-        while let Some(node) = open.pop() {
-            open.extend(node.all("childSnapshotList").collect::<Vec<_>>().into_iter().rev());
-            let Some(reference) = node.reference_at("snapshot") else { continue };
-            all.push(VmSnapshot {
-                snapshot: VmSnapshotRef::new(reference.id),
-                name: node.string_at("name").unwrap_or_default(),
-                description: node.string_at("description").unwrap_or_default(),
-                created_at: node.parse_at("createTime"),
-                quiesced: node.flag_at("quiesced") == Some(true),
-            });
-        }
-        Ok(all)
+        Ok(read(&self.properties(vm, VmRef::KIND, &[TREE]).await?))
     }
+
+    /// All snapshots of each of these virtual machines, in one question.
+    ///
+    /// # Errors
+    /// If one of them is gone, or the server does not answer.
+    pub async fn snapshots_of(&self, vms: &[VmRef]) -> Result<Vec<(VmRef, Vec<VmSnapshot>)>, VsphereError> {
+        let sets = [PropertySet { kind: VmRef::KIND, paths: vec![TREE] }];
+        let found = self.retrieve(&sets, &Scope::Objects(vms.iter().map(Into::into).collect())).await?;
+        Ok(found.iter().map(|one| (VmRef::new(one.object.id.clone()), read(one))).collect())
+    }
+}
+
+/// Where a virtual machine has its snapshots.
+const TREE: &str = "snapshot.rootSnapshotList";
+
+/// Parents before children.
+fn read(found: &ObjectContent) -> Vec<VmSnapshot> {
+    let mut all = Vec::new();
+    let mut open: Vec<&Node> = Vec::new();
+    if let Some(roots) = found.get(TREE) {
+        open.extend(roots.children().iter().rev());
+    }
+    while let Some(node) = open.pop() {
+        open.extend(node.all("childSnapshotList").collect::<Vec<_>>().into_iter().rev());
+        let Some(reference) = node.reference_at("snapshot") else { continue };
+        all.push(VmSnapshot {
+            snapshot: VmSnapshotRef::new(reference.id),
+            name: node.string_at("name").unwrap_or_default(),
+            description: node.string_at("description").unwrap_or_default(),
+            created_at: node.parse_at("createTime"),
+            quiesced: node.flag_at("quiesced") == Some(true),
+        });
+    }
+    all
 }

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::job_list::title;
 use super::site_map::standing;
 use super::vcenters::EXPIRES_SOON;
+use crate::app::checkpoints::Trouble as LeftTrouble;
 use crate::app::group_states::GroupState;
 use crate::app::vcenters::{StreamState, VcenterView};
 use crate::domain::access::Role;
@@ -32,6 +33,7 @@ pub(super) async fn attention(
     let appliances = site.app.targets_with_health().await?;
     all.extend(appliances.iter().filter_map(|(target, health)| of_appliance(target, health.as_ref()?)));
     all.extend(groups.iter().filter_map(super::protection_groups::attention));
+    all.extend(site.app.checkpoint_troubles().await?.into_iter().map(of_trouble));
     all.extend(site.app.failed_jobs_unseen(SHOWN).await?.iter().map(|job| of_job(cx, job)));
     all.extend(stuck.iter().map(|job| of_job(cx, job)));
     if cx.may(Role::Admin) && !site.app.has_recovery_key().await? {
@@ -51,6 +53,19 @@ pub(super) async fn attention(
 
 fn link(label: &str, address: &str) -> Link {
     Link { label: label.to_owned(), address: address.to_owned() }
+}
+
+/// What a group left somewhere and does not agree, or does not go away.
+fn of_trouble(one: LeftTrouble) -> Attention {
+    let address =
+        one.group.map_or_else(|| "/protection-groups".to_owned(), |id| format!("/protection-groups/{id}"));
+    Attention {
+        status: Status::new(Mark::Broken, "ask"),
+        what: link(&one.object, &address),
+        why: format!("{} {}", sentence(&one.why), one.advice),
+        mend: link("Look", &address),
+        seen: None,
+    }
 }
 
 fn of_job(cx: &Cx, job: &Job) -> Attention {

@@ -313,7 +313,14 @@ async fn a_checkpoint_is_one_question_and_one_that_was_taken_before_is_secured_a
     let tag: HoldTag = "zerfaux:g1".parse().unwrap();
     let (new, base) = ([snapshot_name("t/a@s2")], [snapshot_name("t/a@s1")]);
     let marks = [(new[0].clone(), "t/a#s2".parse().unwrap())];
-    let what = Checkpoint { group: "g1", snapshots: &new, hold: &tag, base: &base, bookmarks: &marks };
+    let what = Checkpoint {
+        group: "g1",
+        snapshots: &new,
+        hold: &tag,
+        base: &base,
+        bookmarks: &marks,
+        properties: &[],
+    };
     let row = "t/a@s2\tsnapshot\t7\t9\t1700000000\t1\t0\t10\t-\t10\t-\t\t-\t-\t-\t-\t-\n";
     let (zfs, script) = scripted(vec![
         ("snapshot -o", silence()),

@@ -20,8 +20,10 @@ pub(super) fn create(c: &mut Ctx<'_>, method: &str) -> Answer {
     let check = check(c.world, &this, &name, quiesce && !memory);
     let seconds = if quiesce { 5.0 } else { 1.5 };
     c.task(("CreateSnapshot_Task", "VirtualMachine.createSnapshot"), seconds, check, move |world| {
-        let running = world.vm(&this)?.power == Power::On;
-        let snapshot = world.take_snapshot(&this, &name, &description, quiesce && running && !memory)?;
+        // Where no Tools run, the wish is ignored without a word.
+        let vm = world.vm(&this)?;
+        let heard = vm.power == Power::On && vm.guest.running;
+        let snapshot = world.take_snapshot(&this, &name, &description, quiesce && heard && !memory)?;
         Ok(Some(snapshot.into()))
     })
 }
@@ -37,10 +39,10 @@ fn check(world: &World, this: &Moref, name: &str, quiesce: bool) -> Result<(), F
     if vm.snapshots.len() >= DEEPEST {
         return Err(Fault::new("TooManySnapshotLevels", "There are too many snapshots on one another."));
     }
-    if !quiesce || vm.power != Power::On {
+    if !quiesce || vm.power != Power::On || !vm.guest.running {
         return Ok(());
     }
-    if !vm.guest.running || vm.extra("sim.quiesce") == Some("fail") {
+    if vm.extra("sim.quiesce") == Some("fail") {
         return Err(Fault::new(
             "ApplicationQuiesceFault",
             "An error occurred while quiescing the virtual machine. See the virtual machine's event log for details.",

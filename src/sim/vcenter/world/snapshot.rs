@@ -118,6 +118,7 @@ impl World {
             .filter(|other| self.snapshot(other).is_ok_and(|other| other.above.as_ref() == Some(snapshot)))
             .cloned()
             .collect();
+        let newest = under.is_empty() && self.vm(&vm)?.current_snapshot.as_ref() == Some(snapshot);
         for child in under {
             match children {
                 true => self.drop_snapshot(&child, true, consolidate)?,
@@ -135,8 +136,28 @@ impl World {
             machine.consolidation_needed = true;
         } else if left {
             self.consolidate(&vm)?;
+        } else if newest {
+            self.merge_newest(&vm)?;
         }
         Ok(())
+    }
+
+    /// Merges what a machine has written since its newest snapshot into the files that were frozen by it.
+    fn merge_newest(&mut self, moref: &Moref) -> Result<(), Fault> {
+        let mut devices = self.vm(moref)?.devices.clone();
+        for disk in devices.iter_mut().filter(|device| is_disk(device)) {
+            let Some(frozen) = disk.data("backing").and_then(|backing| backing.data("parent")).cloned()
+            else {
+                continue;
+            };
+            if let Some(newest) = chain(disk).first() {
+                let delta = self.datastore_path(newest, None)?;
+                self.delete_disk(&delta)?;
+            }
+            disk.set("backing", Value::Data(frozen));
+        }
+        self.vm_mut(moref)?.devices = devices;
+        self.save(moref)
     }
 
     /// Merges every disk of a machine without snapshots into the file that it began with.
