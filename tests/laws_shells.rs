@@ -112,7 +112,7 @@ async fn removing_a_shell_keeps_the_laws_of_steps() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn removing_a_shell_with_its_view_keeps_the_laws_of_steps() {
-    keeps_the_laws_of_steps(&UnshelledWorld::with_view(), sample(1)).await;
+    keeps_the_laws_of_steps(&UnshelledWorld::with_view(), sample(2)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -123,12 +123,12 @@ async fn killed_around_each_event_of_removing_it_leaves_no_shell_and_no_view() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn repairing_a_shell_keeps_the_laws_of_steps() {
-    keeps_the_laws_of_steps(&ReshapedWorld::default(), sample(3)).await;
+    keeps_the_laws_of_steps(&ReshapedWorld::default(), sample(7)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn repairing_a_shell_with_its_view_keeps_the_laws_of_steps() {
-    keeps_the_laws_of_steps(&ReshapedWorld::with_view(), sample(2)).await;
+    keeps_the_laws_of_steps(&ReshapedWorld::with_view(), sample(5)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

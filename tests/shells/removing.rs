@@ -67,7 +67,7 @@ async fn a_shell_with_its_view_goes_whole_and_the_replica_stays() {
 async fn a_shell_that_runs_is_left_as_it_is() {
     let site = Site::new(UnshelledWorld::default()).await;
     let client = site.scene.made.client().await;
-    let task = client.power_on(&site.scene.shell.vm).await.unwrap();
+    let task = client.power_on(&site.scene.shell.vm, None).await.unwrap();
     client.wait_for_task(&task, "power on", &CancellationToken::new(), |_| ()).await.unwrap();
     let before = site.scene.fingerprint().await;
     let job = site.run().await;

@@ -83,7 +83,7 @@ async fn its_view_becomes_one_of_the_newest_checkpoint() {
 async fn a_shell_that_runs_is_not_changed() {
     let site = Site::new(ReshapedWorld::default()).await;
     let client = site.scene.0.made.client().await;
-    let task = client.power_on(&site.scene.0.shell.vm).await.unwrap();
+    let task = client.power_on(&site.scene.0.shell.vm, None).await.unwrap();
     client.wait_for_task(&task, "power on", &CancellationToken::new(), |_| ()).await.unwrap();
     let before = site.scene.fingerprint().await;
     let job = site.run().await;
