@@ -5,13 +5,13 @@ use super::super::protection::{assign, wish};
 use super::super::sites::{PROTECTED as DATASET, PROTECTED_DATASTORE as DATASTORE, Site, Sites};
 use super::deploy::{missing, says};
 use super::{Stage, snapshots};
+use crate::app::dr_shells::ShellWish;
 use crate::app::protected_vms::ProtectedVm;
 use crate::app::{App, Principal};
 use crate::domain::ids::VcenterId;
 use crate::domain::job::JobState;
 use crate::domain::protection_group::ProtectionGroup;
 use crate::domain::target::Target;
-use crate::plan::dr_shell::Wish;
 use crate::sim::exports::Export;
 
 /// Of how many virtual machines shells are made.
@@ -118,10 +118,10 @@ impl Stage {
         Ok(())
     }
 
-    async fn shell_wish(&self, app: &App, group: &ProtectionGroup, dr: &Site) -> Result<Wish, Trouble> {
+    async fn shell_wish(&self, app: &App, group: &ProtectionGroup, dr: &Site) -> Result<ShellWish, Trouble> {
         let stores = app.vcenters()?.datastores(group.dr.vcenter).await?;
         let home = stores.into_iter().find(|one| one.object.name == dr.block_datastore);
         let home = home.ok_or_else(|| missing("datastore for the shells' own files"))?;
-        Ok(Wish { home_datastore: Some(home.object.name), ..Wish::default() })
+        Ok(ShellWish { home_datastore: Some(home.object.name), ..ShellWish::default() })
     }
 }
