@@ -49,7 +49,7 @@ pub async fn assign(person: &mut Person, group: &str) -> String {
     person.tick(&format!("Protect {name}")).await;
     person.press("Protect the chosen ones with ERP").await;
     person.sees(&format!("{name} is in the group now")).await;
-    person.sees("files elsewhere").await;
+    person.sees("the protection datastore").await;
     person.looks("vms").await;
     name
 }
@@ -61,7 +61,6 @@ pub async fn move_it(person: &mut Person, name: &str) {
     person.looks("vm-elsewhere").await;
     person.press("Move…").await;
     person.sees("Where its files are").await;
-    person.sees("elsewhere").await;
     person.looks("move-compare").await;
     let wizard = person.path().await;
     let job = once(person, &format!("Move {name} to nfs-erp")).await;
