@@ -9,3 +9,9 @@ CREATE TABLE group_findings (
     found_at INTEGER NOT NULL,
     PRIMARY KEY (group_id, side, object, why)
 ) STRICT, WITHOUT ROWID;
+
+-- Groups that were deleted here: what their datasets still say of them contradicts nothing.
+CREATE TABLE deleted_groups (
+    id         TEXT NOT NULL PRIMARY KEY,
+    deleted_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

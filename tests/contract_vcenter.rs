@@ -18,6 +18,7 @@
 //! - progress and cancelling of a move of storage; what a snapshot had of the hardware when it is reverted to
 //! - how many NFS datastores a host may mount: its hosts have no such setting
 //! - one export on several hosts: the datastore only knows the host that mounted it last
+//! - delta disks: a snapshot leaves the disks as they are, so which ones it froze shows on ours only
 //! - the size of a disk that is attached without saying it
 //! - recentTask of the tasks that run, by which a task of unknown reference is found: none ever runs
 

@@ -49,7 +49,8 @@ pub(super) async fn compare(
     let Some(counter) = store.group_epoch(group.id).await.map_err(not_kept)? else { return Ok(()) };
     let kept = store.checkpoints(group.id, true).await.map_err(not_kept)?;
     let checkpoints: Vec<Guid> = kept.iter().map(|one| one.guid).collect();
-    let known = Known { group: group.id, counter, checkpoints: &checkpoints };
+    let deleted = store.deleted_groups().await.map_err(not_kept)?;
+    let known = Known { group: group.id, counter, checkpoints: &checkpoints, deleted: &deleted };
     let found: Vec<Finding> = contradictions(&known, role, dataset)
         .into_iter()
         .map(|one| Finding { object: one.object, why: one.why, advice: one.advice, found_at: now })

@@ -38,12 +38,17 @@ pub struct Known<'a> {
     pub counter: u32,
     /// The GUIDs of its checkpoints, the newest first.
     pub checkpoints: &'a [Guid],
+    /// Groups that were deleted here: a dataset that still says it belongs to one of them is free.
+    pub deleted: &'a [String],
 }
 
 /// What a dataset that should have this role says against what is known.
 pub fn contradictions(known: &Known<'_>, role: Role, dataset: &Dataset) -> Vec<Contradiction> {
     let mut all = Vec::new();
     let (group, object) = (known.group.to_string(), dataset.name.to_string());
+    if dataset.group.as_ref().is_some_and(|other| *other != group && known.deleted.contains(other)) {
+        return all;
+    }
     let mut add = |object: &str, why: String, advice: &str| {
         all.push(Contradiction { object: object.to_owned(), why, advice: advice.to_owned() });
     };
@@ -187,7 +192,7 @@ mod tests {
     const CHECKPOINTS: [Guid; 2] = [Guid(2), Guid(1)];
 
     fn known() -> Known<'static> {
-        Known { group: group(), counter: 2, checkpoints: &CHECKPOINTS }
+        Known { group: group(), counter: 2, checkpoints: &CHECKPOINTS, deleted: &[] }
     }
 
     #[test]
@@ -216,6 +221,10 @@ mod tests {
             assert_eq!(found.len(), 1, "{found:?}");
             assert!(found[0].why.contains(expected) && !found[0].advice.is_empty(), "{found:?}");
         }
+        // What a group that was deleted here has left.
+        let left = Dataset { group: Some("g".into()), epoch: Some("7:1".into()), ..dataset() };
+        let deleted = ["g".to_owned()];
+        assert_eq!(contradictions(&Known { deleted: &deleted, ..known() }, Role::Live, &left), []);
         // A replica carries the live dataset's GUID, and not its own.
         let replica = Dataset { role: Some(Role::Replica), epoch: Some("2:5".into()), ..dataset() };
         assert_eq!(contradictions(&known(), Role::Replica, &replica), []);

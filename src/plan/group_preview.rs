@@ -37,6 +37,9 @@ pub struct Kept {
     more: bool,
 }
 
+/// The day of a time and what else tells its span from the others.
+type SpanOf = fn(Timestamp) -> (Date, i8);
+
 /// Which checkpoints `policy` keeps when one is taken `every` so often, the last at `newest`. None: it keeps all, so their
 /// number has no end.
 pub fn kept(policy: &Retention, every: Duration, newest: Timestamp) -> Option<Kept> {
@@ -46,7 +49,7 @@ pub fn kept(policy: &Retention, every: Duration, newest: Timestamp) -> Option<Ke
     let every = every.as_secs().max(1);
     let newest = newest.as_second();
     let mut places: BTreeSet<u64> = (0..u64::from(policy.last.clamp(1, MOST))).collect();
-    let rules: [(u32, fn(Timestamp) -> (Date, i8)); 4] =
+    let rules: [(u32, SpanOf); 4] =
         [(policy.hourly, hour), (policy.daily, day), (policy.weekly, iso_week), (policy.monthly, month)];
     for (count, span_of) in rules {
         let mut place = 0;

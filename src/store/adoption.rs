@@ -37,6 +37,7 @@ impl Store {
             protection_groups::put(c, &group)?;
             c.prepare_cached("UPDATE protection_groups SET epoch = ?2 WHERE id = ?1")?
                 .execute((&id, epoch))?;
+            c.prepare_cached("DELETE FROM deleted_groups WHERE id = ?1")?.execute([&id])?;
             for vm in &vms {
                 protected_vms::add(c, vm)?;
             }
@@ -76,6 +77,18 @@ impl Store {
                 .execute((&id, side, &new.object, &new.why, &new.advice, nanos(new.found_at)))?;
             }
             Ok(())
+        })
+        .await
+    }
+
+    /// The groups that were deleted here.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn deleted_groups(&self) -> Result<Vec<String>, StoreError> {
+        self.read("list the deleted protection groups", |c| {
+            let mut statement = c.prepare_cached("SELECT id FROM deleted_groups ORDER BY id")?;
+            Ok(statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
         })
         .await
     }

@@ -123,6 +123,8 @@ impl Store {
             if c.prepare_cached("DELETE FROM protection_groups WHERE id = ?1")?.execute([&id])? == 0 {
                 return Err(Refusal::NotFound(format!("protection group {:?}", group.name)).into());
             }
+            c.prepare_cached("INSERT OR REPLACE INTO deleted_groups (id, deleted_at) VALUES (?1, ?2)")?
+                .execute((&id, nanos(audit.at)))?;
             append(c, &audit)?;
             Ok(())
         })

@@ -88,3 +88,22 @@ async fn a_dataset_that_says_something_else_holds_its_group_until_a_person_has_s
     assert_eq!(app.checkpoint_troubles().await.unwrap(), vec![]);
     site.brings(3).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_is_made_anew_after_it_was_deleted_here_is_not_held() {
+    let site = Site::new(Quiesce::Never).await;
+    site.brings(1).await;
+    let old = site.store.protection_group(GROUP).await.unwrap().unwrap();
+    site.store.delete_protection_group(&old, crate::deployed::line()).await.unwrap();
+    let id = zerfaux::domain::ids::GroupId::new();
+    let mut dr = old.dr.clone();
+    dr.dataset = format!("dst/zerfaux/replica/{id}").parse().unwrap();
+    let new = zerfaux::domain::protection_group::ProtectionGroup { id, dr, ..old };
+    site.store.put_protection_group(&new, crate::deployed::line()).await.unwrap();
+    let job = site.turn(2).await;
+    assert_eq!(job.state, JobState::Succeeded, "{:?}", job.failure);
+    let mark = site.ground.two.source.root(&format!("zfs get -H -s local -o value zerfaux:group {LIVE}"));
+    assert_eq!(mark.trim(), id.to_string());
+    CheckpointWatch::new(site.targets.clone(), site.clock.clone()).run().await.unwrap();
+    assert_eq!(site.store.group_findings().await.unwrap().len(), 0);
+}

@@ -160,3 +160,37 @@ async fn a_run_that_is_stopped_while_guests_come_to_rest_leaves_nothing() {
     );
     assert_eq!(site.ground.two.source.tags(crate::guests::LIVE), Vec::<String>::new());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_that_takes_too_long_is_not_waited_for_and_what_comes_late_goes_too() {
+    let site = Site::new(Quiesce::Every(1)).await;
+    site.ground
+        .vcenter
+        .add_rule(Rule {
+            method: Some("CreateSnapshot_Task".into()),
+            object: Some(site.ground.vm_name(1)),
+            delay_ms: 4000,
+            ..Rule::default()
+        })
+        .unwrap();
+    let group = site.store.protection_group(GROUP).await.unwrap().unwrap();
+    let now = zerfaux::engine::Clock::now(&*site.clock);
+    let mut input = zerfaux::jobs::group_runs::input_of(&site.targets, &group, now).await.unwrap();
+    input["guests"]["limit_seconds"] = 1.into();
+    let id = site.engine.enqueue("replicate", input, "test").await.unwrap();
+    site.engine.run_until_idle().await.unwrap();
+    let job = site.engine.job(id).await.unwrap();
+    assert_eq!(job.state, JobState::Succeeded, "{:?}", job.failure);
+    let manifest = site.store.newest_manifest(GROUP).await.unwrap().unwrap();
+    assert_eq!(manifest.kind, CheckpointKind::Partly);
+    let not = manifest.not_quiesced();
+    assert_eq!((not.len(), not[0].0), (1, &*site.ground.vm_name(1)), "{not:?}");
+    assert!(not[0].1.contains("in time"), "{not:?}");
+    // Whatever becomes of the request that is still on its way.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    VmSnapshotWatch::new(site.vcenters.clone(), site.clock.clone()).run().await.unwrap();
+    assert_eq!(
+        (site.ground.vm_snapshots().await, site.store.vm_snapshots().await.unwrap()),
+        (vec![], vec![])
+    );
+}

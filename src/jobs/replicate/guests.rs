@@ -3,7 +3,7 @@
 //! Read from their vCenter while the checkpoint is taken. If that does not answer, the run goes on: a copy with what was
 //! known before is worth more than none, and the manifest says so.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -59,6 +59,8 @@ pub(super) struct Gathered {
     pub(super) client: Option<Client>,
     /// What their vCenter says of them, by [`key`].
     pub(super) live: HashMap<String, MachineNow>,
+    /// Those whose time was over, by [`key`]: a task of theirs may still bring a VMware snapshot.
+    pub(super) late: BTreeSet<String>,
 }
 
 /// Looks at all of them. None if the group is gone.
@@ -115,7 +117,7 @@ pub(super) async fn gather(
         vms,
         networks,
     };
-    Ok(Some(Gathered { manifest, client, live }))
+    Ok(Some(Gathered { manifest, client, live, late: BTreeSet::new() }))
 }
 
 /// What the vCenter says of them now, by instance UUID. One that has another reference by now is found by its UUID.

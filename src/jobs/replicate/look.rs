@@ -101,7 +101,8 @@ impl Look {
         let Some((vcenters, _)) = self.0.vcenters_of(&run.input) else { return Ok(()) };
         let counter = vcenters.store().group_epoch(view.group).await.map_err(not_kept)?;
         let (Some(counter), Some(pair)) = (counter, view.pairs.first()) else { return Ok(()) };
-        let known = Known { group: view.group, counter, checkpoints: &[] };
+        let deleted = vcenters.store().deleted_groups().await.map_err(not_kept)?;
+        let known = Known { group: view.group, counter, checkpoints: &[], deleted: &deleted };
         let sides = [(Role::Live, Some(&pair.source)), (Role::Replica, pair.destination.as_ref())];
         for (role, dataset) in sides {
             let found = dataset.map(|dataset| contradictions(&known, role, dataset)).unwrap_or_default();

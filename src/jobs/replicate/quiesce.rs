@@ -127,7 +127,7 @@ pub(super) async fn bring_to_rest(
     gathered: &mut Gathered,
     guests: &Guests,
 ) -> Result<(), Failure> {
-    let Gathered { manifest, client, live } = gathered;
+    let Gathered { manifest, client, live, late } = gathered;
     let Some(client) = client.clone() else {
         for vm in &mut manifest.vms {
             let because = match &vm.read {
@@ -159,7 +159,7 @@ pub(super) async fn bring_to_rest(
         let (cx, client) = (cx.clone(), client.clone());
         async move {
             let outcome = match wish {
-                Wish::Known(rest) => Ok((rest, None)),
+                Wish::Known(rest) => Ok((rest, None, false)),
                 Wish::Ask(deed) => ask(&cx, &client, &deed, ends).await,
             };
             (number, outcome)
@@ -169,8 +169,11 @@ pub(super) async fn bring_to_rest(
     let mut stopped = None;
     for (number, outcome) in outcomes {
         match outcome {
-            Ok((rest, machine)) => {
+            Ok((rest, machine, is_late)) => {
                 let vm = &mut manifest.vms[number];
+                if is_late {
+                    late.insert(key(&vm.instance_uuid));
+                }
                 vm.rest = rest;
                 // The disks that were frozen, and never those that it writes to meanwhile.
                 vm.machine = machine.or_else(|| vm.machine.take());
@@ -248,8 +251,8 @@ async fn ask(
     client: &Client,
     deed: &Create,
     ends: Instant,
-) -> Result<(Rest, Option<Machine>), Failure> {
-    let not = |because: String| Ok((Rest::NotQuiesced { because }, None));
+) -> Result<(Rest, Option<Machine>, bool), Failure> {
+    let not = |because: String| Ok((Rest::NotQuiesced { because }, None, false));
     if Instant::now() >= ends {
         return not("Its turn did not come within the time that guests have to come to rest.".to_owned());
     }
@@ -260,7 +263,8 @@ async fn ask(
         Err(_late) => {
             // A task that does not stop may still bring a snapshot: the watch finds it by its name.
             let _unknown = timeout(STOPPING, give_up(&cx.in_any_case(), client, deed)).await;
-            return not("It did not come to rest in time.".to_owned());
+            let because = "It did not come to rest in time.".to_owned();
+            return Ok((Rest::NotQuiesced { because }, None, true));
         }
     };
     let machine = match client.machine_at(&taken.snapshot, &deed.name).await {
@@ -278,13 +282,13 @@ async fn ask(
             because: "vCenter made its VMware snapshot without bringing the guest to rest.".to_owned(),
         },
     };
-    Ok((rest, Some(machine)))
+    Ok((rest, Some(machine), false))
 }
 
 /// What an earlier attempt of this run had brought to rest when the checkpoint was taken, as far as its VMware snapshots still
 /// show.
 pub(super) async fn see_at_rest(cx: &StepContext, gathered: &mut Gathered) {
-    let Gathered { manifest, client, live } = gathered;
+    let Gathered { manifest, client, live, .. } = gathered;
     let Some(client) = client else { return };
     for number in 0..manifest.vms.len() {
         let (uuid, name) = (key(&manifest.vms[number].instance_uuid), manifest.vms[number].name.clone());
@@ -318,10 +322,10 @@ pub(super) async fn let_go(cx: &StepContext, vcenters: &Vcenters, gathered: &Gat
         let Some(now) = gathered.live.get(&uuid) else { continue };
         let (cx, client, wanted) = (cx.clone(), client.clone(), name.clone());
         let (of, name, vcenter) = (now.vm.clone(), vm.name.clone(), guests.vcenter);
-        let store = vcenters.store().clone();
+        let (store, is_late) = (vcenters.store().clone(), gathered.late.contains(&uuid));
         all.push(async move {
             let mut outcome = remove(&cx, &client, (of.clone(), uuid, &name), &wanted).await;
-            if matches!(outcome, Ok((_, true))) {
+            if matches!(outcome, Ok((count, true)) if count > 0 || !is_late) {
                 let forgotten = store.forget_vm_snapshot(vcenter, &of, &wanted).await;
                 outcome = forgotten.map_err(not_kept).and(outcome);
             }
