@@ -68,7 +68,7 @@ pub fn kept(policy: &Retention, every: Duration, newest: Timestamp) -> Option<Ke
 }
 
 /// When the span began that has the moment `age` before `newest`, in seconds since 1970.
-fn began(newest: i64, age: u64, span_of: fn(Timestamp) -> (Date, i8)) -> Option<i64> {
+fn began(newest: i64, age: u64, span_of: SpanOf) -> Option<i64> {
     let at = Timestamp::from_second(newest.checked_sub(i64::try_from(age).ok()?)?).ok()?;
     let (date, hour) = span_of(at);
     Some(date.at(hour, 0, 0, 0).to_zoned(TimeZone::UTC).ok()?.timestamp().as_second())

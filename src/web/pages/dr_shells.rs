@@ -105,7 +105,10 @@ async fn draw_review(
         step("Make the virtual machine, off, without disks", name.clone()),
         step(
             "Attach each disk from the clone, and read it back",
-            format!("{} disks", found.source.hardware.disks.len()),
+            match found.source.hardware.disks.len() {
+                1 => "1 disk".to_owned(),
+                count => format!("{count} disks"),
+            },
         ),
     ];
     all.push(match chosen.keep_view {

@@ -193,7 +193,8 @@ async fn shell(site: &Site, job: &Job, made: &mut JobResult) -> Result<(), Troub
         let name = job.input["source_name"].as_str().unwrap_or_default();
         made.facts.push(("Stands for".to_owned(), link(&page, name)));
     }
-    let proved = format!("{} disks, from {}", result["disks"], text("checkpoint"));
+    let word = if result["disks"] == 1 { "disk" } else { "disks" };
+    let proved = format!("{} {word}, from {}", result["disks"], text("checkpoint"));
     made.facts.push(("Proved".to_owned(), html::text(&proved)));
     let view = match result["view"].as_str() {
         Some(datastore) => format!("kept as the datastore {datastore}, with the disks attached"),
