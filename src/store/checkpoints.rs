@@ -195,7 +195,7 @@ impl Store {
         self.read(format!("list the checkpoints of protection group {group}"), move |c| {
             let mut statement = c.prepare_cached(
                 "SELECT * FROM checkpoints WHERE group_id = ?1 AND (?2 OR gone_at IS NULL) \
-                 ORDER BY taken_at DESC, complete_at DESC, guid",
+                 ORDER BY taken_at DESC, complete_at DESC, snapshot DESC",
             )?;
             let rows = statement.query_map((group.to_string(), with_gone), checkpoint_of)?;
             Ok(rows.collect::<rusqlite::Result<_>>()?)
@@ -212,7 +212,7 @@ impl Store {
             let mut statement = c.prepare_cached(
                 "SELECT x.* FROM protection_groups g JOIN checkpoints x ON x.group_id = g.id AND x.guid = ( \
                      SELECT y.guid FROM checkpoints y WHERE y.group_id = g.id AND y.gone_at IS NULL \
-                     ORDER BY y.taken_at DESC, y.complete_at DESC LIMIT 1)",
+                     ORDER BY y.taken_at DESC, y.complete_at DESC, y.snapshot DESC LIMIT 1)",
             )?;
             let rows = statement.query_map([], checkpoint_of)?;
             rows.map(|row| row.map(|one| (one.group, one)).map_err(Problem::from)).collect()
