@@ -59,7 +59,8 @@ async fn an_old_checkpoint_keeps_the_hardware_of_then_on_both_sides_and_in_the_d
     assert_eq!(tags, site.ground.two.target.tags(REPLICA));
     let mut known = site.store.manifests_known(GROUP).await.unwrap();
     let mut kept: Vec<_> = left.iter().map(|one| one.guid).collect();
-    (known.sort(), kept.sort());
+    known.sort();
+    kept.sort();
     assert_eq!(known, kept);
 }
 
