@@ -169,7 +169,7 @@ fn what_changes_something_says_what_a_delegated_user_needs() {
             .contains(&verb)
             || ["estimate", "pool_properties", "pool_status", "written_since", "token_contents"].contains(&verb)
             || ["clock", "signs", "weight", "snapshot_times", "allowed"].contains(&verb)
-            || ["browse", "browse_owners", "pools", "pools_status"].contains(&verb)
+            || ["browse", "browse_owners", "local_properties", "pools", "pools_status"].contains(&verb)
             // pools are made and destroyed by root alone
             || ["create_pool", "destroy_pool"].contains(&verb)
             // of a resumed stream only the token knows the dataset
