@@ -177,6 +177,25 @@ impl Protected {
         known["items"].as_array().unwrap().clone()
     }
 
+    /// Starts no run by itself any more, and waits for the one that may go on.
+    fn pauses(&self) {
+        self.served.ask("POST", &format!("/protection-groups/{}/pause", self.group), None);
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let jobs = ["running", "queued"].map(|state| {
+                self.served.ask("GET", &format!("/jobs?state={state}"), None)["items"]
+                    .as_array()
+                    .unwrap()
+                    .len()
+            });
+            if jobs == [0, 0] {
+                return;
+            }
+            assert!(Instant::now() < until, "a run does not end");
+            std::thread::sleep(Duration::from_millis(500));
+        }
+    }
+
     /// Writes into the virtual machine's disk.
     fn write(&self, number: u64) {
         self.scene.source.host.root(&format!(
@@ -214,17 +233,7 @@ fn a_group_runs_by_itself_and_its_checkpoints_are_what_zfs_lists() {
         assert!(began.elapsed() < lasts + PATIENCE * 2, "{seen:?}");
         std::thread::sleep(Duration::from_secs(3));
     }
-    served.ask("POST", &format!("{at}/pause"), None);
-    let idle = Instant::now() + PATIENCE;
-    loop {
-        let jobs = served.ask("GET", "/jobs?state=running", None);
-        let queued = served.ask("GET", "/jobs?state=queued", None);
-        if jobs["items"] == json!([]) && queued["items"] == json!([]) {
-            break;
-        }
-        assert!(Instant::now() < idle, "{jobs}");
-        std::thread::sleep(Duration::from_millis(500));
-    }
+    protected.pauses();
     let last = served.ask("POST", &format!("{at}/run-now"), None);
     let last = served.job_until(last["job_id"].as_str().unwrap(), &["succeeded"], PATIENCE);
     assert_eq!(last["warnings"], json!([]), "{last}");
@@ -286,7 +295,7 @@ fn a_shells_disks_open_on_a_clone_of_the_real_replica_and_the_clone_is_gone_afte
         assert!(Instant::now() < until, "no checkpoint");
         std::thread::sleep(Duration::from_secs(1));
     }
-    served.ask("POST", &format!("/protection-groups/{}/pause", protected.group), None);
+    protected.pauses();
     let replica = || {
         dr.host.root(&format!(
             "zfs list -H -p -o name,guid,readonly,mounted,clones -r -t all {}",
