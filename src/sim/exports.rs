@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use thiserror::Error;
@@ -94,11 +94,6 @@ impl MemoryExports {
     /// How large every export claims to be: 8 TiB.
     const CAPACITY: u64 = 8 << 40;
 
-    /// Only what [`MemoryExports::export`] names is exported.
-    pub fn closed() -> Self {
-        Self::default()
-    }
-
     /// Whatever a host wants to mount is exported, and empty at first.
     pub fn open() -> Self {
         Self { open: true, ..Self::default() }
@@ -107,16 +102,6 @@ impl MemoryExports {
     /// Begins to export a path; what is there already stays.
     pub fn export(&self, export: Export) {
         self.trees().entry(export).or_default();
-    }
-
-    /// Whether a path is exported.
-    pub fn has(&self, export: &Export) -> bool {
-        self.trees().contains_key(export)
-    }
-
-    /// Stops exporting a path, and forgets its files.
-    pub fn unexport(&self, export: &Export) {
-        self.trees().remove(export);
     }
 
     fn trees(&self) -> MutexGuard<'_, BTreeMap<Export, Tree>> {
@@ -131,51 +116,6 @@ impl MemoryExports {
         let mut trees = self.trees();
         let tree = trees.get_mut(export).ok_or_else(|| ExportError::NotExported(export.clone()))?;
         Ok(act(tree)?)
-    }
-}
-
-/// Exports that are kept in memory, and all others elsewhere.
-#[derive(Debug)]
-pub struct Layered {
-    /// Those that are asked first.
-    pub kept: MemoryExports,
-    /// Those that are asked for what is not kept.
-    pub beyond: Arc<dyn Exports>,
-}
-
-impl Layered {
-    fn of(&self, export: &Export) -> &dyn Exports {
-        if self.kept.has(export) { &self.kept } else { self.beyond.as_ref() }
-    }
-}
-
-impl Exports for Layered {
-    fn mount(&self, export: &Export) -> Result<Room, ExportError> {
-        self.of(export).mount(export)
-    }
-    fn look(&self, export: &Export, path: &str) -> Result<Option<FileEntry>, ExportError> {
-        self.of(export).look(export, path)
-    }
-    fn list(&self, export: &Export, directory: &str) -> Result<Vec<FileEntry>, ExportError> {
-        self.of(export).list(export, directory)
-    }
-    fn read(&self, export: &Export, path: &str) -> Result<Vec<u8>, ExportError> {
-        self.of(export).read(export, path)
-    }
-    fn write(&self, export: &Export, path: &str, content: &[u8]) -> Result<(), ExportError> {
-        self.of(export).write(export, path, content)
-    }
-    fn allocate(&self, export: &Export, path: &str, size: u64) -> Result<(), ExportError> {
-        self.of(export).allocate(export, path, size)
-    }
-    fn make_directory(&self, export: &Export, path: &str, parents: bool) -> Result<(), ExportError> {
-        self.of(export).make_directory(export, path, parents)
-    }
-    fn remove(&self, export: &Export, path: &str) -> Result<(), ExportError> {
-        self.of(export).remove(export, path)
-    }
-    fn rename(&self, export: &Export, from: &str, to: &str) -> Result<(), ExportError> {
-        self.of(export).rename(export, from, to)
     }
 }
 
