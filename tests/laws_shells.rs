@@ -94,6 +94,13 @@ async fn a_shell_with_its_view_kept_keeps_the_laws_of_steps() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_shell_of_an_encrypted_replica_leaves_it_locked_whatever_fails() {
+    let world = ShelledWorld { encrypted: true, ..ShelledWorld::default() };
+    laws::run_each_step_twice(&world).await.assert_kept("twice");
+    laws::fail_at_each_step(&world, sample(3)).await.assert_kept("failing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn killed_around_each_event_it_makes_one_shell() {
     let child = SelfChild { entry: "child", story: Story::Succeeds };
     laws::kill_around_each_event(&ShelledWorld::default(), &child, sample(11)).await.assert_kept("killed");
@@ -102,7 +109,9 @@ async fn killed_around_each_event_it_makes_one_shell() {
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_around_each_event_of_taking_back_it_leaves_no_shell_and_no_view() {
     let child = SelfChild { entry: "child", story: Story::Unwinds };
-    laws::kill_around_each_event(&ShelledWorld::default(), &child, sample(11)).await.assert_kept("taken back");
+    laws::kill_around_each_event(&ShelledWorld::default(), &child, sample(11))
+        .await
+        .assert_kept("taken back");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -118,7 +127,9 @@ async fn removing_a_shell_with_its_view_keeps_the_laws_of_steps() {
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_around_each_event_of_removing_it_leaves_no_shell_and_no_view() {
     let child = SelfChild { entry: "child", story: Story::Succeeds };
-    laws::kill_around_each_event(&UnshelledWorld::with_view(), &child, sample(11)).await.assert_kept("killed");
+    laws::kill_around_each_event(&UnshelledWorld::with_view(), &child, sample(11))
+        .await
+        .assert_kept("killed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
