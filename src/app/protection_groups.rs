@@ -191,6 +191,10 @@ impl App {
                 Ok(job.id)
             }
             RunStart::Unfinished(running) => Ok(running),
+            RunStart::Leaving(job) => Err(AppError::Conflict(format!(
+                "the replica of {:?} is being destroyed by the job {job}",
+                group.name
+            ))),
             RunStart::NoGroup => Err(AppError::NotFound(format!("there is no protection group {id}"))),
         }
     }

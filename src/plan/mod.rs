@@ -15,6 +15,7 @@ pub mod obstacles;
 pub mod placement;
 pub mod preparation;
 pub mod readiness;
+pub mod replica;
 pub mod replication;
 pub mod retention;
 pub mod rpo;

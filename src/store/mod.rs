@@ -48,6 +48,7 @@ mod protected_vms;
 mod protection_groups;
 mod reader;
 mod references;
+mod replicas;
 mod restore;
 mod rpo_history;
 mod schedules;
