@@ -22,6 +22,7 @@ pub mod protected_vms;
 pub mod protection_group_fields;
 pub mod protection_groups;
 pub mod protection_plans;
+pub mod replicas;
 pub mod replications;
 pub mod sessions;
 pub mod settings;
@@ -123,6 +124,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(deployments::deploy))
         .routes(routes!(protection_groups::list, protection_groups::create))
         .routes(routes!(protection_groups::one, protection_groups::change, protection_groups::delete))
+        .routes(routes!(replicas::delete_with_replica))
         .routes(routes!(protection_groups::pause))
         .routes(routes!(protection_groups::resume))
         .routes(routes!(protection_groups::run_now))

@@ -86,6 +86,9 @@ pub const RULES: &[Rule] = &[
     ("POST", "/protection-groups/{id}/edit", WORK),
     ("GET", "/protection-groups/{id}/delete", WORK),
     ("POST", "/protection-groups/{id}/delete", WORK),
+    // Destroys every checkpoint there is: not for whoever may work.
+    ("GET", "/protection-groups/{id}/delete-with-replica", MANAGE),
+    ("POST", "/protection-groups/{id}/delete-with-replica", DANGER),
     ("POST", "/protection-groups/{id}/pause", WORK),
     ("POST", "/protection-groups/{id}/resume", WORK),
     ("POST", "/protection-groups/{id}/run-now", WORK),
@@ -228,6 +231,7 @@ pub const RULES: &[Rule] = &[
     ("GET", "/api/replication/protection-groups/{id}", READ),
     ("PATCH", "/api/replication/protection-groups/{id}", WORK),
     ("DELETE", "/api/replication/protection-groups/{id}", WORK),
+    ("POST", "/api/replication/protection-groups/{id}/delete-with-replica", DANGER),
     ("POST", "/api/replication/protection-groups/{id}/pause", WORK),
     ("POST", "/api/replication/protection-groups/{id}/resume", WORK),
     ("POST", "/api/replication/protection-groups/{id}/run-now", WORK),

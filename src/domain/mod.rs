@@ -30,6 +30,7 @@ pub mod names;
 pub mod nearest;
 pub mod networks;
 pub mod packed;
+pub mod preflight;
 pub mod privileges;
 pub mod protected_vm;
 pub mod protection_group;

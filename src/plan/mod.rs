@@ -13,6 +13,7 @@ pub mod health;
 pub mod nfs_room;
 pub mod obstacles;
 pub mod placement;
+pub mod preflight;
 pub mod preparation;
 pub mod readiness;
 pub mod replica;

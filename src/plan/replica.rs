@@ -87,7 +87,12 @@ fn obstacles(facts: &Facts<'_>) -> Vec<Obstacle> {
                  without its replica."
             ),
         };
-        add("not_ours", name.to_string(), "It does not say that it is the replica of this group.".to_owned(), advice);
+        add(
+            "not_ours",
+            name.to_string(),
+            "It does not say that it is the replica of this group.".to_owned(),
+            advice,
+        );
     }
     if replica.mounted {
         add(
@@ -137,7 +142,9 @@ fn obstacles(facts: &Facts<'_>) -> Vec<Obstacle> {
             "hold",
             format!("{name}@{snapshot}"),
             format!("Somebody else holds it, with the tag {tag:?}."),
-            format!("Ask whoever set it. When it is not needed any more: zfs release {tag} {name}@{snapshot}"),
+            format!(
+                "Ask whoever set it. When it is not needed any more: zfs release {tag} {name}@{snapshot}"
+            ),
         );
     }
     let foreign: Vec<&str> = replica

@@ -36,7 +36,9 @@ impl Store {
                     "The group is in use by {needed}. Nothing was changed; wait for its end, or cancel it."
                 )));
             }
-            if c.prepare_cached("UPDATE protection_groups SET enabled = 0 WHERE id = ?1")?.execute([&id])? == 0 {
+            if c.prepare_cached("UPDATE protection_groups SET enabled = 0 WHERE id = ?1")?.execute([&id])?
+                == 0
+            {
                 return Err(Refusal::NotFound(format!("protection group {group}")).into());
             }
             jobs::insert(c, &job)?;

@@ -10,7 +10,7 @@ use super::pages::{
     about, access, account, appliance_datasets, appliance_form, appliances, assignable_vms, audit, dashboard,
     datastores, deployment_form, deployments, docs, dr_shell_verbs, dr_shells, group_edit, group_page,
     group_vms, group_wizard, inventory, inventory_objects, job, job_list, job_result, protected_vms,
-    protection_groups, protection_plans, replicate, settings, setup, ssh_key_rotation, ssh_keys,
+    protection_groups, protection_plans, replicas, replicate, settings, setup, ssh_key_rotation, ssh_keys,
     template_forms, templates, theme, tokens, users, vcenter_forms, vcenters, vm,
 };
 use super::{Site, assets};
@@ -68,6 +68,8 @@ pub fn router(site: Site, api: &OpenApi) -> (Router, Vec<(String, String)>) {
         .post("/protection-groups/{id}/edit", group_edit::change)
         .get("/protection-groups/{id}/delete", group_edit::ask)
         .post("/protection-groups/{id}/delete", group_edit::delete)
+        .get("/protection-groups/{id}/delete-with-replica", replicas::ask)
+        .post("/protection-groups/{id}/delete-with-replica", replicas::delete)
         .get("/protection-groups/{id}/vms", group_vms::page)
         .get("/protection-groups/{id}/vms/new", assignable_vms::page)
         .post("/protection-groups/{id}/vms", assignable_vms::assign)

@@ -37,7 +37,8 @@ async fn left(cx: &StepContext, zfs: &Zfs, wanted: &Removal) -> Result<Option<Re
         ))
         .advise("Find out who made it. If it has to go too, start the deletion anew."));
     }
-    let known = |one: &Snapshot| wanted.snapshots.iter().any(|old| old.guid == one.guid && old.tag == one.tag);
+    let known =
+        |one: &Snapshot| wanted.snapshots.iter().any(|old| old.guid == one.guid && old.tag == one.tag);
     if let Some(new) = now.snapshots.iter().find(|one| !known(one)) {
         return Err(Failure::refused(format!(
             "{}@{} came after the replica was looked at, so it and everything else that is left stays.",
@@ -97,7 +98,9 @@ impl Step for DestroySnapshots {
                         "{}@{} is not destroyed: {why}. It and everything newer stays.",
                         now.dataset, one.tag
                     ))
-                    .advise("Look at it on the appliance (zfs holds, zfs get clones). When it is free, retry."));
+                    .advise(
+                        "Look at it on the appliance (zfs holds, zfs get clones). When it is free, retry.",
+                    ));
                 }
                 gone += 1;
             }

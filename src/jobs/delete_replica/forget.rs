@@ -55,7 +55,10 @@ impl Step for Forget {
         };
         let store = self.0.store();
         store.forget_group_without_replica(input.group_id, cx.job().id, entry).await.map_err(not_kept)?;
-        cx.console(Level::Success, format!("The group {:?} is deleted, and its replica with it.", input.name));
+        cx.console(
+            Level::Success,
+            format!("The group {:?} is deleted, and its replica with it.", input.name),
+        );
         Ok(result)
     }
 

@@ -69,7 +69,8 @@ pub(super) async fn look(zfs: &Zfs, group: GroupId, replica: &DatasetName) -> Re
 
 /// That a dataset is not listed says nothing while its pool is not imported.
 pub(super) async fn pool_is_there(zfs: &Zfs, dataset: &DatasetName) -> Result<(), Failure> {
-    let pool: DatasetName = dataset.pool().parse().map_err(|error| Failure::permanent(format!("{error}.")))?;
+    let pool: DatasetName =
+        dataset.pool().parse().map_err(|error| Failure::permanent(format!("{error}.")))?;
     if zfs.exists(&pool).await? {
         return Ok(());
     }
@@ -82,7 +83,8 @@ async fn exported(zfs: &Zfs, replica: &DatasetName) -> Vec<String> {
     let browsed = zfs.browse(replica).await.unwrap_or_default();
     let path = browsed.into_iter().find(|one| one.name == *replica).and_then(|one| one.mountpoint);
     let Some(path) = path.filter(|path| path.starts_with('/')) else { return Vec::new() };
-    let mut all: Vec<String> = zfs.exports().await.unwrap_or_default().into_iter().map(|one| one.path).collect();
+    let mut all: Vec<String> =
+        zfs.exports().await.unwrap_or_default().into_iter().map(|one| one.path).collect();
     all.retain(|one| *one == path);
     all.dedup();
     all
@@ -103,10 +105,8 @@ pub(super) fn refused(cx: &StepContext, replica: &DatasetName, obstacles: &[Obst
         1 => String::new(),
         count => format!(" {} more stand in the way: they are on the console.", count - 1),
     };
-    Failure::refused(format!("{replica} is not destroyed. {}: {}{more}", first.object, first.why)).advise(format!(
-        "{} Then retry. Everything that is there now stays until you do.",
-        first.advice
-    ))
+    Failure::refused(format!("{replica} is not destroyed. {}: {}{more}", first.object, first.why))
+        .advise(format!("{} Then retry. Everything that is there now stays until you do.", first.advice))
 }
 
 pub(super) struct Look(pub(super) Arc<Targets>);

@@ -78,7 +78,10 @@ impl Step for LetGoAtSource {
         })?;
         let (zfs, found) = self.seen(&input).await?;
         let Some(dataset) = found else {
-            cx.warn(format!("{} is not there any more, so nothing is let go of there.", input.source_dataset));
+            cx.warn(format!(
+                "{} is not there any more, so nothing is let go of there.",
+                input.source_dataset
+            ));
             return Ok(json!({ "source_snapshots": 0 }));
         };
         let held = dataset.snapshots.iter().filter(|one| one.holds > 0);
@@ -113,7 +116,10 @@ impl Step for LetGoAtSource {
                 zfs.inherit(&dataset.name, &name).await?;
             }
         }
-        cx.console(Level::Success, format!("{} and the virtual machines on it are as they were.", dataset.name));
+        cx.console(
+            Level::Success,
+            format!("{} and the virtual machines on it are as they were.", dataset.name),
+        );
         Ok(json!({ "source_snapshots": gone }))
     }
 

@@ -33,6 +33,7 @@ pub(super) mod job_result;
 pub(super) mod protected_vms;
 pub(super) mod protection_groups;
 pub(super) mod protection_plans;
+pub(super) mod replicas;
 pub(super) mod replicate;
 pub(super) mod settings;
 pub(super) mod setup;
