@@ -19,6 +19,8 @@ mod disk;
 mod elsewhere;
 #[path = "http/forms.rs"]
 mod forms;
+#[path = "http/group_preflights.rs"]
+mod group_preflights;
 #[path = "http/group_wizard.rs"]
 mod group_wizard;
 #[path = "http/jobs.rs"]
@@ -31,6 +33,8 @@ mod protected_vms;
 mod protecting;
 #[path = "http/protection_groups.rs"]
 mod protection_groups;
+#[path = "http/replicas.rs"]
+mod replicas;
 #[path = "http/routes.rs"]
 mod routes;
 #[path = "http/service.rs"]

@@ -10,6 +10,7 @@ pub mod datastores;
 pub mod deployments;
 pub mod dr_shell_verbs;
 pub mod dr_shells;
+pub mod group_preflights;
 pub mod group_states;
 pub mod idempotency;
 pub mod inventory;
@@ -135,6 +136,8 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(group_states::state))
         .routes(routes!(group_states::rpo_history))
         .routes(routes!(protection_groups::obstacles))
+        .routes(routes!(group_preflights::last, group_preflights::check))
+        .routes(routes!(group_preflights::see))
         .routes(routes!(protected_vms::list, protected_vms::assign))
         .routes(routes!(protected_vms::one, protected_vms::remove))
         .routes(routes!(protection_plans::plan))

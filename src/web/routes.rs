@@ -9,9 +9,9 @@ use utoipa::openapi::OpenApi;
 use super::pages::{
     about, access, account, appliance_datasets, appliance_form, appliances, assignable_vms, audit, dashboard,
     datastores, deployment_form, deployments, docs, dr_shell_verbs, dr_shells, group_edit, group_page,
-    group_vms, group_wizard, inventory, inventory_objects, job, job_list, job_result, protected_vms,
-    protection_groups, protection_plans, replicas, replicate, settings, setup, ssh_key_rotation, ssh_keys,
-    template_forms, templates, theme, tokens, users, vcenter_forms, vcenters, vm,
+    group_preflights, group_vms, group_wizard, inventory, inventory_objects, job, job_list, job_result,
+    protected_vms, protection_groups, protection_plans, replicas, replicate, settings, setup,
+    ssh_key_rotation, ssh_keys, template_forms, templates, theme, tokens, users, vcenter_forms, vcenters, vm,
 };
 use super::{Site, assets};
 
@@ -64,6 +64,8 @@ pub fn router(site: Site, api: &OpenApi) -> (Router, Vec<(String, String)>) {
         .post("/protection-groups/drafts/{id}/create", group_wizard::create)
         .get("/protection-groups/{id}", group_page::overview)
         .get("/protection-groups/{id}/obstacles", group_page::obstacles)
+        .post("/protection-groups/{id}/preflight", group_preflights::check)
+        .post("/protection-groups/{id}/preflight/seen", group_preflights::see)
         .get("/protection-groups/{id}/edit", group_edit::edit)
         .post("/protection-groups/{id}/edit", group_edit::change)
         .get("/protection-groups/{id}/delete", group_edit::ask)

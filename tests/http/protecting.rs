@@ -31,7 +31,8 @@ pub(super) struct Scene {
     /// The name of a datastore that is not replicated.
     pub(super) local: String,
     _server: Vcenter,
-    _appliances: [Arc<Appliance>; 2],
+    /// The source and the DR side.
+    pub(super) appliances: [Arc<Appliance>; 2],
 }
 
 fn appliance(public: &str) -> Arc<Appliance> {
@@ -101,7 +102,7 @@ impl Scene {
             group: String::new(),
             local: String::new(),
             _server: server,
-            _appliances: [source, dr],
+            appliances: [source, dr],
             site,
         };
         scene

@@ -71,9 +71,10 @@ impl World for DeletedWorld {
         let two = Arc::new(Two::new());
         furnish(&two);
         let end = |sim: &crate::appliances::Sim| json!({ "port": sim.address().port(), "host_key": sim.host_key_fingerprint() });
+        let thumbprint = vec!["00"; 32].join(":");
         let known = json!({
             // No job of this kind asks a vCenter.
-            "port": 1, "thumbprint": ["00"; 32].join(":"),
+            "port": 1, "thumbprint": thumbprint,
             "key": std::fs::read_to_string(two.key()).unwrap(), "ends": [end(&two.source), end(&two.target)],
         });
         std::fs::write(place.join("site"), known.to_string()).unwrap();

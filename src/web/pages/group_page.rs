@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::extract::{Path, State};
 
 use super::group_past;
+use super::group_preflights::preflight;
 use super::protection_groups::{address, attention, row, whole};
 use crate::app::group_states::{GroupRun, GroupState};
 use crate::app::protection_groups::{Checkpoint, CheckpointKind, Policy, Quiesce};
@@ -62,6 +63,7 @@ pub(super) fn head(cx: &Cx, state: &GroupState, current: Tab) -> GroupHead {
     GroupHead {
         row: row(cx, state),
         description: state.group.description.clone(),
+        appliances: state.appliances.clone(),
         tabs: Tab::ALL.into_iter().map(tab).collect(),
         pause: match state.group.paused_at {
             Some(_) => (format!("{own}/resume"), "Resume"),
@@ -85,7 +87,7 @@ pub(crate) async fn overview(State(site): State<Site>, cx: Cx, Path(id): Path<Gr
         ages: group_past::ages(&cx, &state, &checkpoints),
         days: group_past::compliance(&days),
         breaches: breaches.iter().take(BREACHES).map(|one| group_past::breach(&cx, one)).collect(),
-        obstacles: format!("{}/obstacles", address(id)),
+        preflight: preflight(&cx, &state),
     })
 }
 

@@ -22,6 +22,7 @@ pub(super) mod group_edit;
 mod group_form;
 pub(super) mod group_page;
 mod group_past;
+pub(super) mod group_preflights;
 mod group_steps;
 pub(super) mod group_vms;
 pub(super) mod group_wizard;
