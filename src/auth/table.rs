@@ -58,6 +58,7 @@ pub const RULES: &[Rule] = &[
     ("GET", "/protected-vms/{id}", READ),
     ("GET", "/protected-vms/{id}/move", READ),
     ("GET", "/protection-groups/{id}/checkpoints", READ),
+    ("GET", "/protection-groups/{id}/checkpoints/{guid}", READ),
     ("GET", "/protection-groups/{id}/history", READ),
     ("GET", "/protection-groups/{id}/obstacles", READ),
     ("GET", "/protection-groups/{id}/settings", READ),
@@ -74,6 +75,8 @@ pub const RULES: &[Rule] = &[
     ("GET", "/inventory/networks", READ),
     ("GET", "/inventory/{vcenter}/vms/{moref}", READ),
     // What one does.
+    ("GET", "/protection-groups/adopt", WORK),
+    ("POST", "/protection-groups/adopt", WORK),
     ("GET", "/protection-groups/new", WORK),
     ("POST", "/protection-groups/new", WORK),
     ("GET", "/protection-groups/drafts/{id}/dr", WORK),

@@ -128,6 +128,7 @@ fn checkpoints() -> GroupCheckpoints {
     let row = |seconds, status, kind, held: &[&str]| CheckpointRow {
         taken: ago(seconds),
         snapshot: "zx-01937c5e-20261120T140500Z-0413".into(),
+        address: "/protection-groups/1/checkpoints/7".into(),
         kind,
         bytes: "5.60 GiB".into(),
         took: "1 m 40 s".into(),

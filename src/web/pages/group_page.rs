@@ -108,7 +108,7 @@ pub(crate) async fn checkpoints(State(site): State<Site>, cx: Cx, Path(id): Path
     let with_gone = !cx.asked("gone").is_empty();
     let all = site.app.checkpoints(id, with_gone).await?;
     let there = all.iter().filter(|one| one.gone_at.is_none()).count();
-    let mut rows: Vec<CheckpointRow> = all.iter().take(SHOWN).map(|one| checkpoint(&cx, one)).collect();
+    let mut rows: Vec<CheckpointRow> = all.iter().take(SHOWN).map(|one| checkpoint(&cx, id, one)).collect();
     let looked = match cx.asked("holds") {
         "" => None,
         _ => Some(group_past::holds(&site, &state.group, &mut rows).await),
@@ -215,11 +215,12 @@ fn windows(timetable: &Timetable) -> String {
     format!("{} ({})", all.join("; "), timetable.time_zone)
 }
 
-fn checkpoint(cx: &Cx, one: &Checkpoint) -> CheckpointRow {
+pub(super) fn checkpoint(cx: &Cx, group: GroupId, one: &Checkpoint) -> CheckpointRow {
     let took = Duration::try_from(one.complete_at.duration_since(one.taken_at)).unwrap_or_default();
     CheckpointRow {
         taken: cx.ago(one.taken_at),
         snapshot: one.snapshot.to_string(),
+        address: format!("{}/checkpoints/{}", address(group), one.guid),
         kind: match one.kind {
             CheckpointKind::CrashConsistent => "crash-consistent",
             CheckpointKind::Quiesced => "quiesced",

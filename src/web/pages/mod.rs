@@ -4,12 +4,14 @@
 pub(super) mod about;
 pub(super) mod access;
 pub(super) mod account;
+pub(super) mod adoption;
 pub(super) mod appliance_datasets;
 pub(super) mod appliance_form;
 pub(super) mod appliances;
 pub(super) mod assignable_vms;
 mod attention;
 pub(super) mod audit;
+pub(super) mod checkpoints;
 pub(super) mod dashboard;
 pub(super) mod datastores;
 pub(super) mod deployment_form;

@@ -5,9 +5,11 @@
 
 pub mod access;
 pub mod account;
+pub mod adoption;
 pub mod appliances;
 pub mod assignable_vms;
 pub mod audit;
+pub mod checkpoints;
 pub mod dashboard;
 pub mod datastores;
 pub mod deployments;

@@ -150,6 +150,8 @@ pub struct CheckpointRow {
     pub taken: Html,
     /// The snapshot's name.
     pub snapshot: String,
+    /// What was in it.
+    pub address: String,
     /// What the guests knew of it.
     pub kind: &'static str,
     /// How much was sent for it.
