@@ -4,6 +4,8 @@
 
 #[path = "http/access.rs"]
 mod access;
+#[path = "http/adoption.rs"]
+mod adoption;
 #[path = "http/api.rs"]
 mod api;
 #[path = "support/appliances.rs"]
@@ -15,6 +17,8 @@ mod canaries;
 mod carried;
 #[path = "http/disk.rs"]
 mod disk;
+#[path = "http/dr_shells.rs"]
+mod dr_shells;
 #[path = "http/elsewhere.rs"]
 mod elsewhere;
 #[path = "http/forms.rs"]

@@ -64,6 +64,7 @@ impl Scene {
         assert_eq!(made.status, 0, "{}", made.stderr);
         let exports = SiteExports::new([]);
         exports.add(&source, ["127.0.0.1"]);
+        exports.add(&dr, ["127.0.0.2"]);
         let nfs = NfsDatastore {
             name: DATASTORE.to_owned(),
             server: "127.0.0.1".to_owned(),

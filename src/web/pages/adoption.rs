@@ -47,7 +47,7 @@ async fn draw(
     let as_told = || choice(String::new(), "as its datasets say".to_owned());
     let vcenters = site.app.vcenters()?.list().await?;
     let vcenters: Vec<Choice> =
-        vcenters.into_iter().map(|one| choice(one.vcenter.id.to_string(), one.vcenter.name)).collect();
+        vcenters.into_iter().map(|one| choice(one.id.to_string(), one.name)).collect();
     let targets: Vec<Choice> =
         site.app.targets().await?.into_iter().map(|one| choice(one.id.to_string(), one.name)).collect();
     let first = match (targets.is_empty(), vcenters.is_empty()) {
