@@ -23,6 +23,8 @@ mod dr_shells;
 mod elsewhere;
 #[path = "http/forms.rs"]
 mod forms;
+#[path = "http/group_keys.rs"]
+mod group_keys;
 #[path = "http/group_preflights.rs"]
 mod group_preflights;
 #[path = "http/group_wizard.rs"]

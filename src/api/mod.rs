@@ -10,6 +10,7 @@ pub mod datastores;
 pub mod deployments;
 pub mod dr_shell_verbs;
 pub mod dr_shells;
+pub mod group_keys;
 pub mod group_preflights;
 pub mod group_states;
 pub mod idempotency;
@@ -125,6 +126,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(deployments::deploy))
         .routes(routes!(protection_groups::list, protection_groups::create))
         .routes(routes!(protection_groups::one, protection_groups::change, protection_groups::delete))
+        .routes(routes!(group_keys::one, group_keys::set, group_keys::forget))
         .routes(routes!(replicas::delete_with_replica))
         .routes(routes!(protection_groups::pause))
         .routes(routes!(protection_groups::resume))

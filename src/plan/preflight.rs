@@ -61,7 +61,7 @@ pub fn preflight(
 }
 
 /// What only the source appliance can show.
-const OF_DATASET: [&str; 3] = ["no_dataset", "child_dataset", "encryption"];
+const OF_DATASET: [&str; 4] = ["no_dataset", "child_dataset", "encryption", "encryption_untried"];
 
 fn is(old: &KnownObstacle, one: &Obstacle) -> bool {
     old.kind == one.kind && old.object == one.object
