@@ -36,8 +36,15 @@ async fn ended(site: &Site, id: JobId) -> Job {
     site.engine.job(id).await.unwrap()
 }
 
+async fn switch(site: &Site, enabled: bool) {
+    let group = site.store.protection_group(GROUP).await.unwrap().unwrap();
+    let group = ProtectionGroup { enabled, ..group };
+    site.store.put_protection_group(&group, crate::deployed::line()).await.unwrap();
+}
+
 /// The job as it would be made, without the look before.
 async fn unlooked(site: &Site) -> JobId {
+    switch(site, false).await;
     let input = serde_json::json!({
         "group_id": GROUP, "name": "ERP & co", "dr_target_id": crate::guests::DR, "replica": REPLICA,
         "source_target_id": crate::guests::SOURCE, "source_dataset": LIVE, "source_snapshots": false,
@@ -150,6 +157,13 @@ async fn what_somebody_may_want_stops_the_job_with_everything_left_and_it_can_be
         there.root(&fill(mend));
     }
     assert_eq!(everything(), before);
+    // Long afterwards the group may be wanted again: what was asked for then is not done now.
+    switch(&site, true).await;
+    site.engine.retry(job.unwrap()).await.unwrap();
+    let done = ended(&site, job.unwrap()).await;
+    assert!(done.failure.is_some_and(|failure| failure.message.contains("switched on again")));
+    assert_eq!(everything(), before);
+    switch(&site, false).await;
     site.engine.retry(job.unwrap()).await.unwrap();
     let done = ended(&site, job.unwrap()).await;
     assert_eq!(done.state, JobState::Succeeded, "{:?}", done.failure);

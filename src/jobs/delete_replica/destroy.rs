@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
-use super::look::{look, named, refused};
+use super::look::{is_off, look, named, refused};
 use super::{AGAIN, DeleteInput};
 use crate::domain::dataset::Snapshot;
 use crate::domain::job::{Failure, Level};
@@ -23,8 +23,13 @@ const AT_A_TIME: usize = 20;
 const FOR_GOOD: UndoKind = UndoKind::Cannot("what is destroyed does not come back");
 
 /// What is left of what was written down; none: it is gone.
-async fn left(cx: &StepContext, zfs: &Zfs, wanted: &Removal) -> Result<Option<Removal>, Failure> {
+async fn left(
+    cx: &StepContext,
+    (targets, zfs): (&Targets, &Zfs),
+    wanted: &Removal,
+) -> Result<Option<Removal>, Failure> {
     let input: DeleteInput = cx.input()?;
+    is_off(targets, &input).await?;
     let now = match look(zfs, input.group_id, &input.replica).await? {
         Standing::Gone => return Ok(None),
         Standing::MayNot(obstacles) => return Err(refused(cx, &input.replica, &obstacles)),
@@ -70,7 +75,7 @@ impl Step for DestroySnapshots {
         let Some(wanted) = cx.need::<Option<Removal>>("look")? else { return Ok(json!({ "snapshots": 0 })) };
         let done = json!({ "snapshots": wanted.snapshots.len() });
         let zfs = self.0.zfs(input.dr_target_id).await?;
-        let Some(now) = left(cx, &zfs, &wanted).await? else { return Ok(done) };
+        let Some(now) = left(cx, (&self.0, &zfs), &wanted).await? else { return Ok(done) };
         if now.partial {
             // Not before: an increment that was received in part keeps the snapshot that it builds on.
             zfs.abort_receive(&now.dataset).await?;
@@ -136,7 +141,7 @@ impl Step for DestroyDataset {
         let input: DeleteInput = cx.input()?;
         let Some(wanted) = cx.need::<Option<Removal>>("look")? else { return Ok(Value::Null) };
         let zfs = self.0.zfs(input.dr_target_id).await?;
-        let Some(now) = left(cx, &zfs, &wanted).await? else { return Ok(Value::Null) };
+        let Some(now) = left(cx, (&self.0, &zfs), &wanted).await? else { return Ok(Value::Null) };
         if let Some(one) = now.snapshots.first() {
             return Err(Failure::refused(format!(
                 "{}@{} is there again, so {} stays.",

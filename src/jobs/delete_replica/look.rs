@@ -10,7 +10,7 @@ use crate::domain::ids::{GroupId, TargetId};
 use crate::domain::job::{Failure, Level};
 use crate::domain::names::{DatasetName, SnapTag, SnapshotName};
 use crate::engine::{Step, StepContext, UndoKind};
-use crate::jobs::failure::recorded;
+use crate::jobs::failure::{not_kept, recorded};
 use crate::jobs::targets::Targets;
 use crate::plan::obstacles::Obstacle;
 use crate::plan::replica::{Facts, Removal, removal};
@@ -95,6 +95,20 @@ pub(super) fn named(dataset: &DatasetName, tag: &SnapTag) -> Result<SnapshotName
     name.map_err(|error| Failure::permanent(format!("A snapshot of {dataset} cannot be named: {error}.")))
 }
 
+/// That the group is off since this was asked for. A job that failed may be run again long afterwards: by then the group may be
+/// on again, and its replica wanted.
+pub(super) async fn is_off(targets: &Targets, input: &DeleteInput) -> Result<(), Failure> {
+    let group = targets.store().protection_group(input.group_id).await.map_err(not_kept)?;
+    if group.is_none_or(|group| !group.enabled) {
+        return Ok(());
+    }
+    Err(Failure::refused(format!(
+        "The group {:?} was switched on again, so {} stays.",
+        input.name, input.replica
+    ))
+    .advise("If both have to go, delete the group with its replica anew, from its page."))
+}
+
 /// All that forbids it, in one failure.
 pub(super) fn refused(cx: &StepContext, replica: &DatasetName, obstacles: &[Obstacle]) -> Failure {
     for one in obstacles {
@@ -127,6 +141,7 @@ impl Step for Look {
 
     async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
         let input: DeleteInput = cx.input()?;
+        is_off(&self.0, &input).await?;
         match standing(&self.0, input.dr_target_id, input.group_id, &input.replica).await? {
             Standing::Gone => {
                 cx.info(format!("{} is not there any more.", input.replica));
