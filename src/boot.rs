@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::app::group_preflights::GroupPreflights;
 use crate::app::secrets::{SecretError, Secrets};
 use crate::app::vcenters::VcenterCases;
 use crate::app::{App, AppError};
@@ -151,6 +152,10 @@ fn assemble(store: Store, secrets: Option<Secrets>, passphrase: Option<SecretStr
         Arc::new(GroupRuns::new(engine.clone(), targets.clone(), clock.clone())),
         Arc::new(CheckpointWatch::new(targets, clock.clone())),
         Arc::new(VmSnapshotWatch::new(vcenters.clone(), clock.clone())),
+        Arc::new(GroupPreflights::new(
+            App::new(store.clone(), engine.clone(), Arc::clone(&hosts)),
+            clock.clone(),
+        )),
         Arc::new(History::new(store.clone(), clock.clone())),
     ];
     let reconcilers = Arc::new(Reconcilers::new(clock, all));

@@ -9,6 +9,8 @@ mod adopting;
 mod agreeing;
 #[path = "support/appliances.rs"]
 mod appliances;
+#[path = "checkpoints/deleting.rs"]
+mod deleting;
 #[path = "support/deployed.rs"]
 mod deployed;
 #[path = "support/guests.rs"]
@@ -23,16 +25,19 @@ mod quiesced;
 mod replicated;
 #[path = "checkpoints/site.rs"]
 mod site;
+#[path = "support/unreplicated.rs"]
+mod unreplicated;
 
 use std::sync::Arc;
 
 use guests::QuiescedWorld;
 use laws::{Sample, SelfChild, Story};
+use unreplicated::DeletedWorld;
 
 /// Not a test: what a child of this program runs.
 #[test]
 fn child() {
-    laws::run_as_child(&[Arc::new(QuiescedWorld::default())]);
+    laws::run_as_child(&[Arc::new(QuiescedWorld::default()), Arc::new(DeletedWorld::default())]);
 }
 
 /// Every so many points, or as many as `ZERFAUX_LAB_EVERY` says.
@@ -79,4 +84,20 @@ async fn a_quiesced_run_killed_while_it_is_taken_back_is_taken_back() {
     let child = SelfChild { entry: "child", story: Story::Unwinds };
     let report = laws::kill_around_each_event(&QuiescedWorld::default(), &child, sample(17, 7)).await;
     replicated::kept("killed around each event of an undo, quiesced", &report);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deleting_a_replica_keeps_the_laws_of_steps() {
+    let world = DeletedWorld::default();
+    laws::run_each_step_twice(&world).await.assert_kept("twice");
+    laws::fail_at_each_step(&world, Sample::ALL).await.assert_kept("failing");
+    laws::retry_after_each_failure(&world, Sample::ALL).await.assert_kept("retrying");
+    laws::undo_each_step_twice(&world, Sample::ALL).await.assert_kept("undoing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_around_each_event_of_deleting_it_the_replica_and_its_group_are_gone() {
+    let child = SelfChild { entry: "child", story: Story::Succeeds };
+    let report = laws::kill_around_each_event(&DeletedWorld::default(), &child, sample(5, 2)).await;
+    report.assert_kept("killed");
 }

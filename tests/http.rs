@@ -4,6 +4,8 @@
 
 #[path = "http/access.rs"]
 mod access;
+#[path = "http/adoption.rs"]
+mod adoption;
 #[path = "http/api.rs"]
 mod api;
 #[path = "support/appliances.rs"]
@@ -15,12 +17,16 @@ mod canaries;
 mod carried;
 #[path = "http/disk.rs"]
 mod disk;
+#[path = "http/dr_shells.rs"]
+mod dr_shells;
 #[path = "http/elsewhere.rs"]
 mod elsewhere;
 #[path = "http/forms.rs"]
 mod forms;
 #[path = "http/group_keys.rs"]
 mod group_keys;
+#[path = "http/group_preflights.rs"]
+mod group_preflights;
 #[path = "http/group_wizard.rs"]
 mod group_wizard;
 #[path = "http/jobs.rs"]
@@ -33,6 +39,8 @@ mod protected_vms;
 mod protecting;
 #[path = "http/protection_groups.rs"]
 mod protection_groups;
+#[path = "http/replicas.rs"]
+mod replicas;
 #[path = "http/routes.rs"]
 mod routes;
 #[path = "http/service.rs"]

@@ -23,6 +23,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("create_protection_datastore", "tests/support/protected.rs"),
     ("mount_datastore", "tests/support/protected.rs"),
     ("create_dr_shell", "tests/support/shelled.rs"),
+    ("delete_replica", "tests/support/unreplicated.rs"),
     ("remove_dr_shell", "tests/support/unshelled.rs"),
     ("repair_dr_shell", "tests/support/reshaped.rs"),
     ("move_to_protection_datastore", "tests/support/moved.rs"),

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Answer;
+use super::group_preflights::GroupPreflight;
 use super::protection_groups::Checkpoint;
 use crate::app::App;
 use crate::app::group_states::{Breach, GroupState as Stands, Next, RpoDay, RpoState};
@@ -40,6 +41,10 @@ pub struct GroupState {
     pub newest_checkpoint: Option<Checkpoint>,
     /// How many virtual machines it protects.
     pub protected_vms: u64,
+    /// How many of them can be recovered now; null: it had no preflight yet.
+    pub ready_vms: Option<u64>,
+    /// Its last preflight; null: it had none yet.
+    pub preflight: Option<GroupPreflight>,
 }
 
 impl From<Stands> for GroupState {
@@ -59,7 +64,10 @@ impl From<Stands> for GroupState {
             Next::Closed(at) => ("closed", at),
             Next::Never => ("never", None),
         };
+        let ready_vms = one.ready();
         Self {
+            ready_vms,
+            preflight: one.preflight.clone().map(GroupPreflight::from),
             rpo: rpo.map(str::to_owned),
             age_seconds: one.age.map(|age| age.as_secs()),
             broken_by_seconds: broken_by,

@@ -11,6 +11,7 @@ pub mod deployments;
 pub mod dr_shell_verbs;
 pub mod dr_shells;
 pub mod group_keys;
+pub mod group_preflights;
 pub mod group_states;
 pub mod idempotency;
 pub mod inventory;
@@ -23,6 +24,7 @@ pub mod protected_vms;
 pub mod protection_group_fields;
 pub mod protection_groups;
 pub mod protection_plans;
+pub mod replicas;
 pub mod replications;
 pub mod sessions;
 pub mod settings;
@@ -125,6 +127,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(protection_groups::list, protection_groups::create))
         .routes(routes!(protection_groups::one, protection_groups::change, protection_groups::delete))
         .routes(routes!(group_keys::one, group_keys::set, group_keys::forget))
+        .routes(routes!(replicas::delete_with_replica))
         .routes(routes!(protection_groups::pause))
         .routes(routes!(protection_groups::resume))
         .routes(routes!(protection_groups::run_now))
@@ -135,6 +138,8 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(group_states::state))
         .routes(routes!(group_states::rpo_history))
         .routes(routes!(protection_groups::obstacles))
+        .routes(routes!(group_preflights::last, group_preflights::check))
+        .routes(routes!(group_preflights::see))
         .routes(routes!(protected_vms::list, protected_vms::assign))
         .routes(routes!(protected_vms::one, protected_vms::remove))
         .routes(routes!(protection_plans::plan))

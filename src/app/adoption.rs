@@ -61,11 +61,23 @@ impl App {
     /// If there is no such appliance, or the database does not answer.
     pub async fn adoptable_groups(&self, target: TargetId) -> Result<AdoptableGroups, AppError> {
         self.target(target).await?;
+        self.adoptable(|one| one.target == target).await
+    }
+
+    /// The groups of which any appliance has a side and that are not known here. Asks all appliances.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn all_adoptable_groups(&self) -> Result<AdoptableGroups, AppError> {
+        self.adoptable(|_| true).await
+    }
+
+    async fn adoptable(&self, is_asked: impl Fn(&Claimed) -> bool) -> Result<AdoptableGroups, AppError> {
         let Survey { groups, silent } = survey(&self.target_hosts()).await?;
         let connections = self.connections().await?;
         let mut all = Vec::new();
         for (group, claimed) in groups {
-            let here = claimed.iter().any(|one| one.target == target);
+            let here = claimed.iter().any(&is_asked);
             if !here || self.store.protection_group(group).await?.is_some() {
                 continue;
             }

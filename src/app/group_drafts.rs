@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::drafts::Form;
 use super::fields::Faults;
-use super::group_obstacles::{Obstacle, Protected};
+use super::group_obstacles::{Obstacle, Protected, Seen};
 use super::protection_groups::{GroupWish, ProtectionGroup, Rhythm, told};
 use super::{App, AppError, FieldError, Principal};
 use crate::domain::audit::Outcome;
@@ -225,7 +225,7 @@ impl App {
         let group = self.check_group(who, form).await?;
         let vms = if form.protect { self.protectable(&group).await? } else { Vec::new() };
         let morefs: Vec<String> = vms.iter().map(|(moref, _)| moref.clone()).collect();
-        let mut obstacles = self.obstacles_of(&group, Protected::Of(&morefs)).await?;
+        let (mut obstacles, _) = self.obstacles_of(&group, Protected::Of(&morefs), Seen::Look).await?;
         obstacles.extend(self.too_small(&group, form.stored).await?);
         let meaning = self.meaning(&group.policy, form.stored, None);
         Ok(GroupReview { vms: vms.into_iter().map(|(_, name)| name).collect(), obstacles, meaning, group })

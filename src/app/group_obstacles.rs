@@ -10,7 +10,7 @@ use crate::domain::protected_vm::ProtectedVm;
 use crate::domain::protection_group::ProtectionGroup;
 use crate::jobs::target_browse;
 pub use crate::plan::obstacles::Obstacle;
-use crate::plan::obstacles::{Facts, KeyKept, VmOn, obstacles};
+use crate::plan::obstacles::{DatasetSeen, Facts, KeyKept, VmOn, obstacles};
 
 /// Which virtual machines a group protects.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +21,15 @@ pub(super) enum Protected<'a> {
     Of(&'a [String]),
 }
 
+/// Where it is known from how a group's dataset is at the source.
+#[derive(Debug, Clone)]
+pub(super) enum Seen {
+    /// The appliance is asked.
+    Look,
+    /// It was seen so before.
+    Before(DatasetSeen),
+}
+
 impl App {
     /// What would hurt a group later. Asks its source appliance; if that does not answer, it is one of them.
     ///
@@ -29,15 +38,16 @@ impl App {
     pub async fn group_obstacles(&self, id: GroupId) -> Result<Vec<Obstacle>, AppError> {
         let group = self.protection_group(id).await?;
         let protected = self.store.protected_vms(Some(id)).await?;
-        self.obstacles_of(&group, Protected::Assigned(&protected)).await
+        Ok(self.obstacles_of(&group, Protected::Assigned(&protected), Seen::Look).await?.0)
     }
 
-    /// The same of a group that need not be kept yet.
+    /// The same of a group that need not be kept yet; and the dataset as the appliance showed it, if it did.
     pub(super) async fn obstacles_of(
         &self,
         group: &ProtectionGroup,
         protected: Protected<'_>,
-    ) -> Result<Vec<Obstacle>, AppError> {
+        seen_so: Seen,
+    ) -> Result<(Vec<Obstacle>, Option<DatasetSeen>), AppError> {
         let vcenter = group.source.vcenter;
         let datastores = self.store.datastores(vcenter, false).await?;
         let datastores: Vec<Datastore> = datastores.into_iter().map(|one| one.object).collect();
@@ -72,20 +82,26 @@ impl App {
             .iter()
             .map(|(vm, disks, protected)| VmOn { vm, disks: disks.clone(), protected: *protected })
             .collect();
-        let looked =
-            target_browse::dataset_seen(&self.target_hosts(), group.source.target, &group.source.dataset)
-                .await;
-        Ok(obstacles(&Facts {
+        let looked = match seen_so {
+            Seen::Before(seen) => Ok(seen),
+            Seen::Look => {
+                let (target, dataset) = (group.source.target, &group.source.dataset);
+                let looked = target_browse::dataset_seen(&self.target_hosts(), target, dataset).await;
+                looked.map_err(|failure| failure.message)
+            }
+        };
+        let found = obstacles(&Facts {
             dataset: &group.source.dataset,
             export: group.source.export.as_ref(),
             datastores: &datastores,
             vms: &vms,
-            seen: looked.map_err(|failure| failure.message),
+            seen: looked.clone(),
             key: match self.store.group_key(group.id).await? {
                 None => KeyKept::No,
                 Some(key) if key.tried.is_none() => KeyKept::Untried,
                 Some(_) => KeyKept::Yes,
             },
-        }))
+        });
+        Ok((found, looked.ok()))
     }
 }

@@ -1,10 +1,12 @@
 //! How protection groups stand: what the scheduler knows of them, put together for people.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::{App, AppError};
 pub use crate::domain::checkpoint::{Breach, Checkpoint, GroupRun, RpoDay};
-use crate::domain::ids::GroupId;
+use crate::domain::ids::{GroupId, TargetId};
+pub use crate::domain::preflight::Preflight;
 use crate::domain::protection_group::ProtectionGroup;
 use crate::jobs::group_runs::{Known, known};
 pub use crate::plan::rpo::{RpoState, UnknownBecause};
@@ -36,12 +38,26 @@ pub struct GroupState {
     pub is_tight: bool,
     /// How many virtual machines it protects.
     pub vms: u64,
+    /// Its last preflight; none: it had none yet.
+    pub preflight: Option<Preflight>,
+    /// The names of its appliances, the source's first.
+    pub appliances: (String, String),
 }
 
 impl GroupState {
     /// The run that goes on, if one does.
     pub fn running(&self) -> Option<&GroupRun> {
         self.runs.iter().find(|run| run.finished_at.is_none())
+    }
+
+    /// How many of its virtual machines can be recovered now; none: it had no preflight yet.
+    pub fn ready(&self) -> Option<u64> {
+        let is_within = match &self.rpo {
+            Some(RpoState::Met { .. } | RpoState::AtRisk { .. }) => true,
+            Some(_) => false,
+            None => self.newest.is_some(),
+        };
+        self.preflight.as_ref().map(|last| if is_within { last.ready.min(self.vms) } else { 0 })
     }
 
     /// The run that ended last.
@@ -61,7 +77,11 @@ impl App {
         let facts: Vec<_> = all.iter().map(|one| one.facts.clone()).collect();
         let next = decide(&facts, now, Limits::from(&self.settings()));
         let vms = self.store.protected_vms(None).await?;
-        let state = |(one, (_, next)): (Known, (GroupId, Next))| GroupState {
+        let mut preflights = self.store.group_preflights().await?;
+        let names: HashMap<TargetId, String> =
+            self.store.targets().await?.into_iter().map(|one| (one.id, one.name)).collect();
+        let named = |id: TargetId| names.get(&id).cloned().unwrap_or_default();
+        let mut state = |(one, (_, next)): (Known, (GroupId, Next))| GroupState {
             rpo: standing(&one.facts, now),
             age: one.newest.as_ref().and_then(|newest| now.duration_since(newest.taken_at).try_into().ok()),
             next,
@@ -70,9 +90,11 @@ impl App {
             expected: one.facts.expected,
             is_tight: is_tight(&one.facts),
             vms: vms.iter().filter(|vm| vm.group == one.group.id).count() as u64,
+            preflight: preflights.remove(&one.group.id),
+            appliances: (named(one.group.source.target), named(one.group.dr.target)),
             group: one.group,
         };
-        Ok(all.into_iter().zip(next).map(state).collect())
+        Ok(all.into_iter().zip(next).map(&mut state).collect())
     }
 
     /// How one group stands.

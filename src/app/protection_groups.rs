@@ -191,6 +191,10 @@ impl App {
                 Ok(job.id)
             }
             RunStart::Unfinished(running) => Ok(running),
+            RunStart::Leaving(job) => Err(AppError::Conflict(format!(
+                "the replica of {:?} is being destroyed by the job {job}",
+                group.name
+            ))),
             RunStart::NoGroup => Err(AppError::NotFound(format!("there is no protection group {id}"))),
         }
     }
@@ -206,15 +210,7 @@ impl App {
         id: GroupId,
     ) -> Result<ProtectionGroup, AppError> {
         let group = self.protection_group(id).await?;
-        let shells = self.store.dr_shells(id).await?;
-        if !shells.is_empty() {
-            let names: Vec<&str> = shells.iter().map(|shell| shell.spec.name.as_str()).collect();
-            return Err(AppError::Conflict(format!(
-                "The group has DR shells at the DR site: {}. Remove them first, at /protection-groups/{id}/vms: nothing \
-                 would look after them any more.",
-                names.join(", ")
-            )));
-        }
+        self.has_no_shells(&group).await?;
         let entry = self.entry(who, "protection_group.delete", &group.name, Outcome::Done, told(&group));
         self.store.delete_protection_group(&group, entry).await?;
         Ok(group)

@@ -55,6 +55,8 @@ pub fn format_duration(duration: Duration) -> String {
         return match tenths {
             0 if duration.is_zero() => "0 s".to_owned(),
             0 => "< 0.1 s".to_owned(),
+            // Known by the second only, or to the point.
+            _ if duration.subsec_nanos() == 0 => format!("{} s", duration.as_secs()),
             _ => format!("{}.{} s", tenths / 10, tenths % 10),
         };
     }
@@ -133,6 +135,8 @@ mod tests {
             (0, "0 s"),
             (10, "< 0.1 s"),
             (50, "0.1 s"),
+            (2_000, "2 s"),
+            (2_001, "2.0 s"),
             (2_100, "2.1 s"),
             (9_949, "9.9 s"),
             (9_950, "10 s"),

@@ -5,6 +5,7 @@ pub mod checkpoint_watch;
 pub mod create_dr_shell;
 mod datastore_hosts;
 pub mod datastore_mounts;
+pub mod delete_replica;
 pub mod deploy;
 mod exported;
 mod group_agreement;
@@ -47,6 +48,7 @@ use crate::engine::Definition;
 pub fn kinds() -> Vec<&'static str> {
     vec![
         create_dr_shell::KIND,
+        delete_replica::KIND,
         deploy::KIND,
         health_check::KIND,
         mount_datastore::KIND,
@@ -67,6 +69,7 @@ pub fn definitions(
 ) -> Vec<Definition> {
     vec![
         create_dr_shell::definition(targets.clone(), vcenters.clone()),
+        delete_replica::definition(targets.clone()),
         deploy::definition(Arc::clone(hosts), vcenters.clone()),
         health_check::definition(targets.clone()),
         mount_datastore::definition(vcenters.clone()),

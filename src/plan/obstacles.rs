@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::domain::inventory::{Datastore, DiskPlace, Drift, NfsExport, Vm};
 use crate::domain::names::DatasetName;
+pub use crate::domain::preflight::DatasetSeen;
 
 /// Something that would hurt later.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -27,17 +28,6 @@ pub struct VmOn<'a> {
     pub disks: Vec<DiskPlace>,
     /// Whether the group protects it.
     pub protected: bool,
-}
-
-/// What is known of the dataset on the appliance.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct DatasetSeen {
-    /// Whether it is there.
-    pub exists: bool,
-    /// Datasets below it.
-    pub children: Vec<DatasetName>,
-    /// Whether it is encrypted.
-    pub encrypted: bool,
 }
 
 /// Whether Zerfaux can open what is encrypted.
@@ -98,7 +88,12 @@ fn dataset(facts: &Facts<'_>) -> Vec<Obstacle> {
     let seen = match &facts.seen {
         Err(why) => {
             let why = format!("The appliance was not asked about it: {why}");
-            return vec![obstacle("not_looked_at", name, why, "Test the appliance, then look again.")];
+            return vec![obstacle(
+                super::preflight::NOT_LOOKED_AT,
+                name,
+                why,
+                "Test the appliance, then look again.",
+            )];
         }
         Ok(seen) if !seen.exists => {
             let why = "The source appliance has no dataset of this name, so nothing can be replicated.";
@@ -347,7 +342,7 @@ mod tests {
             ]
         );
         assert_eq!(kinds(&[], "NFS", Ok(DatasetSeen::default())), ["no_dataset"]);
-        assert_eq!(kinds(&[], "NFS", Err("no route".to_owned())), ["not_looked_at"]);
+        assert_eq!(kinds(&[], "NFS", Err("no route".to_owned())), [super::preflight::NOT_LOOKED_AT]);
     }
 
     #[test]

@@ -85,6 +85,9 @@ pub struct VmFacts<'a> {
     pub now: Timestamp,
 }
 
+/// The line that changes by the minute.
+pub const REPLICATED: &str = "replicated";
+
 /// The check list.
 pub fn readiness(facts: &VmFacts<'_>) -> Ready {
     Ready { items: vec![datastore(facts), replicated(facts), shell(facts), networks(facts)] }
@@ -139,7 +142,7 @@ fn datastore(facts: &VmFacts<'_>) -> ReadyItem {
 }
 
 fn replicated(facts: &VmFacts<'_>) -> ReadyItem {
-    const KEY: &str = "replicated";
+    const KEY: &str = REPLICATED;
     let Some(newest) = facts.newest else {
         return item(
             KEY,

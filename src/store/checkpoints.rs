@@ -9,6 +9,7 @@ use super::Store;
 use super::audit::append;
 use super::error::{Problem, StoreError};
 use super::jobs;
+use super::replicas;
 use super::values::{maybe_parsed, maybe_time, nanos, parsed, time, unreadable};
 use crate::domain::audit::AuditEntry;
 use crate::domain::checkpoint::{Checkpoint, GroupRun};
@@ -31,6 +32,8 @@ pub enum RunStart {
     Unfinished(JobId),
     /// There is no such group any more.
     NoGroup,
+    /// Its replica is being destroyed by this job.
+    Leaving(JobId),
 }
 
 impl Store {
@@ -53,6 +56,9 @@ impl Store {
             }
             if let Some(running) = unfinished(c, group)? {
                 return Ok(RunStart::Unfinished(running));
+            }
+            if let Some(job) = replicas::deleted_by(c, group)? {
+                return Ok(RunStart::Leaving(job));
             }
             jobs::insert(c, &job)?;
             c.prepare_cached(
@@ -81,7 +87,7 @@ impl Store {
         .await
     }
 
-    /// Whether a group has a run that goes on, or had one after this time.
+    /// Whether a group has a run that goes on, or had one after this time, or its replica is being destroyed.
     ///
     /// # Errors
     /// If the database cannot be read.
@@ -90,7 +96,8 @@ impl Store {
             let mut statement = c.prepare_cached(
                 "SELECT 1 FROM group_runs WHERE group_id = ?1 AND (finished_at IS NULL OR finished_at >= ?2)",
             )?;
-            Ok(statement.exists((group.to_string(), nanos(since)))?)
+            let runs = statement.exists((group.to_string(), nanos(since)))?;
+            Ok(runs || replicas::deleted_by(c, group)?.is_some())
         })
         .await
     }

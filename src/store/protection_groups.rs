@@ -116,20 +116,34 @@ impl Store {
     ) -> Result<(), StoreError> {
         let group = group.clone();
         self.write(format!("remove the protection group {:?}", group.name), move |c| {
-            let id = group.id.to_string();
-            if let Some(needed) = super::references::to(c, "protection_groups", &id)? {
-                return Err(Refusal::Needed(format!("in use by {needed}")).into());
-            }
-            if c.prepare_cached("DELETE FROM protection_groups WHERE id = ?1")?.execute([&id])? == 0 {
+            let needed = super::references::to(c, "protection_groups", &group.id.to_string())?;
+            if !forget(c, group.id, needed, &audit)? {
                 return Err(Refusal::NotFound(format!("protection group {:?}", group.name)).into());
             }
-            c.prepare_cached("INSERT OR REPLACE INTO deleted_groups (id, deleted_at) VALUES (?1, ?2)")?
-                .execute((&id, nanos(audit.at)))?;
-            append(c, &audit)?;
             Ok(())
         })
         .await
     }
+}
+
+/// Forgets a group that nothing needs any more. False: there is none.
+pub(in crate::store) fn forget(
+    c: &Connection,
+    group: GroupId,
+    needed: Option<String>,
+    audit: &AuditEntry,
+) -> Result<bool, Problem> {
+    if let Some(needed) = needed {
+        return Err(Refusal::Needed(format!("in use by {needed}")).into());
+    }
+    let id = group.to_string();
+    if c.prepare_cached("DELETE FROM protection_groups WHERE id = ?1")?.execute([&id])? == 0 {
+        return Ok(false);
+    }
+    c.prepare_cached("INSERT OR REPLACE INTO deleted_groups (id, deleted_at) VALUES (?1, ?2)")?
+        .execute((&id, nanos(audit.at)))?;
+    append(c, audit)?;
+    Ok(true)
 }
 
 pub(in crate::store) fn put(c: &Connection, group: &ProtectionGroup) -> Result<(), Problem> {

@@ -5,12 +5,22 @@ use rusqlite::{Connection, OptionalExtension};
 /// What keeps the row `id` of `table` from being deleted, in words: `2 protection groups`, `job …`. Rows that go
 /// with it do not count.
 pub(in crate::store) fn to(c: &Connection, table: &str, id: &str) -> rusqlite::Result<Option<String>> {
+    but_for_job(c, table, id, "")
+}
+
+/// The same, for the job that is to delete the row itself.
+pub(in crate::store) fn but_for_job(
+    c: &Connection,
+    table: &str,
+    id: &str,
+    deleting: &str,
+) -> rusqlite::Result<Option<String>> {
     let job: Option<String> = c
         .prepare_cached(
             "SELECT id FROM jobs WHERE state NOT IN ('succeeded', 'failed', 'cancelled') AND instr(input, ?1) > 0 \
-             LIMIT 1",
+             AND id <> ?2 LIMIT 1",
         )?
-        .query_row([id], |row| row.get(0))
+        .query_row([id, deleting], |row| row.get(0))
         .optional()?;
     if let Some(job) = job {
         return Ok(Some(format!("job {job}, which has not ended")));

@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::view::Page;
 use super::view::form::Confirm;
+use super::view::page::Link;
 
 /// The question, with what will and what will not happen.
 #[derive(Template)]
@@ -13,4 +14,6 @@ pub(super) struct ConfirmPage {
     pub(super) page: Page,
     /// The question.
     pub(super) confirm: Confirm,
+    /// Another way, to its own question.
+    pub(super) other: Option<Link>,
 }

@@ -7,11 +7,12 @@ use axum::routing::{MethodRouter, get, post};
 use utoipa::openapi::OpenApi;
 
 use super::pages::{
-    about, access, account, appliance_datasets, appliance_form, appliances, assignable_vms, audit, dashboard,
-    datastores, deployment_form, deployments, docs, dr_shell_verbs, dr_shells, group_edit, group_key,
-    group_page, group_vms, group_wizard, inventory, inventory_objects, job, job_list, job_result,
-    protected_vms, protection_groups, protection_plans, replicate, settings, setup, ssh_key_rotation,
-    ssh_keys, template_forms, templates, theme, tokens, users, vcenter_forms, vcenters, vm,
+    about, access, account, adoption, appliance_datasets, appliance_form, appliances, assignable_vms, audit,
+    checkpoints, dashboard, datastores, deployment_form, deployments, docs, dr_shell_verbs, dr_shells,
+    group_edit, group_key, group_page, group_preflights, group_vms, group_wizard, inventory,
+    inventory_objects, job, job_list, job_result, protected_vms, protection_groups, protection_plans,
+    replicas, replicate, settings, setup, ssh_key_rotation, ssh_keys, template_forms, templates, theme,
+    tokens, users, vcenter_forms, vcenters, vm,
 };
 use super::{Site, assets};
 
@@ -62,12 +63,18 @@ pub fn router(site: Site, api: &OpenApi) -> (Router, Vec<(String, String)>) {
         .post("/protection-groups/drafts/{id}/policy", group_wizard::save_policy)
         .get("/protection-groups/drafts/{id}/review", group_wizard::review)
         .post("/protection-groups/drafts/{id}/create", group_wizard::create)
+        .get("/protection-groups/adopt", adoption::page)
+        .post("/protection-groups/adopt", adoption::adopt)
         .get("/protection-groups/{id}", group_page::overview)
         .get("/protection-groups/{id}/obstacles", group_page::obstacles)
+        .post("/protection-groups/{id}/preflight", group_preflights::check)
+        .post("/protection-groups/{id}/preflight/seen", group_preflights::see)
         .get("/protection-groups/{id}/edit", group_edit::edit)
         .post("/protection-groups/{id}/edit", group_edit::change)
         .get("/protection-groups/{id}/delete", group_edit::ask)
         .post("/protection-groups/{id}/delete", group_edit::delete)
+        .get("/protection-groups/{id}/delete-with-replica", replicas::ask)
+        .post("/protection-groups/{id}/delete-with-replica", replicas::delete)
         .get("/protection-groups/{id}/vms", group_vms::page)
         .get("/protection-groups/{id}/vms/new", assignable_vms::page)
         .post("/protection-groups/{id}/vms", assignable_vms::assign)
@@ -86,6 +93,7 @@ pub fn router(site: Site, api: &OpenApi) -> (Router, Vec<(String, String)>) {
         .get("/dr-shells/{id}/repair", dr_shell_verbs::plan)
         .post("/dr-shells/{id}/repair", dr_shell_verbs::repair)
         .get("/protection-groups/{id}/checkpoints", group_page::checkpoints)
+        .get("/protection-groups/{id}/checkpoints/{guid}", checkpoints::one)
         .get("/protection-groups/{id}/history", group_page::history)
         .get("/protection-groups/{id}/settings", group_page::settings)
         .get("/protection-groups/{id}/key", group_key::form)

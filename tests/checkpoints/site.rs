@@ -12,6 +12,7 @@ use zerfaux::domain::manifest::Manifest;
 use zerfaux::domain::protection_group::Quiesce;
 use zerfaux::engine::reconcile::Reconciler;
 use zerfaux::engine::{Clock, Engine, ManualClock};
+use zerfaux::jobs::delete_replica;
 use zerfaux::jobs::group_runs::GroupRuns;
 use zerfaux::jobs::hosts::Hosts;
 use zerfaux::jobs::manifests::read_manifests;
@@ -50,8 +51,9 @@ impl Site {
         let hosts = Arc::new(Hosts::new(Some(sealed.clone()), None));
         let vcenters = Vcenters::new(store.clone(), Some(sealed));
         let definition = replicate::definition_for_groups(Arc::clone(&hosts), vcenters.clone());
-        let engine = Engine::new(store.clone(), vec![definition], clock.clone());
         let targets = Targets::new(store.clone(), Arc::clone(&hosts));
+        let definitions = vec![definition, delete_replica::definition(targets.clone())];
+        let engine = Engine::new(store.clone(), definitions, clock.clone());
         let runs = GroupRuns::new(engine.clone(), targets.clone(), clock.clone());
         Self { ground, store, clock, engine, hosts, targets, vcenters, runs }
     }

@@ -3,7 +3,8 @@ use zerfaux::web::screens::group_wizard::{
 };
 use zerfaux::web::screens::protection_groups::{
     BreachRow, CheckpointRow, Compliance, GroupCheckpoints, GroupHead, GroupHistory, GroupKeyForm,
-    GroupKeyView, GroupObstacles, GroupOverview, GroupSettings, ProtectionGroups, RunRow, TabLink,
+    GroupKeyView, GroupObstacles, GroupOverview, GroupPreflight, GroupSettings, ProtectionGroups, RunRow,
+    TabLink,
 };
 use zerfaux::web::screens::templates::FieldGroup;
 use zerfaux::web::view::chart;
@@ -37,6 +38,7 @@ fn head(current: &str) -> GroupHead {
     GroupHead {
         row: group("erp-prod", says(Mark::Broken, "broken for 42 m"), 6, "15 min", 3420, "4/6"),
         description: Some("ERP with its database, and the printers.".into()),
+        appliances: ("zfs-prod-1".into(), "zfs-dr-1".into()),
         tabs: ["Overview", "Virtual machines", "Checkpoints", "History", "Settings"].map(tab).into(),
         pause: ("/protection-groups/1/pause".into(), "Pause"),
         running: None,
@@ -101,14 +103,33 @@ fn overview() -> GroupOverview {
                 worst: "18 m".into(),
             },
         ],
-        obstacles: "/protection-groups/1/obstacles".into(),
+        preflight: GroupPreflight {
+            found: Some(("2 things would hurt, 1 of them new".into(), ago(10_800))),
+            obstacles: vec![
+                (
+                    obstacle(
+                        "tank/zerfaux/live/erp/scratch",
+                        "Hosts do not see into a dataset below an NFS export.",
+                    ),
+                    false,
+                ),
+                (obstacle("erp-db-01", "It has a VMware snapshot, which grows."), true),
+            ],
+            check: Some("/protection-groups/1/preflight".into()),
+            seen: Some("/protection-groups/1/preflight/seen".into()),
+        },
     }
+}
+
+fn obstacle(object: &str, why: &str) -> ObstacleRow {
+    ObstacleRow { object: object.into(), why: why.into(), advice: "Take it away, or live with it.".into() }
 }
 
 fn checkpoints() -> GroupCheckpoints {
     let row = |seconds, status, kind, held: &[&str]| CheckpointRow {
         taken: ago(seconds),
         snapshot: "zx-01937c5e-20261120T140500Z-0413".into(),
+        address: "/protection-groups/1/checkpoints/7".into(),
         kind,
         bytes: "5.60 GiB".into(),
         took: "1 m 40 s".into(),

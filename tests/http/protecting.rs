@@ -31,7 +31,8 @@ pub(super) struct Scene {
     /// The name of a datastore that is not replicated.
     pub(super) local: String,
     _server: Vcenter,
-    _appliances: [Arc<Appliance>; 2],
+    /// The source and the DR side.
+    pub(super) appliances: [Arc<Appliance>; 2],
 }
 
 fn appliance(public: &str) -> Arc<Appliance> {
@@ -63,6 +64,7 @@ impl Scene {
         assert_eq!(made.status, 0, "{}", made.stderr);
         let exports = SiteExports::new([]);
         exports.add(&source, ["127.0.0.1"]);
+        exports.add(&dr, ["127.0.0.2"]);
         let nfs = NfsDatastore {
             name: DATASTORE.to_owned(),
             server: "127.0.0.1".to_owned(),
@@ -101,7 +103,7 @@ impl Scene {
             group: String::new(),
             local: String::new(),
             _server: server,
-            _appliances: [source, dr],
+            appliances: [source, dr],
             site,
         };
         scene

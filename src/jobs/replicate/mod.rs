@@ -42,6 +42,8 @@ use crate::plan::replication::History;
 
 pub use guests::Guests;
 pub use look::{Preview, PreviewedDataset, preview};
+pub(super) use run::hold_tag;
+pub(super) use snapshot::prefix;
 
 /// The name of this kind of job.
 pub const KIND: &str = "replicate";

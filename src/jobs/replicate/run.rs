@@ -248,7 +248,7 @@ pub(super) fn derived_group(words: &[&str]) -> GroupId {
 }
 
 /// The tag of a group's holds on both sides.
-pub(super) fn hold_tag(group: &GroupId) -> Result<HoldTag, Failure> {
+pub(in crate::jobs) fn hold_tag(group: &GroupId) -> Result<HoldTag, Failure> {
     format!("{HOLD_PREFIX}{group}")
         .parse()
         .map_err(|error| Failure::permanent(format!("The group's hold tag is not valid: {error}.")))

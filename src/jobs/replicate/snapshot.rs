@@ -252,7 +252,7 @@ pub(super) fn mark(group: &GroupId) -> Result<Property, Failure> {
 }
 
 /// What the names of all of a group's snapshots and bookmarks begin with.
-pub(super) fn prefix(group: &GroupId) -> String {
+pub(in crate::jobs) fn prefix(group: &GroupId) -> String {
     format!("zx-{}-", group.short())
 }
 

@@ -100,6 +100,7 @@ const ROWS: &[(&str, &str)] = &[
         "(group_id, side, object, why, advice, found_at) VALUES ('g', 'live', 'tank/a', 'w', 'a', 1)",
     ),
     ("group_keys", "(group_id, secret_id, set_by, set_at) VALUES ('g', 'x', 'anna', 1)"),
+    ("group_preflights", "(group_id, checked_at, body) VALUES ('g', 1, '{}')"),
     ("deleted_groups", "(id, deleted_at) VALUES ('old', 1)"),
     ("rpo_breaches", "(group_id, began_at, worst_age_seconds) VALUES ('g', 1, 5)"),
     (

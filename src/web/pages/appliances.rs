@@ -288,7 +288,7 @@ async fn draw_ask(site: &Site, cx: &Cx, status: StatusCode, id: TargetId, error:
         back: format!("/appliances/{id}"),
         error,
     };
-    cx.draw_with(status, &ConfirmPage { page, confirm })
+    cx.draw_with(status, &ConfirmPage { page, confirm, other: None })
 }
 
 pub(crate) async fn delete(

@@ -33,6 +33,7 @@ pub(super) async fn attention(
     let appliances = site.app.targets_with_health().await?;
     all.extend(appliances.iter().filter_map(|(target, health)| of_appliance(target, health.as_ref()?)));
     all.extend(groups.iter().filter_map(super::protection_groups::attention));
+    all.extend(groups.iter().filter_map(|one| super::group_preflights::attention(cx, one)));
     all.extend(site.app.checkpoint_troubles().await?.into_iter().map(of_trouble));
     all.extend(site.app.failed_jobs_unseen(SHOWN).await?.iter().map(|job| of_job(cx, job)));
     all.extend(stuck.iter().map(|job| of_job(cx, job)));

@@ -67,7 +67,7 @@ async fn draw_ask(site: &Site, cx: &Cx, status: StatusCode, id: DrShellId, error
         name,
         error,
     };
-    cx.draw_with(status, &ConfirmPage { page, confirm })
+    cx.draw_with(status, &ConfirmPage { page, confirm, other: None })
 }
 
 pub(crate) async fn remove(

@@ -9,6 +9,7 @@ use super::protection_groups::address;
 use crate::app::group_drafts::GroupForm;
 use crate::app::protection_groups::ProtectionGroup;
 use crate::app::{AppError, FieldError};
+use crate::domain::access::Role;
 use crate::domain::ids::GroupId;
 use crate::web::confirm::ConfirmPage;
 use crate::web::cx::{Cx, Typed, beside, done, sentence, typed};
@@ -17,7 +18,7 @@ use crate::web::view::navigation::Area;
 use crate::web::view::page::Link;
 use crate::web::{Answer, Site};
 
-fn crumbs(group: &ProtectionGroup) -> Vec<Link> {
+pub(super) fn crumbs(group: &ProtectionGroup) -> Vec<Link> {
     vec![
         Link { label: "Protection".to_owned(), address: "/protection-groups".to_owned() },
         Link { label: group.name.clone(), address: address(group.id) },
@@ -135,7 +136,11 @@ async fn draw_ask(
         name: group.name,
         error,
     };
-    cx.draw_with(status, &ConfirmPage { page, confirm })
+    let other = cx.may(Role::Admin).then(|| Link {
+        label: "Delete it with its replica instead".to_owned(),
+        address: format!("{}/delete-with-replica", address(group.id)),
+    });
+    cx.draw_with(status, &ConfirmPage { page, confirm, other })
 }
 
 pub(crate) async fn delete(

@@ -101,7 +101,7 @@ async fn draw_ask(site: &Site, cx: &Cx, status: StatusCode, id: GroupId, error: 
         name,
         error,
     };
-    cx.draw_with(status, &ConfirmPage { page, confirm })
+    cx.draw_with(status, &ConfirmPage { page, confirm, other: None })
 }
 
 pub(crate) async fn forget(

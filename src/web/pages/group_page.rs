@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::extract::{Path, State};
 
+use super::group_preflights::preflight;
 use super::protection_groups::{address, attention, row, whole};
 use super::{group_key, group_past};
 use crate::app::group_states::{GroupRun, GroupState};
@@ -62,6 +63,7 @@ pub(super) fn head(cx: &Cx, state: &GroupState, current: Tab) -> GroupHead {
     GroupHead {
         row: row(cx, state),
         description: state.group.description.clone(),
+        appliances: state.appliances.clone(),
         tabs: Tab::ALL.into_iter().map(tab).collect(),
         pause: match state.group.paused_at {
             Some(_) => (format!("{own}/resume"), "Resume"),
@@ -85,7 +87,7 @@ pub(crate) async fn overview(State(site): State<Site>, cx: Cx, Path(id): Path<Gr
         ages: group_past::ages(&cx, &state, &checkpoints),
         days: group_past::compliance(&days),
         breaches: breaches.iter().take(BREACHES).map(|one| group_past::breach(&cx, one)).collect(),
-        obstacles: format!("{}/obstacles", address(id)),
+        preflight: preflight(&cx, &state),
     })
 }
 
@@ -106,7 +108,7 @@ pub(crate) async fn checkpoints(State(site): State<Site>, cx: Cx, Path(id): Path
     let with_gone = !cx.asked("gone").is_empty();
     let all = site.app.checkpoints(id, with_gone).await?;
     let there = all.iter().filter(|one| one.gone_at.is_none()).count();
-    let mut rows: Vec<CheckpointRow> = all.iter().take(SHOWN).map(|one| checkpoint(&cx, one)).collect();
+    let mut rows: Vec<CheckpointRow> = all.iter().take(SHOWN).map(|one| checkpoint(&cx, id, one)).collect();
     let looked = match cx.asked("holds") {
         "" => None,
         _ => Some(group_past::holds(&site, &state.group, &mut rows).await),
@@ -214,11 +216,12 @@ fn windows(timetable: &Timetable) -> String {
     format!("{} ({})", all.join("; "), timetable.time_zone)
 }
 
-fn checkpoint(cx: &Cx, one: &Checkpoint) -> CheckpointRow {
+pub(super) fn checkpoint(cx: &Cx, group: GroupId, one: &Checkpoint) -> CheckpointRow {
     let took = Duration::try_from(one.complete_at.duration_since(one.taken_at)).unwrap_or_default();
     CheckpointRow {
         taken: cx.ago(one.taken_at),
         snapshot: one.snapshot.to_string(),
+        address: format!("{}/checkpoints/{}", address(group), one.guid),
         kind: match one.kind {
             CheckpointKind::CrashConsistent => "crash-consistent",
             CheckpointKind::Quiesced => "quiesced",

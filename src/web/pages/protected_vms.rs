@@ -244,7 +244,7 @@ async fn draw_ask(
         back: address(id),
         error,
     };
-    cx.draw_with(status, &ConfirmPage { page, confirm })
+    cx.draw_with(status, &ConfirmPage { page, confirm, other: None })
 }
 
 pub(crate) async fn remove(

@@ -96,7 +96,7 @@ pub(super) fn row(cx: &Cx, one: &GroupState) -> GroupRow {
         newest: one.newest.as_ref().map(|newest| cx.ago(newest.taken_at)),
         day: drawing(one),
         next,
-        ready: "–".to_owned(),
+        ready: one.ready().map_or_else(|| "–".to_owned(), |ready| format!("{ready}/{}", one.vms)),
     }
 }
 

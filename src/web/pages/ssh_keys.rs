@@ -174,7 +174,7 @@ async fn draw_ask(site: &Site, cx: &Cx, status: StatusCode, id: SshKeyId, error:
         back: format!("/ssh-keys/{id}"),
         error,
     };
-    cx.draw_with(status, &ConfirmPage { page, confirm })
+    cx.draw_with(status, &ConfirmPage { page, confirm, other: None })
 }
 
 pub(crate) async fn delete(

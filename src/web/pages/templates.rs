@@ -135,7 +135,7 @@ async fn draw_ask(site: &Site, cx: &Cx, status: StatusCode, id: TemplateId, erro
         back: address(id),
         error,
     };
-    cx.draw_with(status, &ConfirmPage { page, confirm })
+    cx.draw_with(status, &ConfirmPage { page, confirm, other: None })
 }
 
 pub(crate) async fn delete(

@@ -271,7 +271,7 @@ async fn draw_ask(site: &Site, cx: &Cx, status: StatusCode, id: VcenterId, error
         back: format!("/vcenters/{id}"),
         error,
     };
-    cx.draw_with(status, &ConfirmPage { page, confirm })
+    cx.draw_with(status, &ConfirmPage { page, confirm, other: None })
 }
 
 pub(crate) async fn delete(

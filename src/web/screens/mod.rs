@@ -5,9 +5,11 @@
 
 pub mod access;
 pub mod account;
+pub mod adoption;
 pub mod appliances;
 pub mod assignable_vms;
 pub mod audit;
+pub mod checkpoints;
 pub mod dashboard;
 pub mod datastores;
 pub mod deployments;
@@ -19,6 +21,7 @@ pub mod inventory;
 pub mod jobs;
 pub mod protected_vms;
 pub mod protection_groups;
+pub mod replicas;
 pub mod replicate;
 pub mod settings;
 pub mod ssh_keys;

@@ -25,6 +25,8 @@ pub struct GroupHead {
     pub row: GroupRow,
     /// What people say about it.
     pub description: Option<String>,
+    /// The appliances that it is replicated from and to.
+    pub appliances: (String, String),
     /// Its pages.
     pub tabs: Vec<TabLink>,
     /// Where it is paused, or resumed; and the word.
@@ -65,8 +67,20 @@ pub struct GroupOverview {
     pub days: Option<Compliance>,
     /// When the RPO was broken, newest first.
     pub breaches: Vec<BreachRow>,
-    /// Where it is looked for what would hurt later.
-    pub obstacles: String,
+    /// What would hurt later, by its last preflight.
+    pub preflight: GroupPreflight,
+}
+
+/// What the last preflight of a group found.
+pub struct GroupPreflight {
+    /// In one sentence, and when; none: there was none yet.
+    pub found: Option<(String, Html)>,
+    /// What would hurt, and whether it is new.
+    pub obstacles: Vec<(ObstacleRow, bool)>,
+    /// Where one has it looked over now; none: the viewer may not.
+    pub check: Option<String>,
+    /// Where one says that what is new was seen; none: nothing is, or the viewer may not.
+    pub seen: Option<String>,
 }
 
 /// How well a group kept its RPO.
@@ -137,6 +151,8 @@ pub struct CheckpointRow {
     pub taken: Html,
     /// The snapshot's name.
     pub snapshot: String,
+    /// What was in it.
+    pub address: String,
     /// What the guests knew of it.
     pub kind: &'static str,
     /// How much was sent for it.

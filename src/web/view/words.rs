@@ -5,6 +5,7 @@ pub fn job_kind(kind: &str) -> &str {
     match kind {
         "create_dr_shell" => "Create DR shell",
         "create_protection_datastore" => "Create datastore",
+        "delete_replica" => "Delete replica of",
         "deploy_zfs_target" => "Deploy appliance",
         "health_check" => "Check appliance",
         "mount_datastore" => "Mount datastore",
