@@ -35,6 +35,7 @@ pub mod protected_vm;
 pub mod protection_group;
 pub mod rate;
 pub mod recovery_plan;
+pub mod recovery_state;
 pub mod retention;
 pub mod settings;
 pub mod size;

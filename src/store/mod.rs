@@ -47,6 +47,8 @@ mod open_error;
 mod protected_vms;
 mod protection_groups;
 mod reader;
+mod recovery_plans;
+mod recovery_states;
 mod references;
 mod restore;
 mod rpo_history;
