@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::recovery_plan_fields::Plan;
 use super::{Answer, Trouble};
-use crate::app::recovery_plans::{CheckFinding as Found, Mend, PlanView, Severity};
+use crate::app::recovery_plans::{CheckFinding as Found, PlanView, Severity, mend_address};
 use crate::app::{App, AppError, Principal};
 use crate::domain::ids::GroupId;
 use crate::domain::recovery_plan::Purpose;
@@ -78,18 +78,6 @@ pub struct PlanCheck {
 pub struct CheckQuery {
     /// Whether it is to run while nobody looks.
     pub unattended: Option<bool>,
-}
-
-/// The page on which something is mended.
-pub(crate) fn mend_address(group: GroupId, mend: Mend) -> String {
-    let plan = format!("/protection-groups/{group}/recovery-plan");
-    match mend {
-        Mend::RunNow => format!("/protection-groups/{group}"),
-        Mend::Shell(vm) => format!("/protected-vms/{vm}"),
-        Mend::Vm(vm) => format!("{plan}/vms/{vm}"),
-        Mend::Networks => format!("{plan}/networks"),
-        Mend::Plan => plan,
-    }
 }
 
 fn finding(group: GroupId, one: Found) -> CheckFinding {

@@ -18,7 +18,7 @@ use crate::domain::protected_vm::ProtectedVm;
 use crate::domain::protection_group::ProtectionGroup;
 pub use crate::domain::recovery_plan::{
     BootCheck, BootProof, GuestAddress, MappedNetwork, NetworkMaps, PlanNic, PlanVm, Purpose, RecoveryPlan,
-    Tier,
+    Shift, Tier,
 };
 use crate::jobs::nfs_room::nfs_rooms;
 use crate::jobs::target_browse;
@@ -51,6 +51,18 @@ impl PlanView {
     /// A virtual machine of the group.
     pub fn vm(&self, id: ProtectedVmId) -> Option<&ProtectedVm> {
         self.vms.iter().find(|vm| vm.id == id)
+    }
+}
+
+/// The page on which something is mended.
+pub fn mend_address(group: GroupId, mend: Mend) -> String {
+    let plan = format!("/protection-groups/{group}/recovery-plan");
+    match mend {
+        Mend::RunNow => format!("/protection-groups/{group}"),
+        Mend::Shell(vm) => format!("/protected-vms/{vm}"),
+        Mend::Vm(vm) => format!("{plan}/vms/{vm}"),
+        Mend::Networks => format!("{plan}/networks"),
+        Mend::Plan => plan,
     }
 }
 

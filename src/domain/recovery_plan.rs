@@ -14,7 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{GroupId, ProtectedVmId};
 
+mod edits;
 mod faults;
+pub use edits::Shift;
 pub use faults::PlanFault;
 
 /// The most tiers of a plan.

@@ -8,68 +8,15 @@
 //! In: the states and the rules that need nothing else. Out: conditions of the world, such as whether a site answers
 //! (`plan/recovery_verbs.rs`), and doing anything.
 
-use std::fmt;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::ids::JobId;
 
-/// What is done to a group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verb {
-    /// Start copies of its virtual machines at the DR site, beside everything else.
-    Test,
-    /// Take a test away.
-    Cleanup,
-    /// Move to the other site, the source going along: nothing is lost.
-    PlannedFailover,
-    /// Go on at the other site, whatever the source does.
-    DisasterFailover,
-    /// Take a failover back that was not committed.
-    Rollback,
-    /// Stay at the other site.
-    Commit,
-    /// Replicate the other way round.
-    Reprotect,
-    /// Move back to the home site.
-    Failback,
-}
-
-/// Where it stands, in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Phase {
-    /// Its virtual machines run where they belong, and are replicated to the other site.
-    Protected,
-    /// The same, and a test is there.
-    Testing,
-    /// A failover works, or stopped on its way.
-    FailingOver,
-    /// It runs at the other site, on a clone, and can still be taken back.
-    FailedOverUncommitted,
-    /// It runs at the other site for good, and is not replicated.
-    FailedOver,
-    /// Replication is turned round.
-    Reprotecting,
-    /// It is on its way home.
-    FailingBack,
-}
-
-/// How a verb stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Progress {
-    /// A job works.
-    Running,
-    /// Of a test: it is up, whole, and there until it is cleaned up.
-    Standing,
-    /// It ended and left something undone: a virtual machine that did not start, a host that gave no proof. What is done, is.
-    Incomplete,
-    /// It stopped. The group stands as before; what was begun is still there.
-    Failed,
-}
+mod refusals;
+mod verbs;
+pub use refusals::{Misfit, NotNow};
+pub use verbs::{Phase, Progress, Verb};
 
 /// The two sites, as the group began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -152,67 +99,6 @@ pub enum Event {
     Fenced(bool),
 }
 
-/// Why a verb may not be begun as things stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NotNow {
-    /// It works already.
-    #[error("{0} is under way")]
-    Running(Verb),
-    /// Another one works.
-    #[error("{0} is under way; wait until it has ended, or cancel it")]
-    Busy(Verb),
-    /// Another one stopped short.
-    #[error("{verb} {how}; run it again{or} first")]
-    Pending {
-        /// Which.
-        verb: Verb,
-        /// `failed` or `left something undone`.
-        how: &'static str,
-        /// ` or take it back`, where that can be.
-        or: &'static str,
-    },
-    /// A test has to be taken away first.
-    #[error("a test is there; clean it up first")]
-    TestThere,
-    /// There is none.
-    #[error("there is no test")]
-    NoTest,
-    /// There is no failover that could be committed or taken back.
-    #[error("there is no failover that is not committed")]
-    NothingUncommitted,
-    /// It runs where it belongs.
-    #[error("the group was not failed over for good; commit a failover first")]
-    NotFailedOver,
-    /// It is at home.
-    #[error("the group lives at its home site")]
-    AtHome,
-    /// It lives elsewhere: the planned way home is another verb.
-    #[error("the group lives at the other site; the planned way back is the failback")]
-    Away,
-    /// A failover has to be decided first.
-    #[error("the group runs at the other site, uncommitted; commit it or roll it back first")]
-    Uncommitted,
-    /// It has no replica to go to.
-    #[error("the group is not replicated since its failover; reprotect it first")]
-    Unprotected,
-}
-
-/// An event that does not fit: a bug, or a job of another time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Misfit {
-    /// The verb may not be begun.
-    #[error(transparent)]
-    NotNow(#[from] NotNow),
-    /// Nothing of the kind is under way.
-    #[error("{verb} by job {run} is not what is under way")]
-    Stranger {
-        /// Which.
-        verb: Verb,
-        /// The job.
-        run: JobId,
-    },
-}
-
 impl Default for RecoveryState {
     fn default() -> Self {
         Self {
@@ -225,87 +111,6 @@ impl Default for RecoveryState {
             failover_run: None,
             last: None,
             fenced: None,
-        }
-    }
-}
-
-impl Verb {
-    /// All of them, in the order in which they are offered.
-    pub const ALL: [Self; 8] = [
-        Self::Test,
-        Self::Cleanup,
-        Self::PlannedFailover,
-        Self::DisasterFailover,
-        Self::Commit,
-        Self::Rollback,
-        Self::Reprotect,
-        Self::Failback,
-    ];
-
-    /// Whether it belongs to the test, not to the line.
-    pub fn is_of_test(self) -> bool {
-        matches!(self, Self::Test | Self::Cleanup)
-    }
-
-    /// Whether a rollback takes it back.
-    fn is_failover(self) -> bool {
-        matches!(self, Self::PlannedFailover | Self::DisasterFailover | Self::Failback)
-    }
-
-    /// The word in the API.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Test => "test",
-            Self::Cleanup => "cleanup",
-            Self::PlannedFailover => "planned_failover",
-            Self::DisasterFailover => "disaster_failover",
-            Self::Rollback => "rollback",
-            Self::Commit => "commit",
-            Self::Reprotect => "reprotect",
-            Self::Failback => "failback",
-        }
-    }
-}
-
-impl fmt::Display for Verb {
-    /// As the beginning or in the middle of a sentence.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Test => "the test",
-            Self::Cleanup => "the cleanup of the test",
-            Self::PlannedFailover => "the planned failover",
-            Self::DisasterFailover => "the disaster failover",
-            Self::Rollback => "the rollback",
-            Self::Commit => "the commit",
-            Self::Reprotect => "the reprotection",
-            Self::Failback => "the failback",
-        })
-    }
-}
-
-impl Phase {
-    /// The word in the database and in the API.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Protected => "protected",
-            Self::Testing => "testing",
-            Self::FailingOver => "failing_over",
-            Self::FailedOverUncommitted => "failed_over_uncommitted",
-            Self::FailedOver => "failed_over",
-            Self::Reprotecting => "reprotecting",
-            Self::FailingBack => "failing_back",
-        }
-    }
-}
-
-impl Progress {
-    /// The word in the API.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Standing => "standing",
-            Self::Incomplete => "incomplete",
-            Self::Failed => "failed",
         }
     }
 }

@@ -10,8 +10,8 @@ use super::pages::{
     about, access, account, appliance_datasets, appliance_form, appliances, assignable_vms, audit, dashboard,
     datastores, deployment_form, deployments, docs, dr_shell_verbs, dr_shells, group_edit, group_page,
     group_vms, group_wizard, inventory, inventory_objects, job, job_list, job_result, protected_vms,
-    protection_groups, protection_plans, replicate, settings, setup, ssh_key_rotation, ssh_keys,
-    template_forms, templates, theme, tokens, users, vcenter_forms, vcenters, vm,
+    protection_groups, protection_plans, recovery_plan_forms, recovery_plans, replicate, settings, setup,
+    ssh_key_rotation, ssh_keys, template_forms, templates, theme, tokens, users, vcenter_forms, vcenters, vm,
 };
 use super::{Site, assets};
 
@@ -86,6 +86,13 @@ pub fn router(site: Site, api: &OpenApi) -> (Router, Vec<(String, String)>) {
         .get("/dr-shells/{id}/repair", dr_shell_verbs::plan)
         .post("/dr-shells/{id}/repair", dr_shell_verbs::repair)
         .get("/protection-groups/{id}/checkpoints", group_page::checkpoints)
+        .get("/protection-groups/{id}/recovery-plan", recovery_plans::page)
+        .post("/protection-groups/{id}/recovery-plan", recovery_plans::change)
+        .get("/protection-groups/{id}/recovery-plan/check", recovery_plans::check)
+        .get("/protection-groups/{id}/recovery-plan/networks", recovery_plan_forms::networks)
+        .post("/protection-groups/{id}/recovery-plan/networks", recovery_plan_forms::map_networks)
+        .get("/protection-groups/{id}/recovery-plan/vms/{vm}", recovery_plan_forms::machine)
+        .post("/protection-groups/{id}/recovery-plan/vms/{vm}", recovery_plan_forms::change_machine)
         .get("/protection-groups/{id}/history", group_page::history)
         .get("/protection-groups/{id}/settings", group_page::settings)
         .post("/protection-groups/{id}/pause", protection_groups::pause)

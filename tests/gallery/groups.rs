@@ -28,7 +28,7 @@ fn frame(title: &str) -> Page {
     page(title, Area::Protection)
 }
 
-fn head(current: &str) -> GroupHead {
+pub(super) fn head(current: &str) -> GroupHead {
     let tab = |label: &'static str| TabLink {
         label: label.into(),
         address: "/protection-groups/1".into(),
@@ -37,7 +37,9 @@ fn head(current: &str) -> GroupHead {
     GroupHead {
         row: group("erp-prod", says(Mark::Broken, "broken for 42 m"), 6, "15 min", 3420, "4/6"),
         description: Some("ERP with its database, and the printers.".into()),
-        tabs: ["Overview", "Virtual machines", "Checkpoints", "History", "Settings"].map(tab).into(),
+        tabs: ["Overview", "Virtual machines", "Checkpoints", "Recovery plan", "History", "Settings"]
+            .map(tab)
+            .into(),
         pause: ("/protection-groups/1/pause".into(), "Pause"),
         running: None,
         may_work: true,

@@ -7,6 +7,7 @@ mod groups;
 mod inventory;
 mod jobs;
 mod protected_vms;
+mod recovery_plans;
 mod setup;
 mod wizard;
 
@@ -27,6 +28,7 @@ pub(crate) fn pages() -> Vec<(&'static str, String)> {
         appliances::pages(),
         deployments::pages(),
         groups::pages(),
+        recovery_plans::pages(),
         setup::pages(),
         wizard::pages(),
     ]

@@ -139,7 +139,7 @@ fn a_state_reads_back_what_it_writes_and_an_empty_one_is_the_first() {
 
 fn any_event() -> impl Strategy<Value = Event> {
     let verb = prop::sample::select(Verb::ALL.to_vec());
-    (0..5u8, verb, 1..4u8).prop_map(|(what, verb, by)| match what {
+    (0..5u8, verb, 1..3u8).prop_map(|(what, verb, by)| match what {
         0 => Event::Started(verb, run(by)),
         1 => Event::Done(verb, run(by)),
         2 => Event::EndedIncomplete(verb, run(by)),
@@ -151,7 +151,7 @@ fn any_event() -> impl Strategy<Value = Event> {
 proptest! {
     /// Whatever happens in whatever order: what does not fit changes nothing, and there is always a way on.
     #[test]
-    fn no_state_is_a_dead_end(events in prop::collection::vec(any_event(), 0..60)) {
+    fn no_state_is_a_dead_end(events in prop::collection::vec(any_event(), 0..200)) {
         let mut state = RecoveryState::default();
         for event in events {
             let before = state.clone();

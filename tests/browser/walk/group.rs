@@ -171,7 +171,7 @@ pub async fn follow(person: &mut Person, sites: &Sites, group: &str) {
         person.looks("group-obstacles").await;
         person.open(group).await;
     }
-    for tab in ["Virtual machines", "Checkpoints", "History", "Settings"] {
+    for tab in ["Virtual machines", "Checkpoints", "Recovery plan", "History", "Settings"] {
         person.press(tab).await;
         person.looks(&format!("group-{}", tab.to_lowercase().replace(' ', "-"))).await;
     }
