@@ -167,6 +167,11 @@ impl SealedKeys for Sealed {
     async fn key_text(&self, id: SecretId) -> Result<SecretString, Failure> {
         self.text(id, "SSH key", "Give the job another key.").await
     }
+
+    async fn dataset_key(&self, id: SecretId) -> Result<SecretString, Failure> {
+        self.text(id, "key of an encrypted dataset", "Enter it again on the settings page of the group.")
+            .await
+    }
 }
 
 #[async_trait]

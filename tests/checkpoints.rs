@@ -70,13 +70,13 @@ async fn each_undo_of_a_quiesced_run_twice_changes_nothing_more() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_quiesced_run_killed_around_its_events_ends_the_same() {
     let child = SelfChild { entry: "child", story: Story::Succeeds };
-    let report = laws::kill_around_each_event(&QuiescedWorld::default(), &child, sample(5, 2)).await;
+    let report = laws::kill_around_each_event(&QuiescedWorld::default(), &child, sample(9, 2)).await;
     replicated::kept("killed around each event, quiesced", &report);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_quiesced_run_killed_while_it_is_taken_back_is_taken_back() {
     let child = SelfChild { entry: "child", story: Story::Unwinds };
-    let report = laws::kill_around_each_event(&QuiescedWorld::default(), &child, sample(12, 7)).await;
+    let report = laws::kill_around_each_event(&QuiescedWorld::default(), &child, sample(17, 7)).await;
     replicated::kept("killed around each event of an undo, quiesced", &report);
 }

@@ -252,6 +252,7 @@ fn with_dataset(name: &DatasetName, snapshot: &SnapshotName) -> Vec<Command> {
         verbs::mount(name),
         verbs::unmount(name),
         verbs::load_key(name),
+        verbs::check_key(name),
         verbs::unload_key(name),
         verbs::receive(&ReceiveArgs::replica(name.clone(), DatasetKind::Volume)),
         verbs::pool_properties(name),

@@ -19,6 +19,8 @@ mod disk;
 mod elsewhere;
 #[path = "http/forms.rs"]
 mod forms;
+#[path = "http/group_keys.rs"]
+mod group_keys;
 #[path = "http/group_wizard.rs"]
 mod group_wizard;
 #[path = "http/jobs.rs"]

@@ -56,7 +56,7 @@ async fn each_undo_run_twice_changes_nothing_more() {
 }
 
 fn sample() -> Sample {
-    let every = std::env::var("ZERFAUX_LAB_EVERY").ok().and_then(|text| text.parse().ok()).unwrap_or(3);
+    let every = std::env::var("ZERFAUX_LAB_EVERY").ok().and_then(|text| text.parse().ok()).unwrap_or(5);
     Sample { every, offset: 1 }
 }
 

@@ -65,24 +65,24 @@ async fn keeps_the_laws_of_steps(world: &impl World, sample: Sample) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_move_keeps_the_laws_of_steps() {
-    keeps_the_laws_of_steps(&MovedWorld::default(), sample(1)).await;
+    keeps_the_laws_of_steps(&MovedWorld::default(), sample(2)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_around_each_event_everything_is_moved_once() {
     let child = SelfChild { entry: "child", story: Story::Succeeds };
-    laws::kill_around_each_event(&MovedWorld::default(), &child, sample(7)).await.assert_kept("killed");
+    laws::kill_around_each_event(&MovedWorld::default(), &child, sample(11)).await.assert_kept("killed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_around_each_event_of_taking_back_everything_is_where_it_was() {
     let child = SelfChild { entry: "child", story: Story::Unwinds };
-    laws::kill_around_each_event(&MovedWorld::default(), &child, sample(7)).await.assert_kept("taken back");
+    laws::kill_around_each_event(&MovedWorld::default(), &child, sample(11)).await.assert_kept("taken back");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shell_keeps_the_laws_of_steps() {
-    keeps_the_laws_of_steps(&ShelledWorld::default(), sample(2)).await;
+    keeps_the_laws_of_steps(&ShelledWorld::default(), sample(3)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -94,31 +94,42 @@ async fn a_shell_with_its_view_kept_keeps_the_laws_of_steps() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_shell_of_an_encrypted_replica_leaves_it_locked_whatever_fails() {
+    let world = ShelledWorld { encrypted: true, ..ShelledWorld::default() };
+    laws::run_each_step_twice(&world).await.assert_kept("twice");
+    laws::fail_at_each_step(&world, sample(3)).await.assert_kept("failing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn killed_around_each_event_it_makes_one_shell() {
     let child = SelfChild { entry: "child", story: Story::Succeeds };
-    laws::kill_around_each_event(&ShelledWorld::default(), &child, sample(7)).await.assert_kept("killed");
+    laws::kill_around_each_event(&ShelledWorld::default(), &child, sample(11)).await.assert_kept("killed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_around_each_event_of_taking_back_it_leaves_no_shell_and_no_view() {
     let child = SelfChild { entry: "child", story: Story::Unwinds };
-    laws::kill_around_each_event(&ShelledWorld::default(), &child, sample(7)).await.assert_kept("taken back");
+    laws::kill_around_each_event(&ShelledWorld::default(), &child, sample(11))
+        .await
+        .assert_kept("taken back");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn removing_a_shell_keeps_the_laws_of_steps() {
-    keeps_the_laws_of_steps(&UnshelledWorld::default(), sample(2)).await;
+    keeps_the_laws_of_steps(&UnshelledWorld::default(), sample(3)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn removing_a_shell_with_its_view_keeps_the_laws_of_steps() {
-    keeps_the_laws_of_steps(&UnshelledWorld::with_view(), sample(2)).await;
+    keeps_the_laws_of_steps(&UnshelledWorld::with_view(), sample(4)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_around_each_event_of_removing_it_leaves_no_shell_and_no_view() {
     let child = SelfChild { entry: "child", story: Story::Succeeds };
-    laws::kill_around_each_event(&UnshelledWorld::with_view(), &child, sample(7)).await.assert_kept("killed");
+    laws::kill_around_each_event(&UnshelledWorld::with_view(), &child, sample(11))
+        .await
+        .assert_kept("killed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -134,5 +145,5 @@ async fn repairing_a_shell_with_its_view_keeps_the_laws_of_steps() {
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_around_each_event_of_repairing_it_is_like_its_source() {
     let child = SelfChild { entry: "child", story: Story::Succeeds };
-    laws::kill_around_each_event(&ReshapedWorld::with_view(), &child, sample(11)).await.assert_kept("killed");
+    laws::kill_around_each_event(&ReshapedWorld::with_view(), &child, sample(13)).await.assert_kept("killed");
 }

@@ -10,6 +10,7 @@ pub mod datastores;
 pub mod deployments;
 pub mod dr_shell_verbs;
 pub mod dr_shells;
+pub mod group_keys;
 pub mod group_states;
 pub mod idempotency;
 pub mod inventory;
@@ -126,6 +127,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(deployments::deploy))
         .routes(routes!(protection_groups::list, protection_groups::create))
         .routes(routes!(protection_groups::one, protection_groups::change, protection_groups::delete))
+        .routes(routes!(group_keys::one, group_keys::set, group_keys::forget))
         .routes(routes!(protection_groups::pause))
         .routes(routes!(protection_groups::resume))
         .routes(routes!(protection_groups::run_now))

@@ -10,7 +10,7 @@ use crate::domain::protected_vm::ProtectedVm;
 use crate::domain::protection_group::ProtectionGroup;
 use crate::jobs::target_browse;
 pub use crate::plan::obstacles::Obstacle;
-use crate::plan::obstacles::{Facts, VmOn, obstacles};
+use crate::plan::obstacles::{Facts, KeyKept, VmOn, obstacles};
 
 /// Which virtual machines a group protects.
 #[derive(Debug, Clone, Copy)]
@@ -81,6 +81,11 @@ impl App {
             datastores: &datastores,
             vms: &vms,
             seen: looked.map_err(|failure| failure.message),
+            key: match self.store.group_key(group.id).await? {
+                None => KeyKept::No,
+                Some(key) if key.tried.is_none() => KeyKept::Untried,
+                Some(_) => KeyKept::Yes,
+            },
         }))
     }
 }

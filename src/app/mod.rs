@@ -23,6 +23,7 @@ pub mod error;
 mod fields;
 pub mod follow;
 pub mod group_drafts;
+pub mod group_keys;
 pub mod group_obstacles;
 pub mod group_sides;
 pub mod group_states;

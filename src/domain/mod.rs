@@ -16,6 +16,7 @@ pub mod dr_shell;
 pub mod endpoint;
 pub mod epoch;
 pub mod exit;
+pub mod group_key;
 pub mod hardware;
 pub mod health;
 pub mod ids;

@@ -264,7 +264,7 @@ pub async fn input_of(targets: &Targets, group: &ProtectionGroup, now: Timestamp
     let (dr, destination) = targets.host_ref(group.dr.target).await?;
     let policy = &group.policy;
     let limit = crate::plan::timetable::limit(policy, now);
-    recorded(ReplicateInput {
+    let mut input = recorded(ReplicateInput {
         source: Location { host: source, dataset: group.source.dataset.clone() },
         destination: Location { host: destination, dataset: group.dr.dataset.clone() },
         group: Some(group.id),
@@ -278,5 +278,8 @@ pub async fn input_of(targets: &Targets, group: &ProtectionGroup, now: Timestamp
         replication_address: dr.replication_address.clone(),
         guests: Some(Guests::of(group.source.vcenter, quiesces(targets.store(), group).await?)),
         on_conflict: OnConflict::Stop,
-    })
+    })?;
+    // For people, who know the group and not its datasets; the job itself has no use for it.
+    input["group_name"] = group.name.as_str().into();
+    Ok(input)
 }

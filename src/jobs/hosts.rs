@@ -28,6 +28,14 @@ pub trait SealedKeys: Send + Sync {
     /// # Errors
     /// If there is none, or it cannot be opened.
     async fn key_text(&self, id: SecretId) -> Result<SecretString, Failure>;
+
+    /// The key of an encrypted dataset, as it was entered.
+    ///
+    /// # Errors
+    /// If there is none with this id, or it cannot be opened.
+    async fn dataset_key(&self, id: SecretId) -> Result<SecretString, Failure> {
+        self.key_text(id).await
+    }
 }
 
 /// That there is no way from one host to another is looked at again after this time.
@@ -87,6 +95,20 @@ impl Hosts {
     pub async fn host(&self, host: &HostRef) -> Result<Host, Failure> {
         let known = self.known(host).await;
         self.reach(&known, host).await
+    }
+
+    /// The key of an encrypted dataset, out of the vault.
+    ///
+    /// # Errors
+    /// If there is no vault, no such key, or it cannot be opened.
+    pub async fn dataset_key(&self, id: SecretId) -> Result<SecretString, Failure> {
+        match &self.vault {
+            Some(vault) => vault.dataset_key(id).await,
+            None => {
+                Err(Failure::permanent("The key of the dataset is in the vault, and there is no vault here.")
+                    .advise("Run it with --data-dir, naming the directory that holds the vault."))
+            }
+        }
     }
 
     /// As [`Self::zfs`], but looked at anew over the same connection: OpenZFS may have been updated, rights given or

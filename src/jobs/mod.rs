@@ -21,6 +21,7 @@ pub mod nfs_room;
 pub mod protection_datastore;
 pub mod remove_dr_shell;
 pub mod repair_dr_shell;
+pub mod replica_key;
 pub mod replicate;
 mod shell_view;
 pub mod ssh_key_install;

@@ -3,6 +3,7 @@
 
 use super::datastore_mounts::{nfs3, unmount};
 use super::exported::{seen_by, unshare_by};
+use super::replica_key::{close_root, opened_by};
 use crate::domain::dataset::Role;
 use crate::domain::dr_shell::DrShell;
 use crate::domain::ids::JobId;
@@ -81,6 +82,11 @@ impl StandingView {
                 self.dataset, self.checkpoint
             ))
             .advise("Somebody promoted or changed it. Look at it on the appliance."));
+        }
+        // Before the clone goes, because only it says so.
+        if let Some(root) = opened_by(zfs, &self.dataset).await? {
+            zfs.unmount(&self.dataset).await?;
+            close_root(cx, zfs, &root).await?;
         }
         zfs.destroy_empty(&self.dataset, dataset.guid).await?;
         if seen_by(zfs, &self.dataset, self.maker).await?.is_some() {

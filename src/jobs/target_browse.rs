@@ -228,12 +228,14 @@ pub async fn dataset_seen(
     .await
 }
 
-async fn open(targets: &Targets, id: TargetId) -> Result<Zfs, Failure> {
+/// OpenZFS on an appliance, whether it is switched on or not.
+pub(super) async fn open(targets: &Targets, id: TargetId) -> Result<Zfs, Failure> {
     let (_, host) = targets.any_host_ref(id).await?;
     targets.hosts().zfs(&host).await
 }
 
-async fn in_time<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+/// The work, or that the appliance did not answer in time.
+pub(super) async fn in_time<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     tokio::time::timeout(LONGEST, work).await.unwrap_or_else(|_late| {
         Err(Failure::transient(format!("The appliance did not answer within {} s.", LONGEST.as_secs()))
             .advise("Look there whether it is overloaded, or a disk hangs (zpool status)."))

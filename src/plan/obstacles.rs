@@ -40,6 +40,18 @@ pub struct DatasetSeen {
     pub encrypted: bool,
 }
 
+/// Whether Zerfaux can open what is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum KeyKept {
+    /// It has no key of this group.
+    #[default]
+    No,
+    /// It has one that no appliance has taken yet.
+    Untried,
+    /// It has one that an appliance took.
+    Yes,
+}
+
 /// What is known of a group.
 #[derive(Debug, Clone)]
 pub struct Facts<'a> {
@@ -53,6 +65,8 @@ pub struct Facts<'a> {
     pub vms: &'a [VmOn<'a>],
     /// The dataset as the appliance showed it; or why that was not looked at.
     pub seen: Result<DatasetSeen, String>,
+    /// Whether Zerfaux keeps its key.
+    pub key: KeyKept,
 }
 
 /// All of them: of the dataset, of the datastore, of each virtual machine.
@@ -110,12 +124,20 @@ fn dataset(facts: &Facts<'_>) -> Vec<Obstacle> {
             )
         })
         .collect();
-    if seen.encrypted {
+    if seen.encrypted && facts.key == KeyKept::No {
         all.push(obstacle(
             "encryption",
             name,
-            "It is encrypted. The replica is sent raw, and nothing on it can be read at the DR side without its key.",
-            "Have the key at the DR side: without it the group cannot be recovered.",
+            "It is encrypted, and Zerfaux has no key for it: the group is not recoverable without a key. The replica is sent \
+             raw, and nothing on it can be read at the DR side.",
+            "Enter the key on the settings page of the group; or load it on the DR appliance whenever the group is recovered.",
+        ));
+    } else if seen.encrypted && facts.key == KeyKept::Untried {
+        all.push(obstacle(
+            "encryption_untried",
+            name,
+            "It is encrypted, and the key that Zerfaux keeps was never tried: when it was entered no appliance answered.",
+            "Enter the key once more on the settings page of the group while the appliances answer.",
         ));
     }
     all
@@ -264,7 +286,14 @@ mod tests {
     fn kinds(vms: &[VmOn<'_>], kind: &str, seen: Result<DatasetSeen, String>) -> Vec<&'static str> {
         let (dataset, export, datastores) =
             ("tank/zerfaux/live/erp".parse().unwrap(), export(), [datastore(kind)]);
-        let facts = Facts { dataset: &dataset, export: Some(&export), datastores: &datastores, vms, seen };
+        let facts = Facts {
+            dataset: &dataset,
+            export: Some(&export),
+            datastores: &datastores,
+            vms,
+            seen,
+            key: KeyKept::No,
+        };
         obstacles(&facts).into_iter().map(|one| one.kind).collect()
     }
 
@@ -319,5 +348,19 @@ mod tests {
         );
         assert_eq!(kinds(&[], "NFS", Ok(DatasetSeen::default())), ["no_dataset"]);
         assert_eq!(kinds(&[], "NFS", Err("no route".to_owned())), ["not_looked_at"]);
+    }
+
+    #[test]
+    fn what_is_encrypted_hurts_until_a_key_of_it_was_tried() {
+        let (dataset, export, datastores) = ("tank/erp".parse().unwrap(), export(), [datastore("NFS")]);
+        let kinds = |key| {
+            let seen = Ok(DatasetSeen { exists: true, encrypted: true, ..DatasetSeen::default() });
+            let (export, datastores) = (Some(&export), &datastores[..]);
+            let found = obstacles(&Facts { dataset: &dataset, export, datastores, vms: &[], seen, key });
+            found.into_iter().map(|one| one.kind).collect::<Vec<_>>()
+        };
+        assert_eq!(kinds(KeyKept::No), ["encryption"]);
+        assert_eq!(kinds(KeyKept::Untried), ["encryption_untried"]);
+        assert_eq!(kinds(KeyKept::Yes), Vec::<&str>::new());
     }
 }

@@ -30,6 +30,7 @@ mod checkpoints;
 mod dr_shells;
 mod drafts;
 mod error;
+mod group_keys;
 mod idempotent;
 mod installation;
 mod inventory;

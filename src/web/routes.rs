@@ -8,10 +8,17 @@ use utoipa::openapi::OpenApi;
 
 use super::pages::{
     about, access, account, appliance_datasets, appliance_form, appliances, assignable_vms, audit, dashboard,
+<<<<<<< HEAD
     datastores, deployment_form, deployments, docs, dr_shell_verbs, dr_shells, group_edit, group_page,
     group_vms, group_wizard, inventory, inventory_objects, job, job_list, job_result, protected_vms,
     protection_groups, protection_plans, recovery_plan_forms, recovery_plans, replicate, settings, setup,
     ssh_key_rotation, ssh_keys, template_forms, templates, theme, tokens, users, vcenter_forms, vcenters, vm,
+=======
+    datastores, deployment_form, deployments, docs, dr_shell_verbs, dr_shells, group_edit, group_key,
+    group_page, group_vms, group_wizard, inventory, inventory_objects, job, job_list, job_result,
+    protected_vms, protection_groups, protection_plans, replicate, settings, setup, ssh_key_rotation,
+    ssh_keys, template_forms, templates, theme, tokens, users, vcenter_forms, vcenters, vm,
+>>>>>>> main
 };
 use super::{Site, assets};
 
@@ -95,6 +102,10 @@ pub fn router(site: Site, api: &OpenApi) -> (Router, Vec<(String, String)>) {
         .post("/protection-groups/{id}/recovery-plan/vms/{vm}", recovery_plan_forms::change_machine)
         .get("/protection-groups/{id}/history", group_page::history)
         .get("/protection-groups/{id}/settings", group_page::settings)
+        .get("/protection-groups/{id}/key", group_key::form)
+        .post("/protection-groups/{id}/key", group_key::set)
+        .get("/protection-groups/{id}/key/forget", group_key::ask_to_forget)
+        .post("/protection-groups/{id}/key/forget", group_key::forget)
         .post("/protection-groups/{id}/pause", protection_groups::pause)
         .post("/protection-groups/{id}/resume", protection_groups::resume)
         .post("/protection-groups/{id}/run-now", protection_groups::run_now)

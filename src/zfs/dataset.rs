@@ -64,7 +64,10 @@ impl Zfs {
     }
 
     /// The value of a property and its source as `zfs get` prints them; none for `-`.
-    async fn get(
+    ///
+    /// # Errors
+    /// If there is no such dataset or property.
+    pub async fn get(
         &self,
         name: &DatasetName,
         property: &PropertyName,
@@ -196,6 +199,20 @@ impl Zfs {
         }
         let error = self.refused(&command, answer.exit, &answer.stderr);
         if error.complaint() == Some(&Complaint::KeyLoaded) { Ok(()) } else { Err(error) }
+    }
+
+    /// Whether this is the key of an encryption root; nothing is loaded. The key travels on standard input.
+    ///
+    /// # Errors
+    /// If it could not be tried, or the dataset has no key of its own.
+    pub async fn is_key(&self, root: &DatasetName, key: &SecretSlice<u8>) -> Result<bool, ZfsError> {
+        let command = verbs::check_key(root);
+        let answer = self.ask_with(&command, Some(key.expose_secret())).await?;
+        if answer.succeeded() {
+            return Ok(true);
+        }
+        let error = self.refused(&command, answer.exit, &answer.stderr);
+        if error.complaint() == Some(&Complaint::KeyWrong) { Ok(false) } else { Err(error) }
     }
 
     /// Unloads the key of an encryption root.

@@ -12,6 +12,9 @@ use super::args::{ReceiveArgs, SendArgs};
 use super::command::{Command, Tool, a_few};
 use super::property::{HoldTag, Property, PropertyName, ResumeToken};
 
+mod pools;
+pub use pools::{create_pool, destroy_pool, pool_properties, pool_status, pools, pools_status};
+
 /// The columns of [`list`], in their order.
 pub const COLUMNS: &str = "name,type,guid,createtxg,creation,userrefs,used,referenced,available,written,\
                            origin,clones,encryptionroot,keystatus,mounted,readonly,receive_resume_token";
@@ -208,45 +211,11 @@ pub fn create_parent(name: &DatasetName) -> Command {
 /// The user property by which a pool says which job made it.
 pub const OWNER: &str = "zerfaux:deployment";
 
-/// A pool of one disk, without force: 4 KiB sectors at least (zpoolprops(7): `ashift` cannot be changed later), grown when
-/// its disk grows. Extended attributes lie with their file, so that each does not cost a hidden directory. The root itself
-/// is not mounted: what is kept has a dataset.
-pub fn create_pool(pool: &DatasetName, disk: &str, owner: &str) -> Command {
-    const OPTIONS: [&str; 15] = [
-        "create",
-        "-o",
-        "ashift=12",
-        "-o",
-        "autoexpand=on",
-        "-O",
-        "compression=lz4",
-        "-O",
-        "atime=off",
-        "-O",
-        "xattr=sa",
-        "-O",
-        "acltype=posixacl",
-        "-O",
-        "canmount=off",
-    ];
-    Command::changes_pool(&OPTIONS, format!("create the pool {pool}")).on([
-        "-O".to_owned(),
-        format!("{OWNER}={owner}"),
-        pool.to_string(),
-        disk.to_owned(),
-    ])
-}
-
 /// A file system with these properties from the first moment.
 pub fn create_filesystem(name: &DatasetName, properties: &[Property]) -> Command {
     let above = name.parent().unwrap_or_else(|| name.clone());
     let needs = "create,mount,canmount,mountpoint,sharenfs,recordsize,compression,userprop";
     Command::changes(&["create"], format!("create {name}"), needs, &above).with(properties).on([name])
-}
-
-/// Destroys a pool. There is no `-f`, and the caller has seen that nothing is in it.
-pub fn destroy_pool(pool: &DatasetName) -> Command {
-    Command::changes_pool(&["destroy"], format!("destroy the pool {pool}")).on([pool])
 }
 
 /// Sets properties of a dataset.
@@ -316,6 +285,12 @@ pub fn load_key(root: &DatasetName) -> Command {
         .on([root])
 }
 
+/// Whether the key that comes on standard input is the right one, loaded or not (`-n`, zfs-load-key(8)).
+pub fn check_key(root: &DatasetName) -> Command {
+    let options = ["load-key", "-n", "-L", "prompt"];
+    Command::changes(&options, format!("try the key of {root}"), "load-key", root).on([root])
+}
+
 /// Unloads a key.
 pub fn unload_key(root: &DatasetName) -> Command {
     Command::changes(&["unload-key"], format!("unload the key of {root}"), "load-key", root).on([root])
@@ -349,17 +324,6 @@ pub fn receive(how: &ReceiveArgs) -> Command {
     Command::changes(&["receive"], format!("receive into {}", how.into()), NEEDS, &above).on(how.words())
 }
 
-/// The facts of every imported pool.
-pub fn pools() -> Command {
-    const WANTED: &str = "name,size,allocated,fragmentation,health,readonly";
-    Command::reads(Tool::Zpool, &["list", "-Hp", "-o", WANTED], "list the pools")
-}
-
-/// What `zpool` says of every imported pool.
-pub fn pools_status() -> Command {
-    Command::reads(Tool::Zpool, &["status", "-p"], "read the status of the pools")
-}
-
 /// A short table of a dataset and everything below.
 pub fn browse(root: &DatasetName) -> Command {
     const WANTED: &str = "name,type,used,referenced,available,mountpoint";
@@ -384,17 +348,4 @@ pub fn snapshot_times(names: &[DatasetName]) -> Command {
 /// Who may do what on a dataset.
 pub fn allowed(dataset: &DatasetName) -> Command {
     Command::reads(Tool::Zfs, &["allow"], format!("read what is delegated on {dataset}")).on([dataset])
-}
-
-/// The facts of the pool that `dataset` lies in.
-pub fn pool_properties(dataset: &DatasetName) -> Command {
-    const WANTED: &str = "size,allocated,free,fragmentation,capacity,health,readonly";
-    let what = format!("read the state of pool {}", dataset.pool());
-    Command::reads(Tool::Zpool, &["get", "-Hp", "-o", "property,value", WANTED], what).on([dataset.pool()])
-}
-
-/// Its errors and its last scrub.
-pub fn pool_status(dataset: &DatasetName) -> Command {
-    let what = format!("read the status of pool {}", dataset.pool());
-    Command::reads(Tool::Zpool, &["status", "-p"], what).on([dataset.pool()])
 }

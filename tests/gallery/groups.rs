@@ -2,8 +2,8 @@ use zerfaux::web::screens::group_wizard::{
     ChooseDr, ChooseSource, GroupReviewPage, ObstacleRow, PolicyPage, SourceChoice, WindowRow,
 };
 use zerfaux::web::screens::protection_groups::{
-    BreachRow, CheckpointRow, Compliance, GroupCheckpoints, GroupHead, GroupHistory, GroupObstacles,
-    GroupOverview, GroupSettings, ProtectionGroups, RunRow, TabLink,
+    BreachRow, CheckpointRow, Compliance, GroupCheckpoints, GroupHead, GroupHistory, GroupKeyForm,
+    GroupKeyView, GroupObstacles, GroupOverview, GroupSettings, ProtectionGroups, RunRow, TabLink,
 };
 use zerfaux::web::screens::templates::FieldGroup;
 use zerfaux::web::view::chart;
@@ -332,6 +332,19 @@ pub(crate) fn pages() -> Vec<(&'static str, String)> {
             fact("Source", "tank/vm/erp on zfs-prod-1"),
             fact("Guests", "asked to be at rest once in 4 checkpoints"),
         ],
+        key: Some(GroupKeyView {
+            status: Status::new(Mark::Met, "it opens vault/zerfaux/replica/erp"),
+            set_by: "anna".to_owned(),
+            set: html::text("3 days ago"),
+        }),
+    };
+    let key = GroupKeyForm {
+        page: frame("Encryption key"),
+        address: "/protection-groups/1".to_owned(),
+        field: Field::password("key", "Key", "off")
+            .hint("The passphrase; or the key in 64 hexadecimal digits.")
+            .error(Some("This is not the key of vault/zerfaux/replica/erp. Nothing was changed."))
+            .first(),
     };
     vec![
         draw("groups", &ProtectionGroups { page: frame("Protection"), rows: rows(), may_work: true }),
@@ -343,6 +356,7 @@ pub(crate) fn pages() -> Vec<(&'static str, String)> {
         draw("group-checkpoints", &checkpoints()),
         draw("group-history", &history()),
         draw("group-settings", &settings),
+        draw("group-key", &key),
         draw(
             "group-obstacles",
             &GroupObstacles {

@@ -23,7 +23,8 @@ pub(super) struct Scene {
     pub(super) datastore: Value,
     pub(super) source: String,
     pub(super) dr: String,
-    _running: (Vcenter, Appliance, Appliance),
+    /// The vCenter, the source, the DR side.
+    pub(super) running: (Vcenter, Appliance, Appliance),
 }
 
 impl Scene {
@@ -88,7 +89,7 @@ impl Scene {
         }
         let (b, a) = (running.pop().unwrap(), running.pop().unwrap());
         let (dr, source) = (ids.pop().unwrap(), ids.pop().unwrap());
-        Self { site, token, vcenter, datastore, source, dr, _running: (server, a, b) }
+        Self { site, token, vcenter, datastore, source, dr, running: (server, a, b) }
     }
 
     pub(super) async fn ask(&self, method: &str, path: &str, body: Option<Value>) -> Got {

@@ -170,3 +170,50 @@ async fn a_second_shell_of_one_machine_is_refused_and_taken_back() {
     assert_eq!(job.failure.as_ref().unwrap().kind, FailureKind::Refused);
     site.fails(&job, &before, "record", "another DR shell").await;
 }
+
+fn lock(site: &Site) -> String {
+    site.zfs(&format!("zfs get -H -o value keystatus {}", replica())).trim().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_encrypted_replica_is_opened_with_its_key_and_only_as_long_as_needed() {
+    let site = Site::new(ShelledWorld { encrypted: true, ..ShelledWorld::default() }).await;
+    let (before, locked) = (untouched(&site), lock(&site));
+    assert_eq!(locked, "unavailable");
+    let job = site.run(|_| ()).await;
+    assert_eq!(job.state, JobState::Succeeded, "{:?}", job.failure);
+    assert_eq!(site.scene.store.dr_shells(GROUP).await.unwrap()[0].disks.len(), 4, "the disks were seen");
+    assert_eq!((untouched(&site), lock(&site)), (before, locked), "locked again");
+    assert!(!site.zfs("zfs list -H -o name").contains("shell-"), "no clone is left");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_view_that_stays_keeps_its_replica_open() {
+    let site = Site::new(ShelledWorld { encrypted: true, keep_view: true, ..ShelledWorld::default() }).await;
+    let job = site.run(|_| ()).await;
+    assert_eq!(job.state, JobState::Succeeded, "{:?}", job.failure);
+    assert_eq!(lock(&site), "available");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_its_key_an_encrypted_replica_is_refused_in_plain_words() {
+    let site = Site::new(ShelledWorld { encrypted: true, ..ShelledWorld::default() }).await;
+    site.scene.store.delete_group_key(GROUP, crate::deployed::line()).await.unwrap();
+    let before = site.scene.fingerprint().await;
+    let job = site.run(|_| ()).await;
+    site.fails(&job, &before, "view", "Zerfaux keeps no key for this group").await;
+
+    // The key was changed on the appliance after it was entered.
+    let site = Site::new(ShelledWorld { encrypted: true, ..ShelledWorld::default() }).await;
+    site.zfs(&format!("zfs destroy {0}@zx-1 && zfs destroy {0}", replica()));
+    site.zfs(&format!(
+        "printf battery-staple | zfs create -o encryption=on -o keyformat=passphrase -o canmount=noauto {}",
+        replica()
+    ));
+    site.zfs(&format!("zfs snapshot -o zerfaux:group={GROUP} {}@zx-1", replica()));
+    site.zfs(&format!("zfs unload-key {}", replica()));
+    let before = site.scene.fingerprint().await;
+    let job = site.run(|_| ()).await;
+    site.fails(&job, &before, "view", "is not the one of").await;
+    assert_eq!(lock(&site), "unavailable");
+}

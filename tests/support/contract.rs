@@ -648,10 +648,14 @@ pub fn raw_streams_stay_locked_and_keys_open_them(ground: &impl Ground) {
         assert_eq!(complaint(zfs.mount(&copy).await), Complaint::KeyUnavailable);
         let wrong = zfs.load_key(&copy, &b"battery-staple".to_vec().into()).await;
         assert_eq!(complaint(wrong), Complaint::KeyWrong);
+        let is_key = async |key: &[u8]| zfs.is_key(&copy, &key.to_vec().into()).await.unwrap();
+        assert!(is_key(b"correct-horse").await && !is_key(b"battery-staple").await);
+        assert_eq!(look(&zfs, &copy).await.encryption, locked, "trying a key loads nothing");
         for _ in 0..2 {
             zfs.load_key(&copy, &b"correct-horse".to_vec().into()).await.unwrap();
         }
         assert_eq!(ground.files("copy@s1"), ground.files("secret@s1"));
+        assert!(is_key(b"correct-horse").await && !is_key(b"battery-staple").await, "loaded as well");
         for _ in 0..2 {
             zfs.unload_key(&copy).await.unwrap();
         }

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
+use zerfaux::domain::group_key::GroupKey;
 use zerfaux::domain::hardware::{Firmware, Hardware};
-use zerfaux::domain::ids::GroupId;
+use zerfaux::domain::ids::{GroupId, SecretId};
 use zerfaux::domain::inventory::Inventory;
 use zerfaux::domain::job::Job;
 use zerfaux::domain::machine::Machine;
@@ -26,7 +27,7 @@ use zerfaux::plan::dr_shell::{Facts as ShellFacts, ShellPlan, Wish, shell};
 use zerfaux::sim::appliance::{Appliance, ApplianceOptions, SiteExports};
 use zerfaux::sim::vcenter::{Options, Rule, Vcenter};
 use zerfaux::ssh::KeyPair;
-use zerfaux::store::Store;
+use zerfaux::store::{SecretRow, Store};
 use zerfaux::vsphere::inventory::{assemble, property_sets, read};
 use zerfaux::vsphere::verbs::{CreateVm, DeviceChange, NewDisk, NicConnection, NicSpec, Reconfigure};
 use zerfaux::vsphere::{Client, Node, Scope, read_hardware};
@@ -50,7 +51,12 @@ pub struct ShelledWorld {
     pub sites: Mutex<HashMap<PathBuf, Arc<Sites>>>,
     pub keep_view: bool,
     pub rules: Vec<Rule>,
+    /// The replica is encrypted and locked.
+    pub encrypted: bool,
 }
+
+/// The key of an encrypted replica.
+pub const PASSPHRASE: &str = "correct-horse";
 
 pub fn replica() -> String {
     format!("tank/zerfaux/replica/{GROUP}")
@@ -177,6 +183,19 @@ async fn protect(store: &Store) {
     store.put_protection_group(&group, line()).await.unwrap();
 }
 
+/// The key of the replica, if it has one.
+async fn keep_key(store: &Store, known: &Value) {
+    if known["encrypted"] != true || store.group_key(GROUP).await.unwrap().is_some() {
+        return;
+    }
+    let secret = SecretId::from_bytes([8; 16]);
+    let row = SecretRow { id: secret, name: "a key".to_owned(), key_id: "k".to_owned(), sealed: vec![1] };
+    store.put_secret(&row).await.unwrap();
+    let (set_by, set_at) = ("laws".to_owned(), jiff::Timestamp::UNIX_EPOCH);
+    let key = GroupKey { group: GROUP, secret, tried: None, set_by, set_at };
+    store.put_group_key(&key, line()).await.unwrap();
+}
+
 impl ShelledWorld {
     pub async fn start(&self, place: &Path) -> Arc<ShelledScene> {
         let key = KeyPair::generate().unwrap();
@@ -193,7 +212,9 @@ impl ShelledWorld {
         run(
             &appliance,
             &format!(
-                "zfs create -o mountpoint=/srv/seed -o sharenfs=rw=@127.0.0.0/8,no_root_squash {replica}"
+                "printf {PASSPHRASE} | zfs create {} -o mountpoint=/srv/seed \
+                 -o sharenfs=rw=@127.0.0.0/8,no_root_squash {replica}",
+                if self.encrypted { "-o encryption=on -o keyformat=passphrase" } else { "" }
             ),
         );
         let exports = SiteExports::new([]);
@@ -236,9 +257,12 @@ impl ShelledWorld {
         run(&appliance, &format!("zfs snapshot -o zerfaux:group={GROUP} {replica}@zx-1"));
         run(&appliance, &format!("zfs set sharenfs=off canmount=noauto readonly=on {replica}"));
         run(&appliance, &format!("zfs unmount {replica}"));
+        if self.encrypted {
+            run(&appliance, &format!("zfs unload-key {replica}"));
+        }
         let known = json!({
             "port": vcenter.address().port(), "thumbprint": vcenter.thumbprint(),
-            "key": *key.to_openssh().unwrap(), "ssh_port": appliance.address().port(),
+            "encrypted": self.encrypted, "key": *key.to_openssh().unwrap(), "ssh_port": appliance.address().port(),
             "host_key": appliance.host_key_fingerprint(), "machine": machine,
             "wish": {
                 "group_id": GROUP, "source_vcenter_id": CONNECTION,
@@ -253,6 +277,7 @@ impl ShelledWorld {
         let store = Store::open_in_memory().unwrap();
         register(&store, &known).await;
         protect(&store).await;
+        keep_key(&store, &known).await;
         Arc::new(ShelledScene { place: place.to_owned(), known, store, sites: Some(sites) })
     }
 }
@@ -288,6 +313,7 @@ impl ShelledWorld {
             runtime.block_on(async {
                 register(&seeded, &facts).await;
                 protect(&seeded).await;
+                keep_key(&seeded, &facts).await;
             });
         })
         .join()
@@ -354,7 +380,7 @@ impl Scene for ShelledScene {
         }
         // A child of the test sees the appliance only as its job does.
         if let Some(sites) = &self.sites {
-            let columns = "name,mountpoint,canmount,sharenfs,readonly,origin,mounted";
+            let columns = "name,mountpoint,canmount,sharenfs,readonly,origin,mounted,keystatus";
             let datasets = sites.appliance.run(&format!("zfs list -H -r -t all -o {columns}"));
             facts.insert("datasets".to_owned(), without_ids(&String::from_utf8(datasets.stdout).unwrap()));
         }

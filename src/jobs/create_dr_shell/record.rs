@@ -43,7 +43,7 @@ impl Step for Record {
     async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
         let input: ShellInput = cx.input()?;
         let (made, disks): (Made, Vec<ProvedDisk>) = (cx.need("create")?, cx.need("attach")?);
-        let Chosen { checkpoint } = cx.need("view")?;
+        let Chosen { checkpoint, .. } = cx.need("view")?;
         let names = ViewNames::of(cx, &input)?;
         let shell = DrShell {
             id: id_of(cx)?,

@@ -7,13 +7,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{AGAIN, Ground, ShellInput, ViewNames, intended};
-use crate::domain::dataset::{Dataset, Encryption, Owner, PROPERTY_GROUP, PROPERTY_ROLE, Role};
+use crate::domain::dataset::{Dataset, Owner, PROPERTY_GROUP, PROPERTY_ROLE, Role};
 use crate::domain::job::{Failure, Level};
-use crate::domain::names::SnapshotName;
+use crate::domain::names::{DatasetName, SnapshotName};
 use crate::engine::{Retry, Step, StepContext, UndoKind};
 use crate::jobs::datastore_hosts::{Wish, mount_on_all, mounted_before, not_on_all, take_off_all};
 use crate::jobs::exported::{mark, property, seen, share, unshare};
 use crate::jobs::failure::recorded;
+use crate::jobs::replica_key::{close_root, open_root, opened, root_to_open};
 use crate::jobs::shell_view::mounted_nowhere;
 use crate::zfs::Zfs;
 
@@ -23,19 +24,13 @@ pub(in crate::jobs) struct View(pub(in crate::jobs) Arc<Ground>);
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::jobs) struct Chosen {
     pub(in crate::jobs) checkpoint: SnapshotName,
+    /// The encryption root whose key has to be loaded for it; none: the replica is not encrypted, or open already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::jobs) opens: Option<DatasetName>,
 }
 
 /// The checkpoint that was asked for, or the newest one of the group.
 fn choose(input: &ShellInput, replica: &Dataset) -> Result<SnapshotName, Failure> {
-    if let Encryption::On { root, key_loaded } = &replica.encryption
-        && !key_loaded
-    {
-        return Err(Failure::permanent(format!(
-            "{} is encrypted, and the key of {root} is not loaded: a clone of it cannot be opened.",
-            replica.name
-        ))
-        .advise("Load the key on the appliance (zfs load-key), then retry."));
-    }
     let group = Owner::Zerfaux(input.group_id.to_string());
     let mut own = replica.snapshots.iter().rev().filter(|one| one.owner == group);
     let found = match &input.checkpoint {
@@ -77,14 +72,19 @@ impl Step for View {
     async fn intent(&self, cx: &StepContext) -> Result<Value, Failure> {
         let input: ShellInput = cx.input()?;
         let zfs = self.0.targets.zfs(input.dr_target_id).await?;
-        recorded(Chosen { checkpoint: choose(&input, &replica(&zfs, &input).await?)? })
+        let replica = replica(&zfs, &input).await?;
+        let opens = root_to_open(&self.0.targets, input.group_id, &replica).await?;
+        recorded(Chosen { checkpoint: choose(&input, &replica)?, opens })
     }
 
     async fn run(&self, cx: &StepContext, intent: &Value) -> Result<Value, Failure> {
         let input: ShellInput = cx.input()?;
-        let Chosen { checkpoint } = intended(intent)?;
+        let Chosen { checkpoint, opens } = intended(intent)?;
         let names = ViewNames::of(cx, &input)?;
         let zfs = self.0.targets.zfs(input.dr_target_id).await?;
+        if let Some(root) = &opens {
+            open_root(cx, (&self.0.targets, &zfs), input.group_id, root).await?;
+        }
         match seen(cx, &zfs, &names.dataset).await? {
             Some((_, true)) => {}
             Some((_, false)) => {
@@ -96,7 +96,7 @@ impl Step for View {
             }
             None => {
                 zfs.create_parents(&names.dataset).await?;
-                let properties = [
+                let mut properties = vec![
                     property("readonly", "off")?,
                     property("canmount", "on")?,
                     property("mountpoint", &names.path)?,
@@ -106,12 +106,15 @@ impl Step for View {
                     property(PROPERTY_ROLE, Role::Run.as_str())?,
                     mark(cx)?,
                 ];
+                if let Some(root) = &opens {
+                    properties.push(opened(root)?);
+                }
                 zfs.clone_snapshot(&checkpoint, &names.dataset, &properties).await?;
             }
         }
         zfs.mount(&names.dataset).await?;
         cx.console(Level::Success, format!("{} is a clone of {checkpoint}.", names.dataset));
-        recorded(Chosen { checkpoint })
+        recorded(Chosen { checkpoint, opens })
     }
 
     fn undo_kind(&self) -> UndoKind {
@@ -121,8 +124,13 @@ impl Step for View {
     async fn undo(&self, cx: &StepContext, intent: &Value) -> Result<(), Failure> {
         let input: ShellInput = cx.input()?;
         let zfs = self.0.targets.zfs(input.dr_target_id).await?;
-        let Chosen { checkpoint } = intended(intent)?;
-        ViewNames::of(cx, &input)?.standing(cx, checkpoint).destroy(cx, &zfs).await
+        let Chosen { checkpoint, opens } = intended(intent)?;
+        ViewNames::of(cx, &input)?.standing(cx, checkpoint).destroy(cx, &zfs).await?;
+        match opens {
+            // It may have been opened without a clone that says so.
+            Some(root) => close_root(cx, &zfs, &root).await,
+            None => Ok(()),
+        }
     }
 }
 

@@ -33,7 +33,7 @@ impl Step for Record {
     async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
         let input: RepairInput = cx.input()?;
         let disks: Vec<ProvedDisk> = cx.need("attach")?;
-        let Chosen { checkpoint } = cx.need("view")?;
+        let Chosen { checkpoint, .. } = cx.need("view")?;
         let names = ViewNames::of(cx, &input.wish)?;
         let view = ShellView {
             dataset: names.dataset,

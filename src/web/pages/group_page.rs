@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use axum::extract::{Path, State};
 
-use super::group_past;
 use super::protection_groups::{address, attention, row, whole};
+use super::{group_key, group_past};
 use crate::app::group_states::{GroupRun, GroupState};
 use crate::app::protection_groups::{Checkpoint, CheckpointKind, Policy, Quiesce};
 use crate::domain::access::Role;
@@ -140,6 +140,7 @@ pub(crate) async fn settings(State(site): State<Site>, cx: Cx, Path(id): Path<Gr
         page: cx.page(&state.group.name, Area::Protection),
         head: head(&cx, &state, Tab::Settings),
         facts: facts(&site, &state).await?,
+        key: site.app.group_key(id).await?.map(|key| group_key::view(&cx, &key)),
     })
 }
 

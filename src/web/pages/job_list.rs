@@ -109,8 +109,11 @@ pub(super) fn title(job: &Job) -> String {
     format!("{} {}", job_kind(&job.kind), object(job)).trim_end().to_owned()
 }
 
-/// What it is done to, as far as its input says.
+/// What it is done to, as far as its input says: a protection group by its name.
 pub(super) fn object(job: &Job) -> String {
+    if let Some(group) = job.input["group_name"].as_str() {
+        return group.to_owned();
+    }
     let text = |key: &str| match &job.input[key]["dataset"] {
         serde_json::Value::String(text) => Some(text.clone()),
         _ => job.input[key].as_str().map(str::to_owned),

@@ -20,6 +20,7 @@ pub(super) mod dr_shell_verbs;
 pub(super) mod dr_shells;
 pub(super) mod group_edit;
 mod group_form;
+pub(crate) mod group_key;
 pub(super) mod group_page;
 mod group_past;
 mod group_steps;

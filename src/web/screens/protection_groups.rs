@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::dashboard::GroupRow;
 use super::group_wizard::ObstacleRow;
+use crate::web::view::form::Field;
 use crate::web::view::{Html, Page, Status};
 
 /// `/protection-groups`.
@@ -186,4 +187,28 @@ pub struct GroupSettings {
     pub head: GroupHead,
     /// Name and fact.
     pub facts: Vec<(String, Html)>,
+    /// What is known of the key that is kept; none: none is.
+    pub key: Option<GroupKeyView>,
+}
+
+/// A key that is kept.
+pub struct GroupKeyView {
+    /// Whether an appliance took it.
+    pub status: Status,
+    /// Who entered it.
+    pub set_by: String,
+    /// When.
+    pub set: Html,
+}
+
+/// `/protection-groups/{id}/key`.
+#[derive(Template)]
+#[template(path = "protection_groups/key.html")]
+pub struct GroupKeyForm {
+    /// The frame.
+    pub page: Page,
+    /// Where the group is.
+    pub address: String,
+    /// The key.
+    pub field: Field,
 }

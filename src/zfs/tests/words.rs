@@ -73,6 +73,7 @@ fn every_command() -> Vec<(&'static str, Command)> {
         ("mount", verbs::mount(&name)),
         ("unmount", verbs::unmount(&name)),
         ("load_key", verbs::load_key(&name)),
+        ("check_key", verbs::check_key(&name)),
         ("unload_key", verbs::unload_key(&name)),
         ("token_contents", verbs::token_contents(&token)),
         ("pool_properties", verbs::pool_properties(&name)),
@@ -99,9 +100,10 @@ fn sends(to: &SnapshotName, token: &ResumeToken) -> Vec<SendArgs> {
 
 #[test]
 fn this_test_knows_every_verb_there_is() {
-    let source = include_str!("../verbs.rs");
-    let mut there: Vec<&str> = source
-        .lines()
+    let sources = [include_str!("../verbs.rs"), include_str!("../verbs/pools.rs")];
+    let mut there: Vec<&str> = sources
+        .into_iter()
+        .flat_map(str::lines)
         .filter_map(|line| line.strip_prefix("pub fn "))
         .filter_map(|line| line.split(['(', '<']).next())
         .collect();

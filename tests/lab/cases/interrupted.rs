@@ -75,9 +75,13 @@ fn an_increment_is_resumed_too_and_ctrl_c_is_answered_in_words() {
     scene.source.play("+ data\nw data one 256K");
     replicate(&scene, &[]).expect(0);
     scene.source.play(&format!("w data two {SIZE}"));
-    let slowly = ["--bwlimit", "2M", "--log", "off"];
+    let slowly = ["--bwlimit", "1M", "--log", "off"];
     let run = Running::start(command(&scene, "root", ("data", "copy"), &slowly));
-    wait_until("the increment is under way", || scene.target.resume_token("copy").is_some());
+    // The first token shows before anything was written, and a receive that wrote nothing leaves none behind.
+    let token = || scene.target.resume_token("copy");
+    wait_until("the increment has begun", || token().is_some());
+    let first = token();
+    wait_until("some of the increment was written", || token() != first);
     run.signal("INT");
     let stopped = run.wait().expect(130);
     assert!(stopped.stdout.is_empty(), "a result would mean success: {stopped:?}");

@@ -140,6 +140,8 @@ impl LabHost {
         ssh.args(["-o", "StrictHostKeyChecking=yes", "-o", "GlobalKnownHostsFile=/dev/null"]);
         // OpenSSH's default key exchange takes a second of emulated processor.
         ssh.args(["-o", "KexAlgorithms=curve25519-sha256", "-o", "Ciphers=aes128-gcm@openssh.com"]);
+        // A host that stopped (QEMU pauses it when this machine's disk is full) is a failure, not a wait without end.
+        ssh.args(["-o", "ConnectTimeout=120", "-o", "ServerAliveInterval=20", "-o", "ServerAliveCountMax=9"]);
         ssh.arg("-i").arg(&self.key);
         ssh.arg("-o").arg(format!("UserKnownHostsFile={}", self.known_hosts.display()));
         ssh

@@ -89,12 +89,16 @@ pub(super) fn load(state: &mut State, words: &[String], input: &[u8]) -> Reply {
     if encryption.root != *name {
         return fails(format!("Keys must be loaded for encryption root of '{name}' ({}).", encryption.root));
     }
-    if encryption.loaded.is_some() {
+    let only_tries = options.has('n');
+    if encryption.loaded.is_some() && !only_tries {
         return fails(format!("Key already loaded for '{name}'."));
     }
     let (hidden, check) = from_passphrase(input);
     if check != encryption.check {
         return fails(format!("Incorrect key provided for '{name}'."));
+    }
+    if only_tries {
+        return Reply::default();
     }
     for dataset in state.datasets.values_mut() {
         if let Some(other) = dataset.encryption.as_mut().filter(|other| other.root == *name) {
