@@ -63,6 +63,7 @@ pub fn mend_address(group: GroupId, mend: Mend) -> String {
         Mend::Vm(vm) => format!("{plan}/vms/{vm}"),
         Mend::Networks => format!("{plan}/networks"),
         Mend::Plan => plan,
+        Mend::Key => format!("/protection-groups/{group}/key"),
     }
 }
 
@@ -166,7 +167,7 @@ impl App {
         let asked = Asked {
             rooms: rooms.as_deref().map_err(String::as_str),
             encrypted: encrypted.as_ref().copied().map_err(String::as_str),
-            has_key: false,
+            has_key: self.store.group_key(id).await?.is_some(),
         };
         Ok(around.check(unattended, Some(asked)))
     }

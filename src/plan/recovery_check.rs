@@ -41,6 +41,8 @@ pub enum Mend {
     Networks,
     /// Saving the plan again.
     Plan,
+    /// The group's key.
+    Key,
 }
 
 /// One thing that would fail, or that one should know.
@@ -78,7 +80,7 @@ pub struct Asked<'a> {
     pub rooms: Result<&'a [NfsRoom], &'a str>,
     /// Whether the replica is encrypted; or why that is not known.
     pub encrypted: Result<bool, &'a str>,
-    /// Whether there is a source for its key.
+    /// Whether Zerfaux keeps its key.
     pub has_key: bool,
 }
 
@@ -346,9 +348,9 @@ fn of_asked(asked: &Asked<'_>, found: &mut Found) {
         Ok(true) if !asked.has_key => found.add(
             ("no_key", Severity::Fails, &BOTH),
             "The group",
-            "Its replica is encrypted, and no source for its key is known: it is not recoverable without a key.",
-            "Keep the key where it can be typed in when it is asked for.",
-            None,
+            "Its replica is encrypted, and Zerfaux has no key for it: it is not recoverable without a key.",
+            "Enter its key.",
+            Some(Mend::Key),
         ),
         Ok(_) => {}
         Err(why) => found.add(

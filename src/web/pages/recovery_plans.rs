@@ -165,6 +165,7 @@ pub(super) fn findings(group: GroupId, all: &[CheckFinding]) -> Vec<FindingRow> 
                 Mend::Vm(_) => "Change it",
                 Mend::Networks => "Map networks",
                 Mend::Plan => "To the plan",
+                Mend::Key => "Enter its key",
             }
             .to_owned(),
             address: mend_address(group, mend),
