@@ -8,17 +8,11 @@ use utoipa::openapi::OpenApi;
 
 use super::pages::{
     about, access, account, appliance_datasets, appliance_form, appliances, assignable_vms, audit, dashboard,
-<<<<<<< HEAD
-    datastores, deployment_form, deployments, docs, dr_shell_verbs, dr_shells, group_edit, group_page,
-    group_vms, group_wizard, inventory, inventory_objects, job, job_list, job_result, protected_vms,
-    protection_groups, protection_plans, recovery_plan_forms, recovery_plans, replicate, settings, setup,
-    ssh_key_rotation, ssh_keys, template_forms, templates, theme, tokens, users, vcenter_forms, vcenters, vm,
-=======
     datastores, deployment_form, deployments, docs, dr_shell_verbs, dr_shells, group_edit, group_key,
     group_page, group_vms, group_wizard, inventory, inventory_objects, job, job_list, job_result,
-    protected_vms, protection_groups, protection_plans, replicate, settings, setup, ssh_key_rotation,
-    ssh_keys, template_forms, templates, theme, tokens, users, vcenter_forms, vcenters, vm,
->>>>>>> main
+    protected_vms, protection_groups, protection_plans, recovery_plan_forms, recovery_plans, replicate,
+    settings, setup, ssh_key_rotation, ssh_keys, template_forms, templates, theme, tokens, users,
+    vcenter_forms, vcenters, vm,
 };
 use super::{Site, assets};
 
