@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::group_states::GroupState;
 use super::{App, AppError};
 use crate::domain::health::HealthState;
 use crate::domain::ids::GroupId;
@@ -33,6 +34,15 @@ impl App {
     /// If there is no such group.
     pub async fn recovery_state(&self, id: GroupId) -> Result<RecoveryView, AppError> {
         let stands = self.group_state(id).await?;
+        self.recovery_of(&stands).await
+    }
+
+    /// The same of a group whose state is known already.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn recovery_of(&self, stands: &GroupState) -> Result<RecoveryView, AppError> {
+        let id = stands.group.id;
         let kept = self.store.recovery_state(id).await?;
         let (state, since) = match kept {
             Some((state, since)) => (state, Some(since)),
@@ -51,7 +61,7 @@ impl App {
             has_checkpoint: stands.newest.is_some(),
         };
         let offers = offers(&state, &conditions);
-        Ok(RecoveryView { group: stands.group, state, since, conditions, offers })
+        Ok(RecoveryView { group: stands.group.clone(), state, since, conditions, offers })
     }
 
     /// Whether the site on which a group lives answered when it was asked last; none: it was not asked.

@@ -45,7 +45,7 @@ async fn draw(
 ) -> Answer {
     let id = view.group.id;
     let state = site.app.group_state(id).await?;
-    let recovery = site.app.recovery_state(id).await?;
+    let recovery = site.app.recovery_of(&state).await?;
     let own = plan_address(id);
     let network = |(key, name): (String, String)| {
         let word = |purpose| mapped_word(plan, purpose, &key);
