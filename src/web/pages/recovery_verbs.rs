@@ -1,23 +1,27 @@
 //! How far the recovery of a group is, in words, and what may be done next, as buttons.
 
 use crate::app::recovery_states::{Doing, Home, Offer, Phase, Progress, RecoveryView, Verb};
+use crate::auth::table::need;
 use crate::web::cx::Cx;
 use crate::web::screens::recovery_plans::VerbRow;
 use crate::web::view::status::Mark;
 use crate::web::view::{Html, Status, html};
 
-/// The page on which a verb is begun, below the group's own; none: it has none yet.
+/// The page on which a verb is begun, below the group's own; none: this version has none. Which pages there are, the table of
+/// access knows.
 fn page_of(verb: Verb) -> Option<&'static str> {
-    match verb {
-        Verb::Test
-        | Verb::Cleanup
-        | Verb::PlannedFailover
-        | Verb::DisasterFailover
-        | Verb::Rollback
-        | Verb::Commit
-        | Verb::Reprotect
-        | Verb::Failback => None,
-    }
+    let page = match verb {
+        Verb::Test => "test",
+        Verb::Cleanup => "tests",
+        Verb::PlannedFailover => "failover?mode=planned",
+        Verb::DisasterFailover => "failover?mode=disaster",
+        Verb::Rollback => "rollback",
+        Verb::Commit => "commit",
+        Verb::Reprotect => "reprotect",
+        Verb::Failback => "failback",
+    };
+    let path = page.split('?').next().unwrap_or(page);
+    need("GET", &format!("/protection-groups/{{id}}/{path}")).map(|_| page)
 }
 
 fn label(offer: &Offer) -> &'static str {
