@@ -24,6 +24,9 @@ pub mod protected_vms;
 pub mod protection_group_fields;
 pub mod protection_groups;
 pub mod protection_plans;
+pub mod recovery_plan_fields;
+pub mod recovery_plans;
+pub mod recovery_states;
 pub mod replicas;
 pub mod replications;
 pub mod sessions;
@@ -137,6 +140,9 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(adoption::list))
         .routes(routes!(group_states::state))
         .routes(routes!(group_states::rpo_history))
+        .routes(routes!(recovery_plans::one, recovery_plans::replace))
+        .routes(routes!(recovery_plans::check))
+        .routes(routes!(recovery_states::one))
         .routes(routes!(protection_groups::obstacles))
         .routes(routes!(group_preflights::last, group_preflights::check))
         .routes(routes!(group_preflights::see))

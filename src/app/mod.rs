@@ -36,6 +36,8 @@ pub mod protected_vms;
 pub mod protection_group_form;
 pub mod protection_groups;
 pub mod protection_plans;
+pub mod recovery_plans;
+pub mod recovery_states;
 pub mod replicas;
 pub mod replications;
 pub mod requests;

@@ -36,6 +36,8 @@ pub mod privileges;
 pub mod protected_vm;
 pub mod protection_group;
 pub mod rate;
+pub mod recovery_plan;
+pub mod recovery_state;
 pub mod replica;
 pub mod retention;
 pub mod settings;

@@ -49,6 +49,8 @@ mod open_error;
 mod protected_vms;
 mod protection_groups;
 mod reader;
+mod recovery_plans;
+mod recovery_states;
 mod references;
 mod replicas;
 mod restore;

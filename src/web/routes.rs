@@ -11,8 +11,8 @@ use super::pages::{
     checkpoints, dashboard, datastores, deployment_form, deployments, docs, dr_shell_verbs, dr_shells,
     group_edit, group_key, group_page, group_preflights, group_vms, group_wizard, inventory,
     inventory_objects, job, job_list, job_result, protected_vms, protection_groups, protection_plans,
-    replicas, replicate, settings, setup, ssh_key_rotation, ssh_keys, template_forms, templates, theme,
-    tokens, users, vcenter_forms, vcenters, vm,
+    recovery_plan_forms, recovery_plans, replicas, replicate, settings, setup, ssh_key_rotation, ssh_keys,
+    template_forms, templates, theme, tokens, users, vcenter_forms, vcenters, vm,
 };
 use super::{Site, assets};
 
@@ -94,6 +94,13 @@ pub fn router(site: Site, api: &OpenApi) -> (Router, Vec<(String, String)>) {
         .post("/dr-shells/{id}/repair", dr_shell_verbs::repair)
         .get("/protection-groups/{id}/checkpoints", group_page::checkpoints)
         .get("/protection-groups/{id}/checkpoints/{guid}", checkpoints::one)
+        .get("/protection-groups/{id}/recovery-plan", recovery_plans::page)
+        .post("/protection-groups/{id}/recovery-plan", recovery_plans::change)
+        .get("/protection-groups/{id}/recovery-plan/check", recovery_plans::check)
+        .get("/protection-groups/{id}/recovery-plan/networks", recovery_plan_forms::networks)
+        .post("/protection-groups/{id}/recovery-plan/networks", recovery_plan_forms::map_networks)
+        .get("/protection-groups/{id}/recovery-plan/vms/{vm}", recovery_plan_forms::machine)
+        .post("/protection-groups/{id}/recovery-plan/vms/{vm}", recovery_plan_forms::change_machine)
         .get("/protection-groups/{id}/history", group_page::history)
         .get("/protection-groups/{id}/settings", group_page::settings)
         .get("/protection-groups/{id}/key", group_key::form)

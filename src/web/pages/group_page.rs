@@ -38,15 +38,17 @@ pub(super) enum Tab {
     Overview,
     Vms,
     Checkpoints,
+    Recovery,
     History,
     Settings,
 }
 
 impl Tab {
-    const ALL: [(Self, &'static str, &'static str); 5] = [
+    const ALL: [(Self, &'static str, &'static str); 6] = [
         (Self::Overview, "Overview", ""),
         (Self::Vms, "Virtual machines", "/vms"),
         (Self::Checkpoints, "Checkpoints", "/checkpoints"),
+        (Self::Recovery, "Recovery plan", "/recovery-plan"),
         (Self::History, "History", "/history"),
         (Self::Settings, "Settings", "/settings"),
     ];
