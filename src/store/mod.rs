@@ -47,6 +47,8 @@ mod open_error;
 mod protected_vms;
 mod protection_groups;
 mod reader;
+mod recovery_run_steps;
+mod recovery_runs;
 mod references;
 mod restore;
 mod rpo_history;
