@@ -34,6 +34,7 @@ pub mod privileges;
 pub mod protected_vm;
 pub mod protection_group;
 pub mod rate;
+pub mod recovery_plan;
 pub mod recovery_run;
 pub mod retention;
 pub mod settings;

@@ -13,6 +13,7 @@ use super::ids::{GroupId, JobId, RecoveryRunId, TargetId, VcenterId};
 use super::moref::{ManagedRef, VmRef};
 use super::names::{DatasetName, SnapTag};
 use super::networks::Networks;
+use super::recovery_plan::BootCheck;
 
 /// Which checkpoint is recovered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,38 +30,9 @@ pub enum CheckpointWish {
     },
 }
 
-/// How it is known that a guest came up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "check", rename_all = "snake_case")]
-pub enum BootCheck {
-    /// Being powered on is enough.
-    None,
-    /// VMware Tools run.
-    Tools,
-    /// It has an address.
-    Ip,
-    /// This TCP port of it answers where Zerfaux runs.
-    Port {
-        /// The port.
-        port: u16,
-    },
-}
-
-impl BootCheck {
-    /// As people say it.
-    pub fn told(self) -> String {
-        match self {
-            Self::None => "none".to_owned(),
-            Self::Tools => "VMware Tools".to_owned(),
-            Self::Ip => "an address".to_owned(),
-            Self::Port { port } => format!("TCP port {port}"),
-        }
-    }
-}
-
 /// The network that a card of a test is connected to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MappedNetwork {
+pub struct TestNetwork {
     /// The network at the source.
     pub source: String,
     /// The network at the DR site.
@@ -80,14 +52,23 @@ pub struct TestVm {
     pub tier: u32,
     /// Seconds to wait before it is powered on, within its tier.
     pub delay_seconds: u32,
-    /// How it is known that it came up.
+    /// What proves that it runs.
     pub check: BootCheck,
-    /// For how long that is waited for.
-    pub check_seconds: u32,
     /// What is made; its cards are disconnected when it is made.
     pub spec: ShellSpec,
     /// For each card of `spec`, the network that it is connected to once that is verified; none: it stays disconnected.
-    pub networks: Vec<Option<MappedNetwork>>,
+    pub networks: Vec<Option<TestNetwork>>,
+}
+
+/// A tier of a test.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TestTier {
+    /// Its number; 1 for the first.
+    pub number: u32,
+    /// What people call it.
+    pub name: String,
+    /// How many seconds pass between its last check and the next tier.
+    pub delay_after_seconds: u32,
 }
 
 /// One that is not tested.
@@ -124,6 +105,8 @@ pub struct TestPlan {
     pub nfs_clients: Networks,
     /// The hosts that mount it.
     pub hosts: Vec<DatastoreHost>,
+    /// The tiers, in their order.
+    pub tiers: Vec<TestTier>,
     /// The virtual machines, in the order of their tiers.
     pub vms: Vec<TestVm>,
     /// Those that are not tested.
