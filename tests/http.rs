@@ -31,6 +31,8 @@ mod protected_vms;
 mod protecting;
 #[path = "http/protection_groups.rs"]
 mod protection_groups;
+#[path = "http/rehearsing.rs"]
+mod rehearsing;
 #[path = "http/routes.rs"]
 mod routes;
 #[path = "http/service.rs"]

@@ -90,6 +90,8 @@ pub use self::job_start::{Beside, JobStart};
 pub use self::jobs::{JobChange, JobFilter};
 pub use self::locks::{Lock, LockOutcome};
 pub use self::open_error::OpenError;
+pub use self::recovery_run_steps::{RunVmChange, Tested};
+pub use self::recovery_runs::{CleanupStart, RecoveryStart};
 pub use self::restore::{RestoreError, Restored, back_up, restore};
 pub use self::rpo_history::RpoSample;
 pub use self::schedules::{Due, Schedule};

@@ -12,7 +12,7 @@ use crate::domain::audit::AuditEntry;
 use crate::domain::dataset::Guid;
 use crate::domain::ids::{GroupId, JobId, RecoveryRunId};
 use crate::domain::job::Job;
-use crate::domain::recovery_run::{Judged, RecoveryRun, Recovered, TestPlan};
+use crate::domain::recovery_run::{Judged, Recovered, RecoveryRun, TestPlan};
 
 /// What came of the wish to begin a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,8 +107,8 @@ impl Store {
     /// If the database cannot be read.
     pub async fn unfinished_recovery_runs(&self) -> Result<Vec<RecoveryRun>, StoreError> {
         self.read("list the unfinished recovery runs", |c| {
-            let mut statement = c
-                .prepare_cached("SELECT * FROM recovery_runs WHERE cleaned_at IS NULL ORDER BY created_at")?;
+            let mut statement =
+                c.prepare_cached("SELECT * FROM recovery_runs WHERE cleaned_at IS NULL ORDER BY created_at")?;
             Ok(statement.query_map([], run_of)?.collect::<rusqlite::Result<_>>()?)
         })
         .await

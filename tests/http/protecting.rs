@@ -22,7 +22,7 @@ pub(super) const DATASTORE: &str = "protected-erp";
 
 pub(super) struct Scene {
     pub(super) site: Site,
-    token: String,
+    pub(super) token: String,
     pub(super) vcenter: String,
     /// The protected virtual machine's address.
     pub(super) vm: String,
@@ -31,7 +31,8 @@ pub(super) struct Scene {
     /// The name of a datastore that is not replicated.
     pub(super) local: String,
     _server: Vcenter,
-    _appliances: [Arc<Appliance>; 2],
+    /// The source's, then the DR side's.
+    pub(super) appliances: [Arc<Appliance>; 2],
 }
 
 fn appliance(public: &str) -> Arc<Appliance> {
@@ -63,6 +64,7 @@ impl Scene {
         assert_eq!(made.status, 0, "{}", made.stderr);
         let exports = SiteExports::new([]);
         exports.add(&source, ["127.0.0.1"]);
+        exports.add(&dr, ["127.0.0.2"]);
         let nfs = NfsDatastore {
             name: DATASTORE.to_owned(),
             server: "127.0.0.1".to_owned(),
@@ -101,7 +103,7 @@ impl Scene {
             group: String::new(),
             local: String::new(),
             _server: server,
-            _appliances: [source, dr],
+            appliances: [source, dr],
             site,
         };
         scene
@@ -157,7 +159,7 @@ impl Scene {
     }
 }
 
-fn job_of(accepted: &Value) -> String {
+pub(super) fn job_of(accepted: &Value) -> String {
     format!("/jobs/{}", accepted["job_id"].as_str().unwrap_or_else(|| panic!("{accepted}")))
 }
 
