@@ -39,6 +39,9 @@ pub struct TestRequest {
     pub reason: Option<String>,
 }
 
+/// Networks, each by its key or reference, and its name.
+pub type NamedNetworks = Vec<(String, String)>;
+
 /// The plan of a test.
 #[derive(Debug, Clone)]
 pub struct TestPreview {
@@ -113,6 +116,33 @@ impl App {
     /// The recovery plan of a group.
     async fn plan_to_test(&self, _group: GroupId) -> Result<RecoveryPlan, AppError> {
         Ok(RecoveryPlan::default())
+    }
+
+    /// The networks of the virtual machines in a checkpoint, by key and name, and those of the DR vCenter, by reference and
+    /// name; none of the first while nothing is known of the checkpoint.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn test_networks(
+        &self,
+        group: &ProtectionGroup,
+        checkpoint: Option<&str>,
+    ) -> Result<(NamedNetworks, NamedNetworks), AppError> {
+        let to = present(self.store.networks(group.dr.vcenter).await?);
+        let to = to.into_iter().map(|one| (one.object.id, one.name)).collect();
+        let manifest = match self.checkpoint_to_test(group, checkpoint).await {
+            Ok((_, manifest)) => manifest,
+            Err(AppError::Invalid { .. } | AppError::Conflict(_)) => return Ok((Vec::new(), to)),
+            Err(error) => return Err(error),
+        };
+        let machines = manifest.vms.iter().filter_map(|vm| vm.machine.as_ref());
+        let keys = machines.flat_map(|machine| &machine.hardware.nics).filter_map(|nic| nic.network.key());
+        let keys: std::collections::BTreeSet<&str> = keys.collect();
+        let named = |key: &str| {
+            let name = manifest.networks.get(key).map_or(key, String::as_str);
+            (key.to_owned(), name.to_owned())
+        };
+        Ok((keys.into_iter().map(named).collect(), to))
     }
 
     /// The checkpoint that is meant, with what was in it.

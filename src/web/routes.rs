@@ -10,8 +10,8 @@ use super::pages::{
     about, access, account, appliance_datasets, appliance_form, appliances, assignable_vms, audit, dashboard,
     datastores, deployment_form, deployments, docs, dr_shell_verbs, dr_shells, group_edit, group_page,
     group_vms, group_wizard, inventory, inventory_objects, job, job_list, job_result, protected_vms,
-    protection_groups, protection_plans, replicate, settings, setup, ssh_key_rotation, ssh_keys,
-    template_forms, templates, theme, tokens, users, vcenter_forms, vcenters, vm,
+    protection_groups, protection_plans, recovery_runs, replicate, settings, setup, ssh_key_rotation,
+    ssh_keys, template_forms, templates, test_failovers, theme, tokens, users, vcenter_forms, vcenters, vm,
 };
 use super::{Site, assets};
 
@@ -81,6 +81,14 @@ pub fn router(site: Site, api: &OpenApi) -> (Router, Vec<(String, String)>) {
         .get("/protected-vms/{id}/dr-shell", dr_shells::plan)
         .get("/protected-vms/{id}/dr-shell/review", dr_shells::review)
         .post("/protected-vms/{id}/dr-shell", dr_shells::create)
+        .get("/protection-groups/{id}/tests", recovery_runs::of_group)
+        .get("/protection-groups/{id}/test", test_failovers::plan)
+        .post("/protection-groups/{id}/test", test_failovers::start)
+        .get("/recovery-runs/{id}", recovery_runs::page)
+        .get("/recovery-runs/{id}/report.html", recovery_runs::report)
+        .post("/recovery-runs/{id}/verdict", recovery_runs::judge)
+        .post("/recovery-runs/{id}/cleanup", recovery_runs::clean_up)
+        .post("/recovery-runs/{id}/retry", recovery_runs::retry)
         .get("/dr-shells/{id}/remove", dr_shell_verbs::ask)
         .post("/dr-shells/{id}/remove", dr_shell_verbs::remove)
         .get("/dr-shells/{id}/repair", dr_shell_verbs::plan)

@@ -58,9 +58,7 @@ impl Step for RemoveStaleLocks {
             }
             let left = zfs.stale_locks(&root).await?;
             match left.first() {
-                None => {
-                    Ok((found.len(), format!("{} stale lock files were removed, none is left", found.len())))
-                }
+                None => Ok(((), format!("{} stale lock files were removed, none is left", found.len()))),
                 Some(path) => Err(Failure::transient(format!("{path} is still there after it was removed."))),
             }
         };

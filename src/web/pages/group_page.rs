@@ -37,15 +37,17 @@ pub(super) enum Tab {
     Overview,
     Vms,
     Checkpoints,
+    Tests,
     History,
     Settings,
 }
 
 impl Tab {
-    const ALL: [(Self, &'static str, &'static str); 5] = [
+    const ALL: [(Self, &'static str, &'static str); 6] = [
         (Self::Overview, "Overview", ""),
         (Self::Vms, "Virtual machines", "/vms"),
         (Self::Checkpoints, "Checkpoints", "/checkpoints"),
+        (Self::Tests, "Tests", "/tests"),
         (Self::History, "History", "/history"),
         (Self::Settings, "Settings", "/settings"),
     ];

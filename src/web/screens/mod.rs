@@ -19,6 +19,7 @@ pub mod inventory;
 pub mod jobs;
 pub mod protected_vms;
 pub mod protection_groups;
+pub mod recovery_runs;
 pub mod replicate;
 pub mod settings;
 pub mod ssh_keys;
