@@ -22,7 +22,10 @@ pub mod protected_vms;
 pub mod protection_group_fields;
 pub mod protection_groups;
 pub mod protection_plans;
+pub mod recovery_plan_fields;
+pub mod recovery_plans;
 pub mod recovery_runs;
+pub mod recovery_states;
 pub mod replications;
 pub mod sessions;
 pub mod settings;
@@ -133,6 +136,9 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(adoption::list))
         .routes(routes!(group_states::state))
         .routes(routes!(group_states::rpo_history))
+        .routes(routes!(recovery_plans::one, recovery_plans::replace))
+        .routes(routes!(recovery_plans::check))
+        .routes(routes!(recovery_states::one))
         .routes(routes!(protection_groups::obstacles))
         .routes(routes!(protected_vms::list, protected_vms::assign))
         .routes(routes!(protected_vms::one, protected_vms::remove))

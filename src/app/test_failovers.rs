@@ -114,8 +114,8 @@ impl App {
     }
 
     /// The recovery plan of a group.
-    async fn plan_to_test(&self, _group: GroupId) -> Result<RecoveryPlan, AppError> {
-        Ok(RecoveryPlan::default())
+    async fn plan_to_test(&self, group: GroupId) -> Result<RecoveryPlan, AppError> {
+        Ok(self.store.recovery_plan(group).await?.map(|kept| kept.plan).unwrap_or_default())
     }
 
     /// The networks of the virtual machines in a checkpoint, by key and name, and those of the DR vCenter, by reference and
@@ -259,6 +259,7 @@ impl App {
                 "{} has a test that is not cleaned up ({other}). Clean it up first.",
                 group.name
             ))),
+            RecoveryStart::NotNow(misfit) => Err(AppError::Conflict(misfit.to_string())),
         }
     }
 }

@@ -36,6 +36,7 @@ pub mod protection_group;
 pub mod rate;
 pub mod recovery_plan;
 pub mod recovery_run;
+pub mod recovery_state;
 pub mod retention;
 pub mod settings;
 pub mod size;

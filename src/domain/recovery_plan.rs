@@ -9,9 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::ids::ProtectedVmId;
+use super::ids::{GroupId, ProtectedVmId};
 
 mod faults;
 pub use faults::PlanFault;
@@ -190,6 +191,21 @@ pub enum Purpose {
     Test,
     /// A real recovery.
     Real,
+}
+
+/// A plan as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KeptPlan {
+    /// Whose.
+    pub group: GroupId,
+    /// Counts up with each change, from 1.
+    pub version: u32,
+    /// It.
+    pub plan: RecoveryPlan,
+    /// Who changed it last.
+    pub changed_by: String,
+    /// When.
+    pub changed_at: Timestamp,
 }
 
 /// A tier with every virtual machine that the group has now and the plan does not leave out.

@@ -4,11 +4,31 @@
 use std::future::Future;
 
 use super::failure::not_kept;
-use crate::domain::ids::RecoveryRunId;
+use crate::domain::ids::{GroupId, RecoveryRunId};
 use crate::domain::job::{Failure, FailureKind};
 use crate::domain::recovery_run::RunVmState;
+use crate::domain::recovery_state::Event;
 use crate::engine::StepContext;
-use crate::store::{RunVmChange, Store};
+use crate::store::{Refusal, RunVmChange, Store, StoreError};
+
+/// Tells the group's state of what happened. What does not fit is a state of another time, which changes nothing; nor does a
+/// group that is gone.
+pub(super) async fn tell(
+    cx: &StepContext,
+    store: &Store,
+    group: GroupId,
+    event: Event,
+) -> Result<(), Failure> {
+    match store.note_recovery(group, event, cx.now()).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(misfit)) => {
+            cx.info(format!("The group's state stays as it is: {misfit}."));
+            Ok(())
+        }
+        Err(StoreError::Refused { reason: Refusal::NotFound(_), .. }) => Ok(()),
+        Err(error) => Err(not_kept(error)),
+    }
+}
 
 /// Where it is written.
 #[derive(Clone, Copy)]

@@ -12,6 +12,7 @@ use super::failure::{not_kept, recorded};
 use crate::domain::audit::AuditEntry;
 use crate::domain::job::{Failure, JobState};
 use crate::domain::recovery_run::RecoveryRun;
+use crate::domain::recovery_state::{Event, Progress};
 use crate::engine::reconcile::Reconciler;
 use crate::engine::{Clock, Engine};
 use crate::store::{CleanupStart, Store};
@@ -39,6 +40,25 @@ impl RecoveryWatch {
     /// Works with jobs of `engine`.
     pub fn new(engine: Engine, store: Store, clock: Arc<dyn Clock>) -> Self {
         Self { engine, store, clock }
+    }
+
+    /// Brings the group's state to how the jobs of its test stand: a job that failed says nothing by itself.
+    async fn agree(&self, run: &RecoveryRun, now: Timestamp) -> Result<(), Failure> {
+        let group = run.plan.group_id;
+        let Some((state, _)) = self.store.recovery_state(group).await.map_err(not_kept)? else {
+            return Ok(());
+        };
+        let Some(doing) = state.test() else { return Ok(()) };
+        let Some(job) = self.store.job(doing.run).await.map_err(not_kept)? else { return Ok(()) };
+        let stopped = matches!(job.state, JobState::Failed | JobState::Cancelled);
+        let event = match (stopped, doing.progress) {
+            (true, Progress::Running) => Event::Failed(doing.verb, doing.run),
+            (false, Progress::Failed) if !job.state.is_final() => Event::Started(doing.verb, doing.run),
+            _ => return Ok(()),
+        };
+        // What does not fit was changed meanwhile: the next look sees it.
+        let _misfit = self.store.note_recovery(group, event, now).await.map_err(not_kept)?;
+        Ok(())
     }
 
     /// What was done about a run, if anything.
@@ -109,6 +129,7 @@ impl Reconciler for RecoveryWatch {
         let runs = self.store.unfinished_recovery_runs().await.map_err(not_kept)?;
         let mut done = Vec::new();
         for run in &runs {
+            self.agree(run, now).await?;
             if let Some(what) = self.one(run, now).await? {
                 tracing::info!(group = run.plan.group_name, run = %run.id(), "the cleanup of a test is {what}");
                 done.push(what);

@@ -7,6 +7,7 @@ use super::Store;
 use super::audit::append;
 use super::error::{Refusal, StoreError};
 use super::jobs;
+use super::recovery_states::take_up;
 use super::values::{from_json, json, maybe_parsed, maybe_time, nanos, parsed, time, unreadable};
 use crate::domain::audit::AuditEntry;
 use crate::domain::dataset::Guid;
@@ -22,6 +23,8 @@ pub enum RecoveryStart {
     Queued,
     /// The group has a run of which something is left; no second one was made.
     Unfinished(RecoveryRunId),
+    /// A test may not be begun as the group stands.
+    NotNow(Misfit),
 }
 
 /// What came of the wish to clean up.
@@ -56,6 +59,10 @@ impl Store {
                 .optional()?;
             if let Some(other) = other.and_then(|id| id.parse().ok()) {
                 return Ok(RecoveryStart::Unfinished(other));
+            }
+            let begins = Event::Started(Verb::Test, job.id);
+            if let Err(misfit) = take_up(c, run.plan.group_id, begins, audit.at)? {
+                return Ok(RecoveryStart::NotNow(misfit));
             }
             insert(c, &run)?;
             jobs::insert(c, &job)?;
@@ -212,6 +219,13 @@ impl Store {
             if let Some(job) = run.cleanup_job {
                 return Ok(CleanupStart::Has(job));
             }
+            // It is possible whatever the group stands for: what does not fit is told apart elsewhere.
+            for event in [Event::Failed(Verb::Test, run.job), Event::Started(Verb::Cleanup, job.id)] {
+                let works = matches!(event, Event::Started(..)) || run.up_at.is_none();
+                if works && has_group(c, run.plan.group_id)? {
+                    let _misfit = take_up(c, run.plan.group_id, event, job.created_at)?;
+                }
+            }
             jobs::insert(c, &job)?;
             c.prepare_cached("UPDATE recovery_runs SET cleanup_job = ?2 WHERE id = ?1")?
                 .execute((id.to_string(), job.id.to_string()))?;
@@ -255,6 +269,10 @@ impl Store {
         })
         .await
     }
+}
+
+fn has_group(c: &Connection, group: GroupId) -> rusqlite::Result<bool> {
+    c.prepare_cached("SELECT 1 FROM protection_groups WHERE id = ?1")?.exists([group.to_string()])
 }
 
 fn insert(c: &Connection, run: &RecoveryRun) -> rusqlite::Result<()> {

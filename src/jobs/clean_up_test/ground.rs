@@ -7,9 +7,11 @@ use serde_json::{Value, json};
 
 use super::{AGAIN, ANEW, CleanupInput, Ground};
 use crate::domain::job::{Failure, Level};
+use crate::domain::recovery_state::{Event, Verb};
 use crate::engine::{Retry, Step, StepContext, UndoKind};
 use crate::jobs::exported::{seen_by, unshare_by};
 use crate::jobs::failure::not_kept;
+use crate::jobs::recovery_record::tell;
 use crate::jobs::test_failover::{checkpoint_of, hold_tag};
 
 const NONE_MADE: &str = "no clone was made";
@@ -182,6 +184,7 @@ impl Step for Close {
         let CleanupInput { plan } = cx.input()?;
         let store = self.0.vcenters.store();
         store.note_recovery_cleaned(plan.run_id, cx.now()).await.map_err(not_kept)?;
+        tell(cx, store, plan.group_id, Event::Done(Verb::Cleanup, cx.job().id)).await?;
         cx.console(Level::Success, "Everything of the test is gone, and each of it was looked for.");
         Ok(json!({ "run_id": plan.run_id }))
     }

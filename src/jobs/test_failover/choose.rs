@@ -10,9 +10,11 @@ use crate::domain::checkpoint::{Checkpoint, CheckpointKind};
 use crate::domain::dataset::{Dataset, Encryption, Owner, Snapshot};
 use crate::domain::job::{Failure, Level};
 use crate::domain::recovery_run::{CheckpointWish, Recovered, RecoveryRun, TestPlan};
+use crate::domain::recovery_state::{Event, Verb};
 use crate::engine::{Retry, Step, StepContext, UndoKind};
 use crate::jobs::create_dr_shell::intended;
 use crate::jobs::failure::{not_kept, recorded};
+use crate::jobs::recovery_record::tell;
 
 pub(super) struct ChooseCheckpoint(pub(super) Arc<Ground>);
 
@@ -88,13 +90,16 @@ impl Step for ChooseCheckpoint {
     }
 
     async fn run(&self, cx: &StepContext, intent: &Value) -> Result<Value, Failure> {
-        let TestInput { plan, .. } = cx.input()?;
+        let TestInput { plan, only } = cx.input()?;
         let chosen: Recovered = intended(intent)?;
         let store = self.0.vcenters.store();
         let job = cx.job();
         let run = RecoveryRun::new(plan.clone(), job.id, job.created_by.clone(), job.created_at);
         store.ensure_recovery_run(&run).await.map_err(not_kept)?;
         store.note_recovered(plan.run_id, &chosen).await.map_err(not_kept)?;
+        if only.is_empty() {
+            tell(cx, store, plan.group_id, Event::Started(Verb::Test, job.id)).await?;
+        }
         let checkpoint = checkpoint_of(&plan, &chosen)?;
         let held = async {
             let zfs = self.0.zfs(&plan).await?;

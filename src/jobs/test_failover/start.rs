@@ -16,8 +16,10 @@ use super::questions::answer_all;
 use super::{BY_CLEANUP, Ground, TestInput};
 use crate::domain::job::{Failure, FailureKind, Level};
 use crate::domain::recovery_run::{Recovered, RunVmState, TestPlan, TestVm};
+use crate::domain::recovery_state::{Event, Verb};
 use crate::engine::{Step, StepContext, UndoKind};
 use crate::jobs::failure::not_kept;
+use crate::jobs::recovery_record::tell;
 use crate::jobs::vsphere_make::Made;
 use crate::jobs::vsphere_power::SetPower;
 use crate::jobs::vsphere_task::{Among, once};
@@ -132,6 +134,14 @@ impl Step for StartVms {
         store.note_recovery_up(plan.run_id, now, due).await.map_err(not_kept)?;
         let chosen: Recovered = cx.need("choose_checkpoint")?;
         let up = up.into_inner();
+        // By the job that made the run, also where another one mends something of it.
+        let maker = store.recovery_run(plan.run_id).await.map_err(not_kept)?.map(|run| run.job);
+        let vms = store.run_vms(plan.run_id).await.map_err(not_kept)?;
+        let event = match vms.iter().all(|vm| vm.state == RunVmState::Up) {
+            true => Event::Done(Verb::Test, maker.unwrap_or(cx.job().id)),
+            false => Event::EndedIncomplete(Verb::Test, maker.unwrap_or(cx.job().id)),
+        };
+        tell(cx, store, plan.group_id, event).await?;
         Ok(json!({
             "run_id": plan.run_id, "checkpoint": chosen.snapshot, "vms_up": up, "vms_failed": count - up,
             "datastore": plan.datastore,

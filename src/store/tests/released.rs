@@ -99,6 +99,8 @@ const ROWS: &[(&str, &str)] = &[
         "group_findings",
         "(group_id, side, object, why, advice, found_at) VALUES ('g', 'live', 'tank/a', 'w', 'a', 1)",
     ),
+    ("recovery_plans", "(group_id, version, plan, changed_by, changed_at) VALUES ('g', 3, '{}', 'anna', 1)"),
+    ("recovery_states", "(group_id, phase, state, since) VALUES ('g', 'protected', '{}', 1)"),
     ("deleted_groups", "(id, deleted_at) VALUES ('old', 1)"),
     ("rpo_breaches", "(group_id, began_at, worst_age_seconds) VALUES ('g', 1, 5)"),
     (
