@@ -16,7 +16,7 @@ fn untouched(site: &Trial) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn test_machines_run_from_a_clone_as_somebody_else_and_the_replica_is_never_touched() {
-    let site = Trial::new(Vec::new()).await;
+    let site = Trial::new().await;
     let replica_before = untouched(&site);
     let job = site.test().await;
     succeeded(&job);
@@ -67,7 +67,7 @@ async fn test_machines_run_from_a_clone_as_somebody_else_and_the_replica_is_neve
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lock_files_are_removed_in_the_clone_and_stay_in_the_checkpoint() {
-    let site = Trial::new(Vec::new()).await;
+    let site = Trial::new().await;
     succeeded(&site.test().await);
     let path = site.scene.plan.path();
     let left = site.zfs(&format!("find {path}/erp -type f"));
@@ -80,7 +80,7 @@ async fn lock_files_are_removed_in_the_clone_and_stay_in_the_checkpoint() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_second_tier_starts_after_the_first_one_has_passed_its_checks() {
-    let site = Trial::new(Vec::new()).await;
+    let site = Trial::new().await;
     succeeded(&site.test().await);
     let steps = site.scene.made.store.run_steps(RUN).await.unwrap();
     let of = |second: bool, step: &str| {
@@ -93,7 +93,7 @@ async fn the_second_tier_starts_after_the_first_one_has_passed_its_checks() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_network_in_the_map_a_card_stays_disconnected() {
-    let site = Trial::new(Vec::new()).await;
+    let site = Trial::new().await;
     let job = site
         .run("test_failover", |input| {
             input["vms"][0]["networks"] = json!([null]);
@@ -111,7 +111,7 @@ async fn without_a_network_in_the_map_a_card_stays_disconnected() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_that_cannot_be_made_stops_none_of_the_others_and_can_be_tried_again() {
-    let site = Trial::new(Vec::new()).await;
+    let site = Trial::new().await;
     let job = site
         .run("test_failover", |input| input["vms"][0]["spec"]["disks"][1]["path"] = json!("erp/gone.vmdk"))
         .await;
@@ -135,7 +135,7 @@ async fn one_that_cannot_be_made_stops_none_of_the_others_and_can_be_tried_again
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_checkpoint_that_is_not_there_is_named_and_nothing_is_made() {
-    let site = Trial::new(Vec::new()).await;
+    let site = Trial::new().await;
     for (wish, says) in [
         (json!({ "which": "this", "snapshot": "zx-9" }), "has no checkpoint zx-9 of this group"),
         (json!({ "which": "newest_quiesced" }), "has no checkpoint whose guests all were at rest"),
@@ -149,7 +149,7 @@ async fn a_checkpoint_that_is_not_there_is_named_and_nothing_is_made() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_has_the_name_of_a_test_machine_already_is_left_alone() {
-    let site = Trial::new(Vec::new()).await;
+    let site = Trial::new().await;
     succeeded(&site.test().await);
     let before = site.scene.facts().await;
     // Another run of the same names: everything of the first one stays.

@@ -14,7 +14,6 @@ use zerfaux::sim::vcenter::Rule;
 use zerfaux::vsphere::Client;
 
 use crate::laws::Facts;
-use crate::shelled::ShelledWorld;
 use crate::tested::{RUN, TestedScene, TestedWorld};
 
 pub struct Trial {
@@ -27,9 +26,9 @@ pub struct Trial {
 }
 
 impl Trial {
-    pub async fn new(rules: Vec<Rule>) -> Self {
+    pub async fn new() -> Self {
         let place = tempfile::tempdir().unwrap();
-        let world = TestedWorld { shelled: ShelledWorld { rules, ..ShelledWorld::default() } };
+        let world = TestedWorld::default();
         let scene = world.start(place.path()).await;
         let clock = Arc::new(ManualClock::sleepless(jiff::Timestamp::now() + Duration::from_secs(3600)));
         let (targets, vcenters) = scene.made.grounds();
@@ -70,6 +69,12 @@ impl Trial {
         let done = appliance.run(command);
         assert_eq!(done.status, 0, "{command}: {}", done.stderr);
         String::from_utf8(done.stdout).unwrap()
+    }
+
+    /// From now on so many calls of this method are refused.
+    pub fn refuse(&self, method: &str, count: u32) {
+        let rule = Rule { count: Some(count), fault: Some("ResourceInUse".to_owned()), ..Rule::on(method) };
+        self.scene.made.sites.as_ref().unwrap().vcenter.add_rule(rule).unwrap();
     }
 
     pub async fn client(&self) -> Client {

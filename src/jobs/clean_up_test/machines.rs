@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{AGAIN, ANEW, CleanupInput, Ground};
 use crate::domain::job::{Failure, FailureKind, Level};
 use crate::domain::moref::VmRef;
-use crate::domain::recovery_run::{RunVm, RunVmState, TestPlan, TestVm};
+use crate::domain::recovery_run::{RecoveryRun, RunVm, RunVmState, TestPlan, TestVm};
 use crate::engine::{Retry, Step, StepContext, UndoKind};
 use crate::jobs::failure::not_kept;
 use crate::jobs::vsphere_make::Made;
@@ -99,7 +99,11 @@ impl Step for PowerOff {
         let input: CleanupInput = cx.input()?;
         let plan = &input.plan;
         let client = &self.0.client(plan).await?;
-        let kept = &self.0.vcenters.store().run_vms(plan.run_id).await.map_err(not_kept)?;
+        let (store, job) = (self.0.vcenters.store(), cx.job());
+        // A database that was brought back may not know it.
+        let run = RecoveryRun::new(plan.clone(), job.id, job.created_by.clone(), job.created_at);
+        store.ensure_recovery_run(&run).await.map_err(not_kept)?;
+        let kept = &store.run_vms(plan.run_id).await.map_err(not_kept)?;
         // One that is being made right now would come after everybody was looked at.
         for vm in &plan.vms {
             let at = ((&vm.spec.folder).into(), "Folder.createVm");

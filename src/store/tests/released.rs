@@ -111,10 +111,7 @@ const ROWS: &[(&str, &str)] = &[
         "(run, source_uuid, place, name, test_name, tier, state) \
          VALUES ('r', 'u', 0, 'erp', 'erp-test', 1, 'waiting')",
     ),
-    (
-        "recovery_run_steps",
-        "(run, source_uuid, step, begun_at, evidence) VALUES ('r', '', 'clone', 1, '')",
-    ),
+    ("recovery_run_steps", "(run, source_uuid, step, begun_at, evidence) VALUES ('r', '', 'clone', 1, '')"),
     ("deleted_groups", "(id, deleted_at) VALUES ('old', 1)"),
     ("rpo_breaches", "(group_id, began_at, worst_age_seconds) VALUES ('g', 1, 5)"),
     (
