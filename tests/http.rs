@@ -41,6 +41,8 @@ mod protecting;
 mod protection_groups;
 #[path = "http/recovery_plans.rs"]
 mod recovery_plans;
+#[path = "http/rehearsing.rs"]
+mod rehearsing;
 #[path = "http/replicas.rs"]
 mod replicas;
 #[path = "http/routes.rs"]

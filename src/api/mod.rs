@@ -26,6 +26,7 @@ pub mod protection_groups;
 pub mod protection_plans;
 pub mod recovery_plan_fields;
 pub mod recovery_plans;
+pub mod recovery_runs;
 pub mod recovery_states;
 pub mod replicas;
 pub mod replications;
@@ -155,6 +156,12 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(dr_shell_verbs::list))
         .routes(routes!(dr_shell_verbs::one, dr_shell_verbs::remove))
         .routes(routes!(dr_shell_verbs::repair))
+        .routes(routes!(recovery_runs::test_failover))
+        .routes(routes!(recovery_runs::list))
+        .routes(routes!(recovery_runs::one))
+        .routes(routes!(recovery_runs::judge))
+        .routes(routes!(recovery_runs::clean_up))
+        .routes(routes!(recovery_runs::retry_vm))
         .routes(routes!(vcenters::list, vcenters::create))
         .routes(routes!(vcenters::one, vcenters::change, vcenters::delete))
         .routes(routes!(vcenters::test))

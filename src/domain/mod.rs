@@ -37,6 +37,7 @@ pub mod protected_vm;
 pub mod protection_group;
 pub mod rate;
 pub mod recovery_plan;
+pub mod recovery_run;
 pub mod recovery_state;
 pub mod replica;
 pub mod retention;

@@ -76,7 +76,8 @@ fn state(c: &Connection, group: GroupId) -> rusqlite::Result<Option<(RecoverySta
         .optional()
 }
 
-fn take_up(
+/// Takes an event up, or answers why it does not fit.
+pub(in crate::store) fn take_up(
     c: &Connection,
     group: GroupId,
     event: Event,

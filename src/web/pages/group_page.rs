@@ -39,6 +39,7 @@ pub(super) enum Tab {
     Vms,
     Checkpoints,
     Recovery,
+    Tests,
     History,
     Settings,
 }
@@ -49,6 +50,7 @@ impl Tab {
         (Self::Vms, "Virtual machines", "/vms"),
         (Self::Checkpoints, "Checkpoints", "/checkpoints"),
         (Self::Recovery, "Recovery plan", "/recovery-plan"),
+        (Self::Tests, "Tests", "/tests"),
         (Self::History, "History", "/history"),
         (Self::Settings, "Settings", "/settings"),
     ];

@@ -22,6 +22,7 @@ pub mod jobs;
 pub mod protected_vms;
 pub mod protection_groups;
 pub mod recovery_plans;
+pub mod recovery_runs;
 pub mod replicas;
 pub mod replicate;
 pub mod settings;
