@@ -4,8 +4,8 @@ use serde_json::json;
 use zerfaux::domain::job::JobState;
 use zerfaux::domain::recovery_run::RunVmState;
 
-use crate::shelled::{SOURCE, inventory, replica};
-use crate::tested::{DATASTORE, RUN, SECOND_UUID, test_network};
+use crate::shelled::{SOURCE, ShelledWorld, inventory, replica};
+use crate::tested::{DATASTORE, RUN, SECOND_UUID, TestedWorld, test_network};
 use crate::trial::{Trial, succeeded};
 
 /// The replica as ZFS sees it: nothing of it may change.
@@ -166,4 +166,30 @@ async fn what_has_the_name_of_a_test_machine_already_is_left_alone() {
     let job = site.run("clean_up_test", change).await;
     succeeded(&job);
     assert_eq!(site.scene.facts().await, before, "the cleanup of another run takes nothing of this one");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_encrypted_group_is_tested_with_its_key_and_locked_again_or_refused_without_it() {
+    let encrypted = || {
+        let shelled = ShelledWorld { encrypted: true, ..ShelledWorld::default() };
+        Trial::of(TestedWorld { shelled })
+    };
+    let site = encrypted().await;
+    let lock =
+        |site: &Trial| site.zfs(&format!("zfs get -H -o value keystatus {}", replica())).trim().to_owned();
+    assert_eq!(lock(&site), "unavailable");
+    succeeded(&site.test().await);
+    let vms = site.vms().await;
+    assert!(vms.iter().all(|vm| vm.state == RunVmState::Up), "{vms:?}");
+    assert_eq!(lock(&site), "available");
+    succeeded(&site.clean_up().await);
+    assert_eq!(lock(&site), "unavailable", "locked again with its last clone");
+    assert!(!site.zfs("zfs list -H -o name").contains("/run/"), "no clone is left");
+
+    let site = encrypted().await;
+    site.scene.made.store.delete_group_key(crate::shelled::GROUP, crate::deployed::line()).await.unwrap();
+    let job = site.test().await;
+    let failure = job.failure.as_ref().unwrap();
+    assert_eq!(job.failed_phase.as_deref(), Some("clone"), "{failure:?}");
+    assert!(failure.message.contains("Zerfaux keeps no key for this group"), "{failure:?}");
 }

@@ -27,8 +27,11 @@ pub struct Trial {
 
 impl Trial {
     pub async fn new() -> Self {
+        Self::of(TestedWorld::default()).await
+    }
+
+    pub async fn of(world: TestedWorld) -> Self {
         let place = tempfile::tempdir().unwrap();
-        let world = TestedWorld::default();
         let scene = world.start(place.path()).await;
         let clock = Arc::new(ManualClock::sleepless(jiff::Timestamp::now() + Duration::from_secs(3600)));
         let (targets, vcenters) = scene.made.grounds();

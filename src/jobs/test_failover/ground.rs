@@ -8,17 +8,40 @@ use serde_json::Value;
 use super::{AGAIN, BY_CLEANUP, Ground, TestInput, checkpoint_of};
 use crate::domain::dataset::{PROPERTY_GROUP, PROPERTY_ROLE, Role};
 use crate::domain::job::{Failure, Level};
-use crate::domain::recovery_run::Recovered;
+use crate::domain::names::DatasetName;
+use crate::domain::recovery_run::{Recovered, TestPlan};
 use crate::engine::{Retry, Step, StepContext, UndoKind};
 use crate::jobs::datastore_hosts::{Wish, mount_on_all, mounted_before, not_on_all};
 use crate::jobs::datastore_mounts::Mounted;
 use crate::jobs::exported::{mark_of, property, seen_by, share};
 use crate::jobs::failure::recorded;
+use crate::jobs::replica_key::{open_root, opened, root_to_open};
+use crate::zfs::Zfs;
 
 /// Says which run a clone belongs to.
 const PROPERTY_RUN: &str = "zerfaux:run";
 
 pub(super) struct Clone(pub(super) Arc<Ground>);
+
+impl Clone {
+    /// Opens an encrypted replica with the key that is kept for its group. The encryption root that was opened.
+    async fn open(
+        &self,
+        cx: &StepContext,
+        plan: &TestPlan,
+        zfs: &Zfs,
+    ) -> Result<Option<DatasetName>, Failure> {
+        let all = zfs.datasets(std::slice::from_ref(&plan.replica), false).await?;
+        let Some(replica) = all.into_iter().find(|one| one.name == plan.replica) else {
+            return Err(Failure::permanent(format!("{} is not on the DR appliance any more.", plan.replica)));
+        };
+        let root = root_to_open(&self.0.targets, plan.group_id, &replica).await?;
+        if let Some(root) = &root {
+            open_root(cx, (&self.0.targets, zfs), plan.group_id, root).await?;
+        }
+        Ok(root)
+    }
+}
 
 #[async_trait]
 impl Step for Clone {
@@ -50,8 +73,9 @@ impl Step for Clone {
                     .advise("Look at it on the appliance; rename it if it is not needed, then retry."));
                 }
                 None => {
+                    let opens = self.open(cx, &plan, &zfs).await?;
                     zfs.create_parents(&plan.clone).await?;
-                    let properties = [
+                    let mut properties = vec![
                         property("readonly", "off")?,
                         property("canmount", "on")?,
                         property("mountpoint", &plan.path())?,
@@ -62,6 +86,9 @@ impl Step for Clone {
                         property(PROPERTY_RUN, &plan.run_id.to_string())?,
                         mark_of(plan.maker())?,
                     ];
+                    if let Some(root) = &opens {
+                        properties.push(opened(root)?);
+                    }
                     zfs.clone_snapshot(&checkpoint, &plan.clone, &properties).await?;
                 }
             }

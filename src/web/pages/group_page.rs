@@ -45,7 +45,7 @@ pub(super) enum Tab {
 }
 
 impl Tab {
-    const ALL: [(Self, &'static str, &'static str); 6] = [
+    const ALL: [(Self, &'static str, &'static str); 7] = [
         (Self::Overview, "Overview", ""),
         (Self::Vms, "Virtual machines", "/vms"),
         (Self::Checkpoints, "Checkpoints", "/checkpoints"),
