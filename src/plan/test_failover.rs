@@ -270,7 +270,10 @@ fn cards(
 ) -> (Vec<ShellNic>, Vec<Option<TestNetwork>>) {
     let (mut nics, mut networks) = (Vec::new(), Vec::new());
     // A card has to be on some network even while it is disconnected.
-    let any = || facts.networks.iter().find_map(|one| Some((one, connection(one, facts.places)?)));
+    // A trunk, as the uplinks of a switch are, is nothing for a guest.
+    let is_plain = |one: &&Network| !one.vlan.as_deref().is_some_and(|vlan| vlan.contains('-'));
+    let plain = || facts.networks.iter().filter(is_plain);
+    let any = || plain().find_map(|one| Some((one, connection(one, facts.places)?)));
     for nic in &machine.hardware.nics {
         let key = nic.network.key();
         let name =

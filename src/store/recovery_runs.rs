@@ -14,6 +14,7 @@ use crate::domain::dataset::Guid;
 use crate::domain::ids::{GroupId, JobId, RecoveryRunId};
 use crate::domain::job::Job;
 use crate::domain::recovery_run::{Judged, Recovered, RecoveryRun, TestPlan};
+use crate::domain::recovery_state::{Event, Misfit, Verb};
 
 /// What came of the wish to begin a run.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -51,6 +51,9 @@ async fn a_group_is_tested_judged_and_cleaned_up_while_its_replication_goes_on()
     scene.site.program(&viewer, "POST", &format!("{API}{start}"), Some(json!({}))).await.expect(403);
     assert_eq!(scene.ask("GET", "/recovery-runs", None).await.json()["total"], 0, "nothing was begun");
 
+    let mut browser = scene.site.signed_in("operator").await;
+    browser.get(&format!("{}/test", scene.group)).await.expect(200).says("Start the test");
+    browser.get(&format!("{}/tests", scene.group)).await.expect(200).says("never tested");
     let operator = scene.site.token("works", Role::Operator).await;
     let body =
         json!({ "checkpoint": "newest", "scheduled_cleanup_minutes": 600, "reason": "monthly rehearsal" });
@@ -68,14 +71,18 @@ async fn a_group_is_tested_judged_and_cleaned_up_while_its_replication_goes_on()
     );
     let vm = &found["vms"][0];
     assert_eq!(vm["state"], "up", "{found}");
-    let steps: Vec<&str> =
+    let mut steps: Vec<&str> =
         vm["steps"].as_array().unwrap().iter().map(|step| step["step"].as_str().unwrap()).collect();
-    assert_eq!(steps, ["create", "attach_disks", "connect_networks", "power_on", "check"], "{found}");
-    assert!(found["checkpoint_age_seconds"].as_i64().unwrap() >= 0 && !found["cleanup_due_at"].is_null());
+    steps.sort_unstable();
+    assert_eq!(steps, ["attach_disks", "check", "connect_networks", "create", "power_on"], "{found}");
+    assert!(found["checkpoint_age_seconds"].is_i64() && !found["cleanup_due_at"].is_null());
     assert!(datasets(&scene).contains("/run/"));
     let named = format!("/vcenters/{}/vms?q={}", scene.vcenter, vm["test_name"].as_str().unwrap());
     scene.until("the vCenter has it", &named, |all| all["total"] == 1).await;
 
+    let state_at = format!("{}/recovery-state", scene.group);
+    let state = scene.ask("GET", &state_at, None).await.expect(200).json();
+    assert_eq!(state["phase"], "testing", "{state}");
     // While it is there: a second one is refused, and checkpoints come in.
     scene.ask("POST", &start, Some(json!({}))).await.expect(409).says("not cleaned up");
     let have = scene.ask("GET", &format!("{}/checkpoints", scene.group), None).await.json();
@@ -98,6 +105,12 @@ async fn a_group_is_tested_judged_and_cleaned_up_while_its_replication_goes_on()
         (&found["checkpoint_guid"], &json!("passed"))
     );
 
+    let mut operator = scene.site.signed_in("operator").await;
+    operator.get(&run_at).await.expect(200).says("The database answered.").says("checkpoint held");
+    operator.get(&format!("{}/tests", scene.group)).await.expect(200).says("passed");
+    let report = operator.get(&format!("{run_at}/report.html")).await.expect(200);
+    report.says("Recovery test of ERP").says("VMware Tools run").says("monthly rehearsal");
+
     let clean = format!("{run_at}/cleanup");
     scene.site.program(&viewer, "POST", &format!("{API}{clean}"), None).await.expect(403);
     scene.ask("POST", &clean, None).await.expect(202);
@@ -106,6 +119,8 @@ async fn a_group_is_tested_judged_and_cleaned_up_while_its_replication_goes_on()
     assert!(!datasets(&scene).contains("/run/"), "{}", datasets(&scene));
     scene.until("the vCenter has it no more", &named, |all| all["total"] == 0).await;
     scene.ask("POST", &clean, None).await.expect(409).says("gone already");
+    let state = scene.ask("GET", &state_at, None).await.expect(200).json();
+    assert_eq!(state["phase"], "protected", "{state}");
     let (lines, _) = scene.site.app.audit_lines(&Default::default()).await.unwrap();
     for action in ["protection_group.test_failover", "recovery_run.judge", "recovery_run.clean_up"] {
         assert!(lines.iter().any(|line| line.entry.action == action), "{action}");

@@ -21,13 +21,10 @@ fn is_pending(job: &Job, phase: &str, says: &str) {
 fn replicate(site: &Trial, from: &str, to: &str) {
     let replica = replica();
     if from == "zx-1" {
-        site.zfs(&format!("zfs clone -o canmount=off -o mountpoint=none {replica}@zx-1 tank/source"));
-        site.zfs(&format!("zfs snapshot tank/source@{to}"));
-        site.zfs(&format!("zfs send -i {replica}@zx-1 tank/source@{to} | zfs receive -u {replica}"));
-    } else {
-        site.zfs(&format!("zfs snapshot tank/source@{to}"));
-        site.zfs(&format!("zfs send -i @{from} tank/source@{to} | zfs receive -u {replica}"));
+        site.zfs(&format!("zfs send {replica}@zx-1 | zfs receive -u tank/source"));
     }
+    site.zfs(&format!("zfs snapshot tank/source@{to}"));
+    site.zfs(&format!("zfs send -i @{from} tank/source@{to} | zfs receive -u {replica}"));
     assert!(site.zfs(&format!("zfs list -H -t snapshot -o name {replica}")).contains(to));
 }
 

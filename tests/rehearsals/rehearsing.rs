@@ -74,6 +74,7 @@ async fn lock_files_are_removed_in_the_clone_and_stay_in_the_checkpoint() {
     assert!(!left.contains(".lck"), "{left}");
     assert!(site.evidence(None, "remove_stale_locks").await.starts_with("2 stale lock files were removed"));
     site.zfs(&format!("zfs clone -o mountpoint=/srv/look {}@zx-1 tank/look", replica()));
+    site.zfs("zfs mount tank/look || true");
     let kept = site.zfs("find /srv/look/erp -type f");
     assert!(kept.contains(".lck-0123456789abcdef") && kept.contains("erp.vmx.lck"), "{kept}");
 }

@@ -25,8 +25,9 @@ fn answer(question: &Question) -> Option<&Choice> {
 /// Answers what a machine asks, for as long as it is polled. Ends only with a question that is not known.
 pub(super) async fn answer_all(cx: &StepContext, client: &Client, vm: &VmRef, name: &str) -> Failure {
     loop {
-        if let Err(failure) = cx.pause(EVERY).await {
-            return failure;
+        if cx.pause(EVERY).await.is_err() {
+            // Whoever powers it on ends that first.
+            std::future::pending::<()>().await;
         }
         // What cannot be asked now is asked again; powering on itself says what is wrong.
         let Ok(Some(question)) = client.question(vm).await else { continue };
