@@ -255,7 +255,10 @@ pub(crate) async fn change(
             Ok(done(&site, &plan_address(id), message))
         }
         Err(errors) => {
-            draw(&site, &cx, StatusCode::UNPROCESSABLE_ENTITY, &view, &view.plan.clone(), errors).await
+            // What was typed stays, unless somebody else was faster: then it is shown as it is now.
+            let is_own = typed(&form, "version") == view.version.to_string();
+            let shown = if is_own { &plan } else { &view.plan };
+            draw(&site, &cx, StatusCode::UNPROCESSABLE_ENTITY, &view, shown, errors).await
         }
     }
 }
