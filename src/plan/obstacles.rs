@@ -342,7 +342,7 @@ mod tests {
             ]
         );
         assert_eq!(kinds(&[], "NFS", Ok(DatasetSeen::default())), ["no_dataset"]);
-        assert_eq!(kinds(&[], "NFS", Err("no route".to_owned())), [super::preflight::NOT_LOOKED_AT]);
+        assert_eq!(kinds(&[], "NFS", Err("no route".to_owned())), ["not_looked_at"]);
     }
 
     #[test]

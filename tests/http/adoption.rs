@@ -77,7 +77,7 @@ async fn a_group_that_is_not_known_any_more_is_found_and_taken_over() {
 
     operator.get(adopt).await.expect(200).says("Take over ERP").says(replica);
     let stale = [("group_id", "01937c5e-0000-7000-8000-000000000001")];
-    operator.post(adopt, &stale).await.expect(422).says("no appliance has a protection group");
+    operator.post(adopt, &stale).await.expect(422).says("No appliance has a protection group");
     let page = format!("/protection-groups/{id}");
     operator.post(adopt, &[("group_id", id)]).await.leads_to(&page);
     operator.get(&page).await.expect(200).says("1 checkpoints and 1 virtual machines");

@@ -54,7 +54,7 @@ async fn a_preflight_is_kept_with_its_time_and_what_comes_later_needs_somebody_u
 
     let child = "tank/zerfaux/live/erp/scratch";
     assert_eq!(scene.appliances[0].run(&format!("zfs create {child}")).status, 0);
-    let rounds = Rounds::at(&scene, Timestamp::now());
+    let rounds = Rounds::at(&scene, scene.site.app.now());
     rounds.says(0).await;
     rounds.clock.advance(Duration::from_secs(25 * 3600));
     rounds.says(1).await;
@@ -78,7 +78,7 @@ async fn a_preflight_is_kept_with_its_time_and_what_comes_later_needs_somebody_u
 #[tokio::test]
 async fn neither_a_restart_nor_a_clock_that_jumps_makes_a_storm_and_the_inventory_counts() {
     let scene = Scene::new().await;
-    let now = Timestamp::now();
+    let now = scene.site.app.now();
     // The scene's own reconcilers may have looked it over already.
     scene.ask("POST", &format!("{}/preflight", scene.group), None).await.expect(200);
     for _ in 0..3 {

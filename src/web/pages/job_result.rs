@@ -17,6 +17,7 @@ use crate::web::{Answer, Site, Trouble};
 const DEPLOY: &str = "deploy_zfs_target";
 const MOVE: &str = "move_to_protection_datastore";
 const SHELL: &str = "create_dr_shell";
+const DELETE: &str = "delete_replica";
 
 /// The steps of the wizard that a job is the last step of.
 pub(super) fn steps(job: &Job) -> Vec<WizardStep> {
@@ -56,6 +57,7 @@ pub(super) async fn result(site: &Site, cx: &Cx, job: &Job) -> Result<Option<Job
         DEPLOY => appliance(site, cx, job, &mut made).await?,
         MOVE => moved(site, cx, job, &mut made).await?,
         SHELL => shell(site, job, &mut made).await?,
+        DELETE => deleted(job, &mut made),
         "create_protection_datastore" | "mount_datastore" => datastore(job, mounts.as_ref(), &mut made),
         _ => return Ok(None),
     }
@@ -202,6 +204,21 @@ async fn shell(site: &Site, job: &Job, made: &mut JobResult) -> Result<(), Troub
     };
     made.facts.push(("Clone".to_owned(), html::text(&view)));
     Ok(())
+}
+
+fn deleted(job: &Job, made: &mut JobResult) {
+    let result = job.result.clone().unwrap_or_default();
+    let text = |key: &str| result[key].as_str().unwrap_or_default().to_owned();
+    made.heading = "What is gone";
+    made.facts.push(("Group".to_owned(), html::text(&text("name"))));
+    let checkpoints = format!("{}, with {} checkpoints", text("replica"), result["destroyed_snapshots"]);
+    made.facts.push(("Replica".to_owned(), html::text(&checkpoints)));
+    let source = job.input["source_dataset"].as_str().unwrap_or_default();
+    let stays = format!(
+        "{source} stays; {} snapshots of the group were destroyed there",
+        result["destroyed_at_source"]
+    );
+    made.facts.push(("At the source".to_owned(), html::text(&stays)));
 }
 
 fn datastore(job: &Job, mounts: Option<&Mounts>, made: &mut JobResult) {
