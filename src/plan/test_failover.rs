@@ -17,7 +17,7 @@ use crate::domain::inventory::{Datastore, Network, Place};
 use crate::domain::machine::Machine;
 use crate::domain::manifest::{Manifest, ManifestVm};
 use crate::domain::moref::{EsxiRef, ManagedRef, VmRef};
-use crate::domain::recovery_plan::{BootCheck, MappedNetwork, PlanVm, Purpose, RecoveryPlan};
+use crate::domain::recovery_plan::{BootCheck, GuestAddress, MappedNetwork, PlanVm, Purpose, RecoveryPlan};
 use crate::domain::recovery_run::{LeftOut, TestNetwork, TestTier, TestVm};
 
 /// What a test machine is called after the one that it is a test of.
@@ -199,6 +199,7 @@ fn vm(
             planned.hosts.push(host);
         }
     }
+    not_in_a_test(plan, &member.name, &mut planned.warnings);
     let check: BootCheck = facts.plan.check_of(plan);
     Ok(TestVm {
         source_uuid: member.instance_uuid.clone(),
@@ -228,6 +229,19 @@ fn vm(
         },
         networks,
     })
+}
+
+/// What the recovery plan says of it and a test does not do yet.
+fn not_in_a_test(plan: &PlanVm, name: &str, warnings: &mut Vec<Finding>) {
+    if plan.asks() {
+        let message = format!("{name}: nobody is asked before or after it; the test goes on by itself.");
+        warnings.push(Finding { field: "recovery_plan", message });
+    }
+    if plan.nics.iter().any(|nic| nic.address != GuestAddress::Keep) {
+        let message =
+            format!("{name}: its guest keeps its addresses; those of the recovery plan are not set.");
+        warnings.push(Finding { field: "recovery_plan", message });
+    }
 }
 
 fn shell_facts<'a>(facts: &Facts<'a>, machine: &'a Machine, protected_on: &'a str) -> ShellFacts<'a> {
