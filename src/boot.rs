@@ -19,6 +19,7 @@ use crate::jobs::group_runs::GroupRuns;
 use crate::jobs::history::History;
 use crate::jobs::hosts::{Hosts, SealedKeys};
 use crate::jobs::inventory_watch::InventoryWatch;
+use crate::jobs::recovery_watch::RecoveryWatch;
 use crate::jobs::target_watch::TargetWatch;
 use crate::jobs::targets::Targets;
 use crate::jobs::vcenters::{SealedPasswords, Vcenters};
@@ -151,6 +152,7 @@ fn assemble(store: Store, secrets: Option<Secrets>, passphrase: Option<SecretStr
         Arc::new(TargetWatch::new(targets.clone())),
         Arc::new(GroupRuns::new(engine.clone(), targets.clone(), clock.clone())),
         Arc::new(CheckpointWatch::new(targets, clock.clone())),
+        Arc::new(RecoveryWatch::new(engine.clone(), store.clone(), clock.clone())),
         Arc::new(VmSnapshotWatch::new(vcenters.clone(), clock.clone())),
         Arc::new(GroupPreflights::new(
             App::new(store.clone(), engine.clone(), Arc::clone(&hosts)),

@@ -39,6 +39,10 @@ mod protected_vms;
 mod protecting;
 #[path = "http/protection_groups.rs"]
 mod protection_groups;
+#[path = "http/recovery_plans.rs"]
+mod recovery_plans;
+#[path = "http/rehearsing.rs"]
+mod rehearsing;
 #[path = "http/replicas.rs"]
 mod replicas;
 #[path = "http/routes.rs"]

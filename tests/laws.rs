@@ -24,6 +24,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("mount_datastore", "tests/support/protected.rs"),
     ("create_dr_shell", "tests/support/shelled.rs"),
     ("delete_replica", "tests/support/unreplicated.rs"),
+    ("test_failover", "tests/support/tested.rs"),
+    ("clean_up_test", "tests/support/cleaned.rs"),
     ("remove_dr_shell", "tests/support/unshelled.rs"),
     ("repair_dr_shell", "tests/support/reshaped.rs"),
     ("move_to_protection_datastore", "tests/support/moved.rs"),

@@ -145,5 +145,6 @@ pub async fn one(
     let number =
         guid.parse().map(Guid).map_err(|_| AppError::NotFound(format!("there is no checkpoint {guid}")))?;
     let (checkpoint, manifest) = app.checkpoint(id, number).await?;
-    Ok(Json(CheckpointDetail { checkpoint: checkpoint.into(), manifest: manifest.map(Manifest::from) }))
+    let checkpoint = Checkpoint::from(checkpoint).tested(&app.tested_checkpoints(id).await?);
+    Ok(Json(CheckpointDetail { checkpoint, manifest: manifest.map(Manifest::from) }))
 }

@@ -24,6 +24,10 @@ pub mod protected_vms;
 pub mod protection_group_fields;
 pub mod protection_groups;
 pub mod protection_plans;
+pub mod recovery_plan_fields;
+pub mod recovery_plans;
+pub mod recovery_runs;
+pub mod recovery_states;
 pub mod replicas;
 pub mod replications;
 pub mod sessions;
@@ -137,6 +141,9 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(adoption::list))
         .routes(routes!(group_states::state))
         .routes(routes!(group_states::rpo_history))
+        .routes(routes!(recovery_plans::one, recovery_plans::replace))
+        .routes(routes!(recovery_plans::check))
+        .routes(routes!(recovery_states::one))
         .routes(routes!(protection_groups::obstacles))
         .routes(routes!(group_preflights::last, group_preflights::check))
         .routes(routes!(group_preflights::see))
@@ -149,6 +156,12 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(dr_shell_verbs::list))
         .routes(routes!(dr_shell_verbs::one, dr_shell_verbs::remove))
         .routes(routes!(dr_shell_verbs::repair))
+        .routes(routes!(recovery_runs::test_failover))
+        .routes(routes!(recovery_runs::list))
+        .routes(routes!(recovery_runs::one))
+        .routes(routes!(recovery_runs::judge))
+        .routes(routes!(recovery_runs::clean_up))
+        .routes(routes!(recovery_runs::retry_vm))
         .routes(routes!(vcenters::list, vcenters::create))
         .routes(routes!(vcenters::one, vcenters::change, vcenters::delete))
         .routes(routes!(vcenters::test))

@@ -1,5 +1,7 @@
 //! `/protection-groups`
 
+use std::collections::HashMap;
+
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -14,7 +16,9 @@ use super::protection_group_fields::{BothKeep, ProtectionGroupFields, Schedule, 
 use super::{Answer, BASE, created};
 use crate::app::group_obstacles::Obstacle as Found;
 use crate::app::protection_groups::{Checkpoint as Kept, GroupWish, ProtectionGroup as Group, Rhythm};
+use crate::app::recovery_runs::Tested;
 use crate::app::{App, Principal};
+use crate::domain::dataset::Guid;
 use crate::domain::ids::GroupId;
 use crate::domain::timetable::{Allows, clock_of};
 
@@ -235,6 +239,21 @@ pub struct Checkpoint {
     pub kind: String,
     /// The run that made it.
     pub job_id: Option<String>,
+    /// When a test of it last ran; null: it was not tested.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub tested_at: Option<Timestamp>,
+    /// What a person said of that test: `passed` or `failed`.
+    pub test_verdict: Option<String>,
+}
+
+impl Checkpoint {
+    /// The same, with what is known of its tests.
+    pub(super) fn tested(mut self, tested: &HashMap<Guid, Tested>) -> Self {
+        let tested = self.guid.parse().ok().and_then(|guid| tested.get(&Guid(guid)));
+        self.tested_at = tested.map(|one| one.at);
+        self.test_verdict = tested.and_then(|one| Some(one.verdict?.as_str().to_owned()));
+        self
+    }
 }
 
 impl From<Kept> for Checkpoint {
@@ -247,6 +266,8 @@ impl From<Kept> for Checkpoint {
             bytes: one.bytes,
             kind: one.kind.as_str().to_owned(),
             job_id: one.job.map(|job| job.to_string()),
+            tested_at: None,
+            test_verdict: None,
         }
     }
 }
@@ -260,7 +281,9 @@ pub async fn checkpoints(
     Path(id): Path<GroupId>,
     Query(paging): Query<Paging>,
 ) -> Answer<Json<List<Checkpoint>>> {
-    let all = app.checkpoints(id, false).await?.into_iter().map(Checkpoint::from).collect();
+    let tested = app.tested_checkpoints(id).await?;
+    let all = app.checkpoints(id, false).await?.into_iter();
+    let all = all.map(|one| Checkpoint::from(one).tested(&tested)).collect();
     Ok(Json(paging.part(all, |one: &Checkpoint, words| one.snapshot.to_lowercase().contains(words))?))
 }
 

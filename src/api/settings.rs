@@ -22,6 +22,8 @@ pub struct Settings {
     pub runs_per_appliance: u32,
     /// How many may go on at a time for one vCenter: 1 to 256.
     pub runs_per_vcenter: u32,
+    /// How many virtual machines may be powered on at a time in one vCenter, in tests and recoveries: 1 to 128.
+    pub power_ons_per_vcenter: u32,
 }
 
 impl From<Saved> for Settings {
@@ -32,6 +34,7 @@ impl From<Saved> for Settings {
             history_days: saved.history_days,
             runs_per_appliance: saved.runs_per_appliance,
             runs_per_vcenter: saved.runs_per_vcenter,
+            power_ons_per_vcenter: saved.power_ons_per_vcenter,
         }
     }
 }
@@ -55,6 +58,9 @@ pub struct ChangedSettings {
     /// How many may go on at a time for one vCenter.
     #[schema(minimum = 1, maximum = 256)]
     pub runs_per_vcenter: Option<u32>,
+    /// How many virtual machines may be powered on at a time in one vCenter, in tests and recoveries.
+    #[schema(minimum = 1, maximum = 128)]
+    pub power_ons_per_vcenter: Option<u32>,
 }
 
 /// The settings in force.
@@ -83,6 +89,7 @@ pub async fn change(
         },
         runs_per_appliance: change.runs_per_appliance.unwrap_or(now.runs_per_appliance),
         runs_per_vcenter: change.runs_per_vcenter.unwrap_or(now.runs_per_vcenter),
+        power_ons_per_vcenter: change.power_ons_per_vcenter.unwrap_or(now.power_ons_per_vcenter),
     };
     app.save_settings(&who, wanted).await?;
     Ok(Json(app.settings().into()))

@@ -45,7 +45,12 @@ pub(super) fn about(source_uuid: String) -> impl Fn(&Value) -> Beside + Send + '
 }
 
 /// What a shell is to be that stays where it is.
-fn wish_of(spec: &ShellSpec, source: &Machine, places: &[Place], networks: &[(String, String)]) -> ShellWish {
+pub(super) fn wish_of(
+    spec: &ShellSpec,
+    source: &Machine,
+    places: &[Place],
+    networks: &[(String, String)],
+) -> ShellWish {
     let by_ref = |object: &ManagedRef| places.iter().find(|place| place.object == *object);
     let pool = spec.pool.id();
     let is_around = |place: &&Place| matches!(place.kind, PlaceKind::Cluster | PlaceKind::StandaloneHost);

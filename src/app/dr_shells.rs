@@ -151,7 +151,7 @@ impl App {
     }
 
     /// The folders in which a vCenter has a virtual machine of that name.
-    async fn places_of_name(
+    pub(super) async fn places_of_name(
         &self,
         vcenter: crate::domain::ids::VcenterId,
         name: &str,

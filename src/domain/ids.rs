@@ -109,6 +109,11 @@ uuid_id!(
 );
 
 uuid_id!(
+    /// One recovery of a group: a test, a failover.
+    RecoveryRunId
+);
+
+uuid_id!(
     /// A virtual machine that a protection group protects.
     ProtectedVmId
 );

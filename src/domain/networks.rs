@@ -56,6 +56,27 @@ impl Network {
         self.bits
     }
 
+    /// The network of this size that the address lies in; none if such an address has no so many bits.
+    pub fn of(address: IpAddr, bits: u8) -> Option<Self> {
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        (bits <= most).then(|| Self::around(address, bits))
+    }
+
+    /// Why an address in it is no host's: the `network` or `broadcast` address of IPv4 (RFC 1122, 3.2.1.3). Networks of one or
+    /// two addresses have neither (RFC 3021).
+    pub fn not_a_host(&self, address: IpAddr) -> Option<&'static str> {
+        let (IpAddr::V4(own), IpAddr::V4(other)) = (self.address, address) else { return None };
+        if self.bits >= 31 || !self.contains(address) {
+            return None;
+        }
+        let last = u32::from(own) | (u32::MAX >> self.bits);
+        match u32::from(other) {
+            first if first == u32::from(own) => Some("network"),
+            other if other == last => Some("broadcast"),
+            _ => None,
+        }
+    }
+
     /// The network of this size that the address lies in.
     fn around(address: IpAddr, bits: u8) -> Self {
         let address = match address {

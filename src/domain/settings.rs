@@ -17,6 +17,8 @@ pub struct Settings {
     pub runs_per_appliance: u32,
     /// How many may go on at a time for one vCenter.
     pub runs_per_vcenter: u32,
+    /// How many virtual machines may be powered on at a time in one vCenter, in tests and recoveries.
+    pub power_ons_per_vcenter: u32,
 }
 
 impl Default for Settings {
@@ -27,6 +29,7 @@ impl Default for Settings {
             history_days: None,
             runs_per_appliance: 8,
             runs_per_vcenter: 32,
+            power_ons_per_vcenter: 8,
         }
     }
 }
@@ -42,6 +45,8 @@ impl Settings {
     pub const PER_APPLIANCE: (u32, u32) = (1, 64);
     /// Fewest and most runs for one vCenter.
     pub const PER_VCENTER: (u32, u32) = (1, 256);
+    /// Fewest and most virtual machines that are powered on at a time in one vCenter.
+    pub const POWER_ONS: (u32, u32) = (1, 128);
     /// The name under which they are kept.
     pub const KEY: &str = "settings";
 
@@ -68,6 +73,7 @@ impl Settings {
             between("history_days", days, Self::DAYS),
             between("runs_per_appliance", self.runs_per_appliance, Self::PER_APPLIANCE),
             between("runs_per_vcenter", self.runs_per_vcenter, Self::PER_VCENTER),
+            between("power_ons_per_vcenter", self.power_ons_per_vcenter, Self::POWER_ONS),
         ]
         .into_iter()
         .flatten()
@@ -88,6 +94,7 @@ mod tests {
             history_days: Some(1),
             runs_per_appliance: 0,
             runs_per_vcenter: 1000,
+            power_ons_per_vcenter: 0,
         };
         let names: Vec<_> = wrong.faults().into_iter().map(|(name, _)| name).collect();
         assert_eq!(
@@ -97,7 +104,8 @@ mod tests {
                 "session_hours",
                 "history_days",
                 "runs_per_appliance",
-                "runs_per_vcenter"
+                "runs_per_vcenter",
+                "power_ons_per_vcenter"
             ]
         );
     }

@@ -19,7 +19,12 @@ pub(super) fn property(name: &str, value: &str) -> Result<Property, Failure> {
 
 /// By what a dataset says that this job made it.
 pub(super) fn mark(cx: &StepContext) -> Result<Property, Failure> {
-    property(MADE_BY, &cx.job().id.to_string())
+    mark_of(cx.job().id)
+}
+
+/// By what a dataset says that that job made it.
+pub(super) fn mark_of(maker: JobId) -> Result<Property, Failure> {
+    property(MADE_BY, &maker.to_string())
 }
 
 /// The dataset if it is there, and whether this job made it.

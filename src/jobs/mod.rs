@@ -2,6 +2,7 @@
 
 pub mod adoption;
 pub mod checkpoint_watch;
+pub mod clean_up_test;
 pub mod create_dr_shell;
 mod datastore_hosts;
 pub mod datastore_mounts;
@@ -20,6 +21,8 @@ pub mod mount_datastore;
 pub mod move_to_protection_datastore;
 pub mod nfs_room;
 pub mod protection_datastore;
+mod recovery_record;
+pub mod recovery_watch;
 pub mod remove_dr_shell;
 pub mod repair_dr_shell;
 pub mod replica_key;
@@ -30,10 +33,12 @@ pub mod streams;
 pub mod target_browse;
 pub mod target_watch;
 pub mod targets;
+pub mod test_failover;
 pub mod vcenter_sync;
 pub mod vcenters;
 pub mod vm_snapshot_watch;
 pub mod vsphere_make;
+mod vsphere_own;
 pub mod vsphere_power;
 pub mod vsphere_task;
 pub mod vsphere_vm;
@@ -47,6 +52,7 @@ use crate::engine::Definition;
 /// The names of all kinds of jobs. `tests/laws.rs` holds every one of them to the laws.
 pub fn kinds() -> Vec<&'static str> {
     vec![
+        clean_up_test::KIND,
         create_dr_shell::KIND,
         delete_replica::KIND,
         deploy::KIND,
@@ -57,6 +63,7 @@ pub fn kinds() -> Vec<&'static str> {
         remove_dr_shell::KIND,
         repair_dr_shell::KIND,
         replicate::KIND,
+        test_failover::KIND,
         vcenter_sync::KIND,
     ]
 }
@@ -68,6 +75,7 @@ pub fn definitions(
     targets: &targets::Targets,
 ) -> Vec<Definition> {
     vec![
+        clean_up_test::definition(targets.clone(), vcenters.clone()),
         create_dr_shell::definition(targets.clone(), vcenters.clone()),
         delete_replica::definition(targets.clone()),
         deploy::definition(Arc::clone(hosts), vcenters.clone()),
@@ -78,6 +86,7 @@ pub fn definitions(
         remove_dr_shell::definition(targets.clone(), vcenters.clone()),
         repair_dr_shell::definition(targets.clone(), vcenters.clone()),
         replicate::definition_for_groups(Arc::clone(hosts), vcenters.clone()),
+        test_failover::definition(targets.clone(), vcenters.clone()),
         vcenter_sync::definition(vcenters.clone()),
     ]
 }

@@ -58,17 +58,37 @@ impl StandingView {
         (client, zfs): (&Client, &Zfs),
         server: &str,
     ) -> Result<(), Failure> {
+        self.unmount(cx, client, server).await?;
+        unshare_by(cx, zfs, self.maker, (&self.dataset, &self.path)).await?;
+        self.destroy(cx, zfs).await
+    }
+
+    /// Unmounts it on every host that has it, and looks that none has it any more. One host that does not let go keeps
+    /// none of the others from it.
+    pub(super) async fn unmount(
+        &self,
+        cx: &StepContext,
+        client: &Client,
+        server: &str,
+    ) -> Result<(), Failure> {
         let mount = self.mount(server);
+        let mut first = None;
         for one in mounted_as(client, &mount).await? {
             for host in hosts_of(&one) {
-                if unmount(client, &host, &mount).await? {
-                    cx.info(format!("Unmounted {:?} from {host}.", mount.name));
+                match unmount(client, &host, &mount).await {
+                    Ok(true) => cx.info(format!("Unmounted {:?} from {host}.", mount.name)),
+                    Ok(false) => {}
+                    Err(failure) => {
+                        let message =
+                            format!("{host} does not unmount {:?}. {}", mount.name, failure.message);
+                        cx.warn(message.clone());
+                        first.get_or_insert(Failure { message, ..failure });
+                    }
                 }
             }
         }
-        mounted_nowhere(client, &mount).await?;
-        unshare_by(cx, zfs, self.maker, (&self.dataset, &self.path)).await?;
-        self.destroy(cx, zfs).await
+        first.map_or(Ok(()), Err)?;
+        mounted_nowhere(client, &mount).await
     }
 
     /// Destroys the clone, if it is the one that its job made of that checkpoint, and looks that it is gone. `zfs` itself

@@ -64,6 +64,50 @@ pub trait Deed: Send + Sync {
     async fn send(&self, client: &Client) -> Result<TaskRef, VsphereError>;
 }
 
+/// The same deed as one of several of its sort within a step, told from the others by `of`.
+pub struct Among<D> {
+    /// Of which of them.
+    pub of: String,
+    /// It.
+    pub deed: D,
+}
+
+#[async_trait]
+impl<D: Deed> Deed for Among<D> {
+    type Done = D::Done;
+
+    fn key(&self) -> Cow<'static, str> {
+        format!("{} {}", self.deed.key(), self.of).into()
+    }
+
+    // Of several at once the step itself says how far it is.
+    fn progress(&self, _cx: &StepContext, _fraction: f64) {}
+
+    fn what(&self) -> String {
+        self.deed.what()
+    }
+
+    fn entity(&self) -> ManagedRef {
+        self.deed.entity()
+    }
+
+    fn description(&self) -> &'static str {
+        self.deed.description()
+    }
+
+    async fn look(
+        &self,
+        client: &Client,
+        result: Option<&ManagedRef>,
+    ) -> Result<Option<Self::Done>, Failure> {
+        self.deed.look(client, result).await
+    }
+
+    async fn send(&self, client: &Client) -> Result<TaskRef, VsphereError> {
+        self.deed.send(client).await
+    }
+}
+
 /// How far a deed has come, as it is noted in the job's log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "stage", rename_all = "snake_case")]
@@ -230,10 +274,23 @@ async fn ended<D: Deed>(
 
 /// Waits until no task of this sort runs at the deed's place.
 async fn let_run<D: Deed>(cx: &StepContext, client: &Client, deed: &D) -> Result<(), Failure> {
-    for task in client.running_tasks(deed.entity(), deed.description()).await? {
+    let_tasks_end(cx, client, (deed.entity(), deed.description()), &deed.what()).await
+}
+
+/// Waits until no task of this sort (its `descriptionId`) runs at an object, whoever started it.
+///
+/// # Errors
+/// If the vCenter does not answer; `Cancelled` when a person asked to stop.
+pub async fn let_tasks_end(
+    cx: &StepContext,
+    client: &Client,
+    (entity, description): (ManagedRef, &str),
+    what: &str,
+) -> Result<(), Failure> {
+    for task in client.running_tasks(entity, description).await? {
         cx.info(format!("The task {task} is under way there; waiting for it."));
         // It may be somebody else's: it is never asked to stop, and however it ends is fine.
-        let (never, stopped, what) = (CancellationToken::new(), cx.cancelled(), deed.what());
+        let (never, stopped) = (CancellationToken::new(), cx.cancelled());
         tokio::select! {
             biased;
             () = stopped.cancelled() => {
@@ -241,7 +298,7 @@ async fn let_run<D: Deed>(cx: &StepContext, client: &Client, deed: &D) -> Result
                     "Asked to stop while waiting for the task {task}, which goes on."
                 )));
             }
-            outcome = client.outcome_of_task(&task, &what, &never, |_| ()) => drop(outcome?),
+            outcome = client.outcome_of_task(&task, what, &never, |_| ()) => drop(outcome?),
         }
     }
     Ok(())

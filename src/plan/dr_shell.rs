@@ -145,7 +145,7 @@ pub fn shell(wish: &Wish, facts: &Facts<'_>) -> ShellPlan {
     ShellPlan { spec, hosts, cards, differences, obstacles, warnings }
 }
 
-fn look_at_source(facts: &Facts<'_>, notes: &mut Notes, differences: &mut Vec<Finding>) {
+pub(super) fn look_at_source(facts: &Facts<'_>, notes: &mut Notes, differences: &mut Vec<Finding>) {
     let source = facts.source;
     let name = &source.name;
     if facts.has_shell {
@@ -208,7 +208,7 @@ fn look_at_source(facts: &Facts<'_>, notes: &mut Notes, differences: &mut Vec<Fi
     }
 }
 
-fn disks(facts: &Facts<'_>, notes: &mut Notes) -> Vec<ShellDisk> {
+pub(super) fn disks(facts: &Facts<'_>, notes: &mut Notes) -> Vec<ShellDisk> {
     let mut disks = Vec::new();
     for disk in &facts.source.hardware.disks {
         let Some((datastore, path)) = disk.file.as_deref().and_then(datastore_path) else { continue };

@@ -83,7 +83,7 @@ pub(super) fn cards(
 }
 
 /// How a card is connected to a network; none where that cannot be said.
-fn connection(network: &Network, places: &[Place]) -> Option<NicNetwork> {
+pub(super) fn connection(network: &Network, places: &[Place]) -> Option<NicNetwork> {
     match (&network.portgroup_key, &network.switch) {
         (Some(portgroup), Some(switch)) => {
             let switch = places.iter().find(|place| place.object == *switch)?;

@@ -16,6 +16,9 @@ pub mod placement;
 pub mod preflight;
 pub mod preparation;
 pub mod readiness;
+pub mod recovery_check;
+pub mod recovery_check_networks;
+pub mod recovery_verbs;
 pub mod replica;
 pub mod replication;
 pub mod retention;
@@ -23,6 +26,7 @@ pub mod rpo;
 pub mod schedule;
 pub mod shell_drift;
 pub mod shell_shape;
+pub mod test_failover;
 pub mod timetable;
 
 mod deploy_estimate;

@@ -11,8 +11,9 @@ use super::pages::{
     checkpoints, dashboard, datastores, deployment_form, deployments, docs, dr_shell_verbs, dr_shells,
     group_edit, group_key, group_page, group_preflights, group_vms, group_wizard, inventory,
     inventory_objects, job, job_list, job_result, protected_vms, protection_groups, protection_plans,
-    replicas, replicate, settings, setup, ssh_key_rotation, ssh_keys, template_forms, templates, theme,
-    tokens, users, vcenter_forms, vcenters, vm,
+    recovery_plan_forms, recovery_plans, recovery_runs, replicas, replicate, settings, setup,
+    ssh_key_rotation, ssh_keys, template_forms, templates, test_failovers, theme, tokens, users,
+    vcenter_forms, vcenters, vm,
 };
 use super::{Site, assets};
 
@@ -88,12 +89,27 @@ pub fn router(site: Site, api: &OpenApi) -> (Router, Vec<(String, String)>) {
         .get("/protected-vms/{id}/dr-shell", dr_shells::plan)
         .get("/protected-vms/{id}/dr-shell/review", dr_shells::review)
         .post("/protected-vms/{id}/dr-shell", dr_shells::create)
+        .get("/protection-groups/{id}/tests", recovery_runs::of_group)
+        .get("/protection-groups/{id}/test", test_failovers::plan)
+        .post("/protection-groups/{id}/test", test_failovers::start)
+        .get("/recovery-runs/{id}", recovery_runs::page)
+        .get("/recovery-runs/{id}/report.html", recovery_runs::report)
+        .post("/recovery-runs/{id}/verdict", recovery_runs::judge)
+        .post("/recovery-runs/{id}/cleanup", recovery_runs::clean_up)
+        .post("/recovery-runs/{id}/retry", recovery_runs::retry)
         .get("/dr-shells/{id}/remove", dr_shell_verbs::ask)
         .post("/dr-shells/{id}/remove", dr_shell_verbs::remove)
         .get("/dr-shells/{id}/repair", dr_shell_verbs::plan)
         .post("/dr-shells/{id}/repair", dr_shell_verbs::repair)
         .get("/protection-groups/{id}/checkpoints", group_page::checkpoints)
         .get("/protection-groups/{id}/checkpoints/{guid}", checkpoints::one)
+        .get("/protection-groups/{id}/recovery-plan", recovery_plans::page)
+        .post("/protection-groups/{id}/recovery-plan", recovery_plans::change)
+        .get("/protection-groups/{id}/recovery-plan/check", recovery_plans::check)
+        .get("/protection-groups/{id}/recovery-plan/networks", recovery_plan_forms::networks)
+        .post("/protection-groups/{id}/recovery-plan/networks", recovery_plan_forms::map_networks)
+        .get("/protection-groups/{id}/recovery-plan/vms/{vm}", recovery_plan_forms::machine)
+        .post("/protection-groups/{id}/recovery-plan/vms/{vm}", recovery_plan_forms::change_machine)
         .get("/protection-groups/{id}/history", group_page::history)
         .get("/protection-groups/{id}/settings", group_page::settings)
         .get("/protection-groups/{id}/key", group_key::form)

@@ -31,6 +31,7 @@ mod pools;
 mod share;
 mod signs;
 mod snapshot;
+mod stale_locks;
 mod surroundings;
 mod token;
 mod written;

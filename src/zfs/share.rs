@@ -114,7 +114,7 @@ impl Zfs {
     }
 
     /// Runs what only root may, through sudo where that is how commands are run.
-    async fn privileged(&self, words: &[&str], what: &str) -> Result<String, ZfsError> {
+    pub(super) async fn privileged(&self, words: &[&str], what: &str) -> Result<String, ZfsError> {
         let attempt =
             || Box::new(Attempt { what: what.to_owned(), host: self.host.label().to_owned(), needs: None });
         let sudo: &[&str] = if self.tools.privilege == Privilege::Sudo { &["sudo", "-n"] } else { &[] };

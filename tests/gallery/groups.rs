@@ -29,7 +29,7 @@ fn frame(title: &str) -> Page {
     page(title, Area::Protection)
 }
 
-fn head(current: &str) -> GroupHead {
+pub(super) fn head(current: &str) -> GroupHead {
     let tab = |label: &'static str| TabLink {
         label: label.into(),
         address: "/protection-groups/1".into(),
@@ -39,7 +39,9 @@ fn head(current: &str) -> GroupHead {
         row: group("erp-prod", says(Mark::Broken, "broken for 42 m"), 6, "15 min", 3420, "4/6"),
         description: Some("ERP with its database, and the printers.".into()),
         appliances: ("zfs-prod-1".into(), "zfs-dr-1".into()),
-        tabs: ["Overview", "Virtual machines", "Checkpoints", "History", "Settings"].map(tab).into(),
+        tabs: ["Overview", "Virtual machines", "Checkpoints", "Recovery plan", "History", "Settings"]
+            .map(tab)
+            .into(),
         pause: ("/protection-groups/1/pause".into(), "Pause"),
         running: None,
         may_work: true,

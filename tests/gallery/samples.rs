@@ -7,6 +7,7 @@ mod groups;
 mod inventory;
 mod jobs;
 mod protected_vms;
+mod recovery_plans;
 mod replicas;
 mod setup;
 mod wizard;
@@ -29,6 +30,7 @@ pub(crate) fn pages() -> Vec<(&'static str, String)> {
         deployments::pages(),
         groups::pages(),
         replicas::pages(),
+        recovery_plans::pages(),
         setup::pages(),
         wizard::pages(),
     ]

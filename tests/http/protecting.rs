@@ -22,7 +22,7 @@ pub(super) const DATASTORE: &str = "protected-erp";
 
 pub(super) struct Scene {
     pub(super) site: Site,
-    token: String,
+    pub(super) token: String,
     pub(super) vcenter: String,
     /// The protected virtual machine's address.
     pub(super) vm: String,
@@ -159,7 +159,7 @@ impl Scene {
     }
 }
 
-fn job_of(accepted: &Value) -> String {
+pub(super) fn job_of(accepted: &Value) -> String {
     format!("/jobs/{}", accepted["job_id"].as_str().unwrap_or_else(|| panic!("{accepted}")))
 }
 

@@ -31,7 +31,7 @@ async fn a_saved_session_limit_is_in_force_at_once_and_after_a_restart() {
     assert_eq!(
         got,
         json!({ "session_idle_minutes": 60, "session_hours": 2, "history_days": null, "runs_per_appliance": 8,
-            "runs_per_vcenter": 32 })
+            "runs_per_vcenter": 32, "power_ons_per_vcenter": 8 })
     );
     let body = json!({ "history_days": 3 });
     let problem = site.program(&token, "PATCH", "/api/replication/settings", Some(body)).await.expect(422);

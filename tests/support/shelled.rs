@@ -120,7 +120,7 @@ async fn write_source(client: &Client, place: &(FolderRef, PoolRef, EsxiRef, Nic
     machine
 }
 
-async fn inventory(client: &Client) -> Inventory {
+pub async fn inventory(client: &Client) -> Inventory {
     let kinds: Vec<&str> = property_sets().iter().map(|set| set.kind).collect();
     let scope = Scope::everything(client, &kinds).await.unwrap();
     let found = client.retrieve(&property_sets(), &scope).await.unwrap();
@@ -254,6 +254,10 @@ impl ShelledWorld {
             (machine, plan)
         });
         assert_eq!(plan.obstacles, [], "{plan:?}");
+        // As the host that ran it has left them.
+        for lock in ["erp/.lck-0123456789abcdef", "erp/erp.vmx.lck"] {
+            run(&appliance, &format!("touch /srv/seed/{lock}"));
+        }
         run(&appliance, &format!("zfs snapshot -o zerfaux:group={GROUP} {replica}@zx-1"));
         run(&appliance, &format!("zfs set sharenfs=off canmount=noauto readonly=on {replica}"));
         run(&appliance, &format!("zfs unmount {replica}"));
@@ -341,6 +345,12 @@ impl ShelledScene {
         (Targets::new(self.store.clone(), hosts), Vcenters::new(self.store.clone(), Some(sealed)))
     }
 
+    /// The store of the process that may be killed, once there is one.
+    pub fn store_on_disk(&self) -> Option<Store> {
+        let data = self.place.join("store");
+        data.exists().then(|| Store::open(&data).unwrap())
+    }
+
     pub async fn client(&self) -> Client {
         Client::connect(login_of(&self.known)).await.unwrap()
     }
@@ -384,8 +394,7 @@ impl Scene for ShelledScene {
             let datasets = sites.appliance.run(&format!("zfs list -H -r -t all -o {columns}"));
             facts.insert("datasets".to_owned(), without_ids(&String::from_utf8(datasets.stdout).unwrap()));
         }
-        let data = self.place.join("store");
-        let on_disk = (self.sites.is_some() && data.exists()).then(|| Store::open(&data).unwrap());
+        let on_disk = self.sites.is_some().then(|| self.store_on_disk()).flatten();
         let store = on_disk.as_ref().unwrap_or(&self.store);
         for shell in store.dr_shells(GROUP).await.unwrap() {
             let disks: Vec<_> = shell.disks.iter().map(|disk| (&disk.place, disk.capacity_bytes)).collect();
@@ -408,7 +417,7 @@ impl Scene for ShelledScene {
 }
 
 /// `shell-0193…` as `shell-`, `zx-view-…` as `zx-view-`.
-fn without_ids(text: &str) -> String {
+pub fn without_ids(text: &str) -> String {
     let mut out = text.to_owned();
     for (word, length) in [("zerfaux/run/shell-", 36), ("/srv/zerfaux/shell-", 36), ("zx-view-", 12)] {
         let pieces: Vec<&str> = out.split(word).collect();

@@ -1,10 +1,11 @@
 //! `zerfaux demo --drill`: the story in the terminal. Each scene does what an operator does, and then checks facts
 //! against what the simulated systems say themselves. One wrong fact makes the whole drill fail.
 //!
-//! Scenes so far: connect, sync, appliances, deploy, datastore, replicate, replicate again, protect, DR shells.
+//! Scenes so far: connect, sync, appliances, deploy, datastore, replicate, replicate again, protect, DR shells, test failover.
 
 mod deploy;
 mod group;
+mod rehearsal;
 
 use std::fmt::Display;
 use std::io::IsTerminal;
@@ -27,7 +28,7 @@ use crate::domain::job::{Job, JobState};
 use crate::domain::size::format_bytes;
 
 /// How many scenes there are.
-const SCENES: u64 = 9;
+const SCENES: u64 = 10;
 
 /// Runs every scene on sites of its own, which are gone afterwards.
 pub(super) async fn run(json: bool) -> Result<Exit, Trouble> {
@@ -120,6 +121,10 @@ pub(super) async fn run(json: bool) -> Result<Exit, Trouble> {
 
     stage.scene("DR shells");
     stage.makes_shells(&app, &who, &sites, &protected).await?;
+    stage.end();
+
+    stage.scene("test failover");
+    stage.rehearses(&app, &who, &sites, &protected).await?;
     stage.end();
     let verdict = app.verify_audit().await?;
     stage.fact(format!("the audit log has {} lines, unbroken", verdict.lines), verdict.broken.is_none());

@@ -46,7 +46,7 @@ impl Disks<'_> {
         found.ok_or_else(|| {
             let wanted =
                 wanted.map_or_else(|| "its controller".to_owned(), |one| format!("{} {}", one.kind, one.bus));
-            Failure::permanent(format!("The shell {:?} has no {wanted} for {}.", self.spec.name, disk.label))
+            Failure::permanent(format!("{:?} has no {wanted} for {}.", self.spec.name, disk.label))
                 .advise("Look at its hardware in vCenter: somebody changed it. Clean up and create it anew.")
         })
     }
@@ -71,7 +71,7 @@ impl Disks<'_> {
                 }),
                 Some(disk) => {
                     return Err(Failure::refused(format!(
-                        "Where {} of the shell {:?} belongs there is another disk: {}.",
+                        "Where {} of {:?} belongs there is another disk: {}.",
                         wanted.label,
                         self.spec.name,
                         disk.file.as_deref().unwrap_or(&disk.label)
@@ -94,7 +94,7 @@ impl Deed for Disks<'_> {
 
     fn what(&self) -> String {
         let word = if self.attach { "attach the disks of" } else { "detach the disks from" };
-        format!("{word} the shell {:?}", self.spec.name)
+        format!("{word} {:?}", self.spec.name)
     }
 
     fn entity(&self) -> ManagedRef {
@@ -139,7 +139,11 @@ impl Deed for Disks<'_> {
 }
 
 /// A disk that opens with another size than the source's is no proof.
-fn compare(cx: &StepContext, spec: &ShellSpec, proved: &[ProvedDisk]) -> Result<(), Failure> {
+pub(in crate::jobs) fn compare(
+    cx: &StepContext,
+    spec: &ShellSpec,
+    proved: &[ProvedDisk],
+) -> Result<(), Failure> {
     for (wanted, found) in spec.disks.iter().zip(proved) {
         match found.capacity_bytes {
             None => cx.warn(format!(

@@ -23,7 +23,7 @@ fn is_given(controller: &Controller) -> bool {
 }
 
 /// What is asked of the vCenter.
-fn request(spec: &ShellSpec, source: &str) -> CreateVm {
+pub(in crate::jobs) fn request(spec: &ShellSpec, annotation: String) -> CreateVm {
     let controllers = spec.controllers.iter().filter(|one| !is_given(one)).zip(1..).map(|(one, number)| {
         DeviceChange::AddController { key: -number, kind: one.kind.clone(), bus: one.bus }
     });
@@ -43,7 +43,7 @@ fn request(spec: &ShellSpec, source: &str) -> CreateVm {
         name: Some(spec.name.clone()),
         version: spec.version.map(|version| format!("vmx-{version:02}")),
         guest_id: spec.guest_id.clone(),
-        annotation: Some(format!("Stands ready for {source}. Made by Zerfaux; do not power it on by hand.")),
+        annotation: Some(annotation),
         cpus: i32::try_from(spec.cpus).ok(),
         cores_per_socket: i32::try_from(spec.cores_per_socket).ok(),
         memory_mib: i64::try_from(spec.memory_mib).ok(),
@@ -65,7 +65,9 @@ fn request(spec: &ShellSpec, source: &str) -> CreateVm {
 
 /// What is made, the same in every attempt.
 fn making(cx: &StepContext, input: &ShellInput) -> MakeVm {
-    let create = request(&input.spec, &input.source_name);
+    let source = &input.source_name;
+    let annotation = format!("Stands ready for {source}. Made by Zerfaux; do not power it on by hand.");
+    let create = request(&input.spec, annotation);
     MakeVm::new(Making::Create(create), super::mark_of(cx.job().id))
 }
 

@@ -7,7 +7,7 @@
 //! destroys no virtual machine while a disk is attached that is not its own.
 
 pub(in crate::jobs) mod disks;
-mod machine;
+pub(in crate::jobs) mod machine;
 mod record;
 pub(in crate::jobs) mod take_view_away;
 pub(in crate::jobs) mod view;

@@ -13,9 +13,9 @@ const PATHS: [&str; 4] = ["guest.toolsRunningStatus", "guest.net", "guest.ipAddr
 
 /// A guest as it is now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct GuestNow {
+pub(in crate::jobs) struct GuestNow {
     /// Whether VMware Tools run.
-    pub(super) tools_run: bool,
+    pub(in crate::jobs) tools_run: bool,
     /// The addresses of each NIC, with its MAC address.
     nics: Vec<(String, Vec<IpAddr>)>,
     /// Its first address, whichever NIC has it.
@@ -28,7 +28,7 @@ pub(super) struct GuestNow {
 }
 
 impl GuestNow {
-    pub(super) async fn read(client: &Client, vm: &VmRef) -> Result<Self, Failure> {
+    pub(in crate::jobs) async fn read(client: &Client, vm: &VmRef) -> Result<Self, Failure> {
         let found = client.properties(vm, VmRef::KIND, &PATHS).await?;
         let nic = |node: &Node| {
             let of_config = node.child("ipConfig").into_iter().flat_map(|config| config.all("ipAddress"));
@@ -55,7 +55,7 @@ impl GuestNow {
 
     /// The first address of the NIC with this MAC address that others can reach. A guest whose NICs are not told has its
     /// first address alone.
-    pub(super) fn usable(&self, mac: Option<&str>) -> Option<IpAddr> {
+    pub(in crate::jobs) fn usable(&self, mac: Option<&str>) -> Option<IpAddr> {
         let own = |of: &str| mac.is_some_and(|mac| mac.eq_ignore_ascii_case(of));
         let is_usable = |address: &IpAddr| is_usable(address) || (self.near && address.is_loopback());
         if self.nics.is_empty() {
@@ -74,7 +74,7 @@ impl GuestNow {
     }
 
     /// All addresses, for a message.
-    pub(super) fn addresses(&self) -> Vec<IpAddr> {
+    pub(in crate::jobs) fn addresses(&self) -> Vec<IpAddr> {
         let all = self.nics.iter().flat_map(|(_, addresses)| addresses.iter().copied());
         let mut all: Vec<IpAddr> = all.chain(self.first).collect();
         all.sort();

@@ -7,7 +7,7 @@
 
 mod clone;
 mod deeds;
-mod guest;
+pub(in crate::jobs) mod guest;
 mod nfs_setup;
 mod power_on;
 mod reach;

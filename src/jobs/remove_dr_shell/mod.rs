@@ -18,7 +18,8 @@ use super::failure::not_kept;
 use super::shell_view::StandingView;
 use super::targets::Targets;
 use super::vcenters::Vcenters;
-use super::vsphere_make::{Made, Own, own};
+use super::vsphere_make::{Made, Own};
+use super::vsphere_own::Identity;
 use crate::domain::deployment::DatastoreHost;
 use crate::domain::dr_shell::DrShell;
 use crate::domain::ids::TargetId;
@@ -51,13 +52,17 @@ pub struct RemoveInput {
 }
 
 impl RemoveInput {
-    fn made(&self) -> Made {
-        Made { vm: self.shell.vm.clone(), instance_uuid: self.shell.instance_uuid.clone() }
+    fn identity(&self) -> Identity {
+        Identity {
+            made: Made { vm: self.shell.vm.clone(), instance_uuid: self.shell.instance_uuid.clone() },
+            mark: super::create_dr_shell::mark_of(self.shell.made_by),
+            noun: "the shell",
+        }
     }
 
     /// The shell as the DR vCenter has it now; none: it is gone.
     async fn now(&self, client: &Client) -> Result<Option<Own>, Failure> {
-        own(client, &self.made(), &super::create_dr_shell::mark_of(self.shell.made_by)).await
+        self.identity().now(client).await
     }
 }
 

@@ -6,6 +6,7 @@ mod jobs;
 mod migrating;
 mod nouns;
 mod opening;
+mod recovery;
 mod released;
 mod restoring;
 mod targets;

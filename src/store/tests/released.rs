@@ -101,6 +101,19 @@ const ROWS: &[(&str, &str)] = &[
     ),
     ("group_keys", "(group_id, secret_id, set_by, set_at) VALUES ('g', 'x', 'anna', 1)"),
     ("group_preflights", "(group_id, checked_at, body) VALUES ('g', 1, '{}')"),
+    ("recovery_plans", "(group_id, version, plan, changed_by, changed_at) VALUES ('g', 3, '{}', 'anna', 1)"),
+    ("recovery_states", "(group_id, phase, state, since) VALUES ('g', 'protected', '{}', 1)"),
+    (
+        "recovery_runs",
+        "(id, group_id, group_name, kind, created_by, created_at, plan, job) \
+         VALUES ('r', 'g', 'ERP', 'test', 'anna', 1, '{}', 'j')",
+    ),
+    (
+        "recovery_run_vms",
+        "(run, source_uuid, place, name, test_name, tier, state) \
+         VALUES ('r', 'u', 0, 'erp', 'erp-test', 1, 'waiting')",
+    ),
+    ("recovery_run_steps", "(run, source_uuid, step, begun_at, evidence) VALUES ('r', '', 'clone', 1, '')"),
     ("deleted_groups", "(id, deleted_at) VALUES ('old', 1)"),
     ("rpo_breaches", "(group_id, began_at, worst_age_seconds) VALUES ('g', 1, 5)"),
     (

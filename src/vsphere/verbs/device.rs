@@ -228,7 +228,8 @@ fn write_backing(xml: &mut Xml, file: &str, thin: Option<bool>) {
 
 fn write_connectable(xml: &mut Xml, start_connected: bool) {
     xml.element("connectable", |xml| {
-        xml.flag("startConnected", start_connected).flag("allowGuestControl", true);
+        // What is to be disconnected is not connected by its guest either.
+        xml.flag("startConnected", start_connected).flag("allowGuestControl", start_connected);
         xml.flag("connected", start_connected);
     });
 }

@@ -38,15 +38,19 @@ pub(super) enum Tab {
     Overview,
     Vms,
     Checkpoints,
+    Recovery,
+    Tests,
     History,
     Settings,
 }
 
 impl Tab {
-    const ALL: [(Self, &'static str, &'static str); 5] = [
+    const ALL: [(Self, &'static str, &'static str); 7] = [
         (Self::Overview, "Overview", ""),
         (Self::Vms, "Virtual machines", "/vms"),
         (Self::Checkpoints, "Checkpoints", "/checkpoints"),
+        (Self::Recovery, "Recovery plan", "/recovery-plan"),
+        (Self::Tests, "Tests", "/tests"),
         (Self::History, "History", "/history"),
         (Self::Settings, "Settings", "/settings"),
     ];

@@ -123,6 +123,7 @@ pub(super) fn object(job: &Job) -> String {
         // What it found out itself: the appliance's name.
         _ => text("name")
             .or_else(|| text("vm_name"))
+            .or_else(|| text("group_name"))
             .or_else(|| job.details["target"].as_str().map(str::to_owned))
             .unwrap_or_default(),
     }

@@ -21,6 +21,8 @@ pub mod inventory;
 pub mod jobs;
 pub mod protected_vms;
 pub mod protection_groups;
+pub mod recovery_plans;
+pub mod recovery_runs;
 pub mod replicas;
 pub mod replicate;
 pub mod settings;

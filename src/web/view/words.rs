@@ -3,6 +3,7 @@
 /// What a job of this kind does, as a verb: it stands before the name of what it is done to.
 pub fn job_kind(kind: &str) -> &str {
     match kind {
+        "clean_up_test" => "Clean up test",
         "create_dr_shell" => "Create DR shell",
         "create_protection_datastore" => "Create datastore",
         "delete_replica" => "Delete replica of",
@@ -13,6 +14,7 @@ pub fn job_kind(kind: &str) -> &str {
         "remove_dr_shell" => "Remove DR shell",
         "repair_dr_shell" => "Repair DR shell",
         "replicate" => "Replicate",
+        "test_failover" => "Test failover",
         "vcenter_sync" => "Synchronise",
         // One of a later version.
         other => other,

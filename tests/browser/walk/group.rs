@@ -171,10 +171,22 @@ pub async fn follow(person: &mut Person, sites: &Sites, group: &str) {
         person.looks("group-obstacles").await;
         person.open(group).await;
     }
-    for tab in ["Virtual machines", "Checkpoints", "History", "Settings"] {
+    for tab in ["Virtual machines", "Checkpoints", "Recovery plan", "History", "Settings"] {
         person.press(tab).await;
         person.looks(&format!("group-{}", tab.to_lowercase().replace(' ', "-"))).await;
     }
+    person.press("Recovery plan").await;
+    person.press("Add a tier").await;
+    person.sees("Tier 2").await;
+    person.fill("Notes", "Call the bank first").await;
+    person.press("Save the plan").await;
+    person.sees("The recovery plan is saved").await;
+    person.press("Map networks").await;
+    person.looks("group-recovery-networks").await;
+    person.press("Save the map").await;
+    person.sees("The networks are mapped").await;
+    person.press("Ask the DR site as well").await;
+    person.looks("group-recovery-check").await;
     person.open(&format!("{group}/checkpoints?holds=1")).await;
     person.sees("The DR side has 1 snapshot of").await;
     person.looks("group-checkpoints-held").await;

@@ -13,6 +13,7 @@ mod interrupted;
 mod laws;
 mod prepared;
 mod protected;
+mod rehearsed;
 mod replicate;
 mod replicate_kinds;
 mod replicate_local;

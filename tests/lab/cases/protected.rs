@@ -17,12 +17,12 @@ use crate::lab::{Scene, Side, hosts};
 use crate::served::Served;
 use crate::vcenter::Server;
 
-const VM: &str = "erp01";
+pub(super) const VM: &str = "erp01";
 /// What stays at the source and at the DR side.
 const KEEP: (usize, usize) = (2, 4);
 
 /// A vCenter that the service knows.
-struct Site {
+pub(super) struct Site {
     vcsim: Server,
     id: String,
 }
@@ -40,7 +40,7 @@ impl Site {
         Self { vcsim, id: made["id"].as_str().unwrap().to_owned() }
     }
 
-    fn sync(&self, served: &Served) {
+    pub(super) fn sync(&self, served: &Served) {
         let sync = served.ask("POST", &format!("/vcenters/{}/sync", self.id), None);
         served.job_until(sync["job_id"].as_str().unwrap(), &["succeeded"], PATIENCE);
     }
@@ -106,21 +106,21 @@ fn listed(side: &Side, dataset: &str) -> BTreeMap<String, String> {
 }
 
 /// A group of the virtual machine, with its sites.
-struct Protected {
-    served: Served,
+pub(super) struct Protected {
+    pub(super) served: Served,
     _primary: Site,
-    recovery: Site,
-    scene: Scene,
+    pub(super) recovery: Site,
+    pub(super) scene: Scene,
     /// Where its dataset is mounted at the source.
     path: String,
-    dataset: String,
-    group: String,
-    replica: String,
+    pub(super) dataset: String,
+    pub(super) group: String,
+    pub(super) replica: String,
     vm: String,
 }
 
 impl Protected {
-    fn start(case: &str) -> Self {
+    pub(super) fn start(case: &str) -> Self {
         let scene = Scene::new(case);
         let (source, dr) = (&scene.source, &scene.target);
         let dataset = source.name("vm");
@@ -172,13 +172,13 @@ impl Protected {
     }
 
     /// The checkpoints that the service knows, newest first.
-    fn checkpoints(&self) -> Vec<Value> {
+    pub(super) fn checkpoints(&self) -> Vec<Value> {
         let known = self.served.ask("GET", &format!("/protection-groups/{}/checkpoints", self.group), None);
         known["items"].as_array().unwrap().clone()
     }
 
     /// Starts no run by itself any more, and waits for the one that may go on.
-    fn pauses(&self) {
+    pub(super) fn pauses(&self) {
         self.served.ask("POST", &format!("/protection-groups/{}/pause", self.group), None);
         let until = Instant::now() + PATIENCE;
         loop {
@@ -197,7 +197,7 @@ impl Protected {
     }
 
     /// Writes into the virtual machine's disk.
-    fn write(&self, number: u64) {
+    pub(super) fn write(&self, number: u64) {
         self.scene.source.host.root(&format!(
             "head -c 65536 /dev/urandom |
              dd of={}/{VM}/{VM}-flat.vmdk bs=65536 seek={} conv=notrunc status=none",

@@ -61,7 +61,7 @@ impl Stage {
     }
 
     /// One run of the group, compared byte for byte.
-    async fn runs(
+    pub(super) async fn runs(
         &mut self,
         app: &App,
         who: &Principal,

@@ -1,0 +1,195 @@
+//! What the test machines stood on: unmounted on every host, no longer exported, the clone destroyed, the checkpoint let go.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+
+use super::{AGAIN, ANEW, CleanupInput, Ground};
+use crate::domain::job::{Failure, Level};
+use crate::domain::recovery_state::{Event, Verb};
+use crate::engine::{Retry, Step, StepContext, UndoKind};
+use crate::jobs::exported::{seen_by, unshare_by};
+use crate::jobs::failure::not_kept;
+use crate::jobs::recovery_record::tell;
+use crate::jobs::test_failover::{checkpoint_of, hold_tag};
+
+const NONE_MADE: &str = "no clone was made";
+
+pub(super) struct Unmount(pub(super) Arc<Ground>);
+
+#[async_trait]
+impl Step for Unmount {
+    fn name(&self) -> &'static str {
+        "unmount"
+    }
+
+    fn percent(&self) -> (u8, u8) {
+        (60, 75)
+    }
+
+    fn retry(&self) -> Retry {
+        AGAIN
+    }
+
+    async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
+        let CleanupInput { plan } = cx.input()?;
+        let unmounted = async {
+            let Some(standing) = self.0.standing(&plan).await? else { return Ok(((), NONE_MADE.to_owned())) };
+            let (client, server) = (self.0.client(&plan).await?, self.0.server(&plan).await?);
+            standing.unmount(cx, &client, &server).await?;
+            Ok(((), format!("no host of the DR vCenter has {:?} mounted", plan.datastore)))
+        };
+        self.0.record(cx, &plan).step(self.name(), unmounted).await?;
+        Ok(Value::Null)
+    }
+
+    fn undo_kind(&self) -> UndoKind {
+        ANEW
+    }
+}
+
+pub(super) struct Unexport(pub(super) Arc<Ground>);
+
+#[async_trait]
+impl Step for Unexport {
+    fn name(&self) -> &'static str {
+        "unexport"
+    }
+
+    fn percent(&self) -> (u8, u8) {
+        (75, 82)
+    }
+
+    fn retry(&self) -> Retry {
+        AGAIN
+    }
+
+    async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
+        let CleanupInput { plan } = cx.input()?;
+        let unshared = async {
+            let zfs = self.0.zfs(&plan).await?;
+            unshare_by(cx, &zfs, plan.maker(), (&plan.clone, &plan.path())).await?;
+            Ok(((), format!("the NFS server does not export {}", plan.path())))
+        };
+        self.0.record(cx, &plan).step(self.name(), unshared).await?;
+        Ok(Value::Null)
+    }
+
+    fn undo_kind(&self) -> UndoKind {
+        ANEW
+    }
+}
+
+pub(super) struct DestroyClone(pub(super) Arc<Ground>);
+
+#[async_trait]
+impl Step for DestroyClone {
+    fn name(&self) -> &'static str {
+        "destroy_clone"
+    }
+
+    fn percent(&self) -> (u8, u8) {
+        (82, 92)
+    }
+
+    fn retry(&self) -> Retry {
+        AGAIN
+    }
+
+    async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
+        let CleanupInput { plan } = cx.input()?;
+        let destroyed = async {
+            let zfs = self.0.zfs(&plan).await?;
+            if let Some(standing) = self.0.standing(&plan).await? {
+                standing.destroy(cx, &zfs).await?;
+            }
+            match seen_by(&zfs, &plan.clone, plan.maker()).await? {
+                None => Ok(((), format!("{} is not there", plan.clone))),
+                // Somebody else's was there before, and stays.
+                Some((_, false)) => Ok(((), format!("{} is there, and is not this run's", plan.clone))),
+                Some((_, true)) => Err(Failure::refused(format!(
+                    "{} is there, and it is not known of which checkpoint it was made.",
+                    plan.clone
+                ))
+                .advise("Look at it on the appliance, and destroy it there if nothing uses it.")),
+            }
+        };
+        self.0.record(cx, &plan).step(self.name(), destroyed).await?;
+        Ok(Value::Null)
+    }
+
+    fn undo_kind(&self) -> UndoKind {
+        ANEW
+    }
+}
+
+pub(super) struct Release(pub(super) Arc<Ground>);
+
+#[async_trait]
+impl Step for Release {
+    fn name(&self) -> &'static str {
+        "release"
+    }
+
+    fn percent(&self) -> (u8, u8) {
+        (92, 98)
+    }
+
+    fn retry(&self) -> Retry {
+        AGAIN
+    }
+
+    async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
+        let CleanupInput { plan } = cx.input()?;
+        let released = async {
+            let Some(chosen) = self.0.chosen(&plan).await? else {
+                return Ok(((), "no checkpoint was held".to_owned()));
+            };
+            let (checkpoint, tag) = (checkpoint_of(&plan, &chosen)?, hold_tag(&plan)?);
+            let zfs = self.0.zfs(&plan).await?;
+            let one = std::slice::from_ref(&checkpoint);
+            zfs.release(&tag, one).await?;
+            match zfs.holds(one).await?.iter().any(|hold| hold.tag == tag.as_str()) {
+                false => Ok(((), format!("{checkpoint} is not held as {tag}"))),
+                true => Err(Failure::transient(format!("{checkpoint} is still held as {tag}."))),
+            }
+        };
+        self.0.record(cx, &plan).step(self.name(), released).await?;
+        Ok(Value::Null)
+    }
+
+    fn undo_kind(&self) -> UndoKind {
+        ANEW
+    }
+}
+
+pub(super) struct Close(pub(super) Arc<Ground>);
+
+#[async_trait]
+impl Step for Close {
+    fn name(&self) -> &'static str {
+        "close"
+    }
+
+    fn percent(&self) -> (u8, u8) {
+        (98, 100)
+    }
+
+    fn retry(&self) -> Retry {
+        AGAIN
+    }
+
+    async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
+        let CleanupInput { plan } = cx.input()?;
+        let store = self.0.vcenters.store();
+        store.note_recovery_cleaned(plan.run_id, cx.now()).await.map_err(not_kept)?;
+        tell(cx, store, plan.group_id, Event::Done(Verb::Cleanup, cx.job().id)).await?;
+        cx.console(Level::Success, "Everything of the test is gone, and each of it was looked for.");
+        Ok(json!({ "run_id": plan.run_id }))
+    }
+
+    fn undo_kind(&self) -> UndoKind {
+        ANEW
+    }
+}

@@ -1,0 +1,201 @@
+//! The test machines: powered off, their disks taken off with the files kept, destroyed, and looked for.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use super::{AGAIN, ANEW, CleanupInput, Ground};
+use crate::domain::job::{Failure, FailureKind, Level};
+use crate::domain::moref::VmRef;
+use crate::domain::recovery_run::{RecoveryRun, RunVm, RunVmState, TestPlan, TestVm};
+use crate::engine::{Retry, Step, StepContext, UndoKind};
+use crate::jobs::failure::not_kept;
+use crate::jobs::vsphere_make::Made;
+use crate::jobs::vsphere_own::{Destroy, Identity, Loosen};
+use crate::jobs::vsphere_power::SetPower;
+use crate::jobs::vsphere_task::{Among, let_tasks_end, once};
+use crate::store::RunVmChange;
+use crate::vsphere::Client;
+
+/// By what the test machine of `vm` is told; none: nobody knows of any.
+async fn identity(
+    client: &Client,
+    plan: &TestPlan,
+    vm: &TestVm,
+    kept: &[RunVm],
+) -> Result<Option<Identity>, Failure> {
+    let kept = kept.iter().find(|one| one.source_uuid == vm.source_uuid);
+    let made = match kept
+        .and_then(|one| Some(Made { vm: one.vm.clone()?, instance_uuid: one.instance_uuid.clone() }))
+    {
+        Some(made) => Some(made),
+        // It may have been made and never written down.
+        None => client
+            .find_child(&vm.spec.folder, &vm.spec.name)
+            .await?
+            .filter(|child| child.kind == VmRef::KIND)
+            .map(|child| Made { vm: VmRef::new(child.id), instance_uuid: None }),
+    };
+    let identity = |made| Identity { made, mark: plan.mark(&vm.source_uuid), noun: "the test machine" };
+    Ok(made.map(identity))
+}
+
+/// Powers it off, if it is there and on. False: it is not there.
+async fn off(cx: &StepContext, client: &Client, vm: &TestVm, identity: &Identity) -> Result<bool, Failure> {
+    let Some(own) = identity.now(client).await? else { return Ok(false) };
+    if !own.is_off {
+        let deed = SetPower { vm: own.vm.clone(), name: own.name.clone(), on: false, host: None };
+        once(cx, client, &Among { of: vm.source_uuid.clone(), deed }).await?;
+    }
+    Ok(true)
+}
+
+/// Does it for every machine: one that does not let itself be treated keeps none of the others from it, and is named.
+async fn each<'a, F>(
+    input: &'a CleanupInput,
+    verb: &str,
+    work: impl Fn(&'a TestVm) -> F,
+) -> Result<(), Failure>
+where
+    F: Future<Output = Result<(), Failure>> + 'a,
+{
+    let mut failed: Vec<(&str, Failure)> = Vec::new();
+    for vm in &input.plan.vms {
+        match work(vm).await {
+            Ok(()) => {}
+            Err(failure) if failure.kind == FailureKind::Cancelled => return Err(failure),
+            Err(failure) => failed.push((&vm.spec.name, failure)),
+        }
+    }
+    let Some((_, first)) = failed.first() else { return Ok(()) };
+    let told: Vec<String> =
+        failed.iter().map(|(name, failure)| format!("{name:?}: {}", failure.message)).collect();
+    let passes = failed.iter().any(|(_, failure)| failure.kind == FailureKind::Transient);
+    Err(Failure {
+        kind: if passes { FailureKind::Transient } else { first.kind },
+        message: format!("Not everything could be {verb}. {}", told.join(" ")),
+        advice: first.advice.clone(),
+    })
+}
+
+pub(super) struct PowerOff(pub(super) Arc<Ground>);
+
+#[async_trait]
+impl Step for PowerOff {
+    fn name(&self) -> &'static str {
+        "power_off"
+    }
+
+    fn percent(&self) -> (u8, u8) {
+        (0, 25)
+    }
+
+    fn retry(&self) -> Retry {
+        AGAIN
+    }
+
+    async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
+        let input: CleanupInput = cx.input()?;
+        let plan = &input.plan;
+        let client = &self.0.client(plan).await?;
+        let (store, job) = (self.0.vcenters.store(), cx.job());
+        // A database that was brought back may not know it.
+        let run = RecoveryRun::new(plan.clone(), job.id, job.created_by.clone(), job.created_at);
+        store.ensure_recovery_run(&run).await.map_err(not_kept)?;
+        let kept = &store.run_vms(plan.run_id).await.map_err(not_kept)?;
+        // One that is being made right now would come after everybody was looked at.
+        for vm in &plan.vms {
+            let at = ((&vm.spec.folder).into(), "Folder.createVm");
+            let_tasks_end(cx, client, at, &format!("make {:?}", vm.spec.name)).await?;
+        }
+        each(&input, "powered off", |vm| async move {
+            let Some(identity) = identity(client, plan, vm, kept).await? else { return Ok(()) };
+            let work = async {
+                let seen = match off(cx, client, vm, &identity).await? {
+                    true => "the vCenter says poweredOff",
+                    false => "the vCenter does not have it",
+                };
+                Ok(((), seen.to_owned()))
+            };
+            self.0.record(cx, plan).of(&vm.source_uuid).step("power_off", work).await
+        })
+        .await?;
+        cx.info("No test machine runs any more.");
+        Ok(Value::Null)
+    }
+
+    fn undo_kind(&self) -> UndoKind {
+        ANEW
+    }
+}
+
+pub(super) struct RemoveVms(pub(super) Arc<Ground>);
+
+impl RemoveVms {
+    async fn one(
+        &self,
+        cx: &StepContext,
+        client: &Client,
+        vm: &TestVm,
+        identity: &Identity,
+    ) -> Result<((), String), Failure> {
+        // Somebody may have powered it on since.
+        if off(cx, client, vm, identity).await? {
+            if let Some(own) = identity.now(client).await? {
+                let of = vm.source_uuid.clone();
+                once(cx, client, &Among { of, deed: Loosen { identity, own: &own } }).await?;
+            }
+            // What counts is the configuration as it is read back.
+            if let Some(own) = identity.now(client).await? {
+                let destroy = Destroy { identity, own: &own };
+                destroy.allowed()?;
+                once(cx, client, &Among { of: vm.source_uuid.clone(), deed: destroy }).await?;
+            }
+        }
+        match identity.now(client).await? {
+            None => Ok((
+                (),
+                "its disks were taken off, their files kept; the vCenter does not have it".to_owned(),
+            )),
+            Some(own) => Err(Failure::transient(format!("{:?} is still in the DR vCenter.", own.name))),
+        }
+    }
+}
+
+#[async_trait]
+impl Step for RemoveVms {
+    fn name(&self) -> &'static str {
+        "remove_vms"
+    }
+
+    fn percent(&self) -> (u8, u8) {
+        (25, 60)
+    }
+
+    fn retry(&self) -> Retry {
+        AGAIN
+    }
+
+    async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
+        let input: CleanupInput = cx.input()?;
+        let plan = &input.plan;
+        let client = &self.0.client(plan).await?;
+        let kept = &self.0.vcenters.store().run_vms(plan.run_id).await.map_err(not_kept)?;
+        each(&input, "removed", |vm| async move {
+            let record = self.0.record(cx, plan).of(&vm.source_uuid);
+            if let Some(identity) = identity(client, plan, vm, kept).await? {
+                record.step("remove", self.one(cx, client, vm, &identity)).await?;
+            }
+            // What went wrong with it in the test stays told.
+            record.change(RunVmChange { state: Some(RunVmState::Removed), ..RunVmChange::default() }).await
+        })
+        .await?;
+        cx.console(Level::Success, "No test machine is in the DR vCenter any more.");
+        Ok(Value::Null)
+    }
+
+    fn undo_kind(&self) -> UndoKind {
+        ANEW
+    }
+}

@@ -1,0 +1,102 @@
+//! `clean_up_test`: takes away everything of a test, whatever has become of it.
+//!
+//! power_off → remove_vms → unmount → unexport → destroy_clone → release → close. Each on positive evidence of what came
+//! before: a machine is destroyed only if it says that the run made it, after every disk was taken off it and its configuration
+//! was read back; the clone only once no host has it mounted and nothing exports it. What cannot be done ends the job with the
+//! reason, and the cleanup is pending: `recovery_watch` tries it again. The group's replication is not touched by any of it.
+
+mod ground;
+mod machines;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::recovery_record::Record;
+use super::shell_view::StandingView;
+use super::targets::Targets;
+use super::test_failover::{locks_of, standing};
+use super::vcenters::Vcenters;
+use crate::domain::job::Failure;
+use crate::domain::recovery_run::{Recovered, TestPlan};
+use crate::engine::{Definition, Retry, StepContext, UndoKind};
+use crate::jobs::failure::not_kept;
+use crate::vsphere::Client;
+use crate::zfs::Zfs;
+
+/// The name of this kind of job.
+pub const KIND: &str = "clean_up_test";
+
+const AGAIN: Retry = Retry { attempts: 2, pause: Duration::from_secs(5) };
+/// Why no step is taken back.
+const ANEW: UndoKind =
+    UndoKind::Cannot("what is taken away belongs to a test that goes; a test is made anew");
+
+/// What the job is given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CleanupInput {
+    /// The test.
+    #[serde(flatten)]
+    pub plan: TestPlan,
+}
+
+/// The definition of the job.
+pub fn definition(targets: Targets, vcenters: Vcenters) -> Definition {
+    let ground = Arc::new(Ground { targets, vcenters });
+    let ground = || Arc::clone(&ground);
+    Definition::new(
+        KIND,
+        vec![
+            Box::new(machines::PowerOff(ground())),
+            Box::new(machines::RemoveVms(ground())),
+            Box::new(ground::Unmount(ground())),
+            Box::new(ground::Unexport(ground())),
+            Box::new(ground::DestroyClone(ground())),
+            Box::new(ground::Release(ground())),
+            Box::new(ground::Close(ground())),
+        ],
+    )
+    .with_locks(|input| {
+        let input = CleanupInput::deserialize(input)
+            .map_err(|error| Failure::permanent(format!("The input could not be read: {error}.")))?;
+        locks_of(&input.plan)
+    })
+}
+
+/// What the steps work with.
+struct Ground {
+    targets: Targets,
+    vcenters: Vcenters,
+}
+
+impl Ground {
+    fn record<'a>(&'a self, cx: &'a StepContext, plan: &TestPlan) -> Record<'a> {
+        Record { cx, store: self.vcenters.store(), run: plan.run_id, source: None }
+    }
+
+    async fn client(&self, plan: &TestPlan) -> Result<Client, Failure> {
+        self.vcenters.client(plan.dr_vcenter_id).await
+    }
+
+    async fn zfs(&self, plan: &TestPlan) -> Result<Zfs, Failure> {
+        self.targets.zfs(plan.dr_target_id).await
+    }
+
+    /// The checkpoint that was chosen; none: nothing was cloned of any.
+    async fn chosen(&self, plan: &TestPlan) -> Result<Option<Recovered>, Failure> {
+        let run = self.vcenters.store().recovery_run(plan.run_id).await.map_err(not_kept)?;
+        Ok(run.and_then(|run| run.checkpoint))
+    }
+
+    /// The clone; none: none was made.
+    async fn standing(&self, plan: &TestPlan) -> Result<Option<StandingView>, Failure> {
+        self.chosen(plan).await?.map(|chosen| standing(plan, &chosen)).transpose()
+    }
+
+    /// What hosts dial.
+    async fn server(&self, plan: &TestPlan) -> Result<String, Failure> {
+        let (target, _) = self.targets.host_ref(plan.dr_target_id).await?;
+        Ok(target.nfs_address().to_owned())
+    }
+}

@@ -1,0 +1,118 @@
+//! Which checkpoint, and the hold that keeps it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use super::{AGAIN, BY_CLEANUP, Ground, TestInput, checkpoint_of, hold_tag};
+use crate::domain::checkpoint::{Checkpoint, CheckpointKind};
+use crate::domain::dataset::{Dataset, Encryption, Owner, Snapshot};
+use crate::domain::job::{Failure, Level};
+use crate::domain::recovery_run::{CheckpointWish, Recovered, RecoveryRun, TestPlan};
+use crate::domain::recovery_state::{Event, Verb};
+use crate::engine::{Retry, Step, StepContext, UndoKind};
+use crate::jobs::create_dr_shell::intended;
+use crate::jobs::failure::{not_kept, recorded};
+use crate::jobs::recovery_record::tell;
+
+pub(super) struct ChooseCheckpoint(pub(super) Arc<Ground>);
+
+/// A clone of what is encrypted can be opened only with its key.
+fn has_its_key(replica: &Dataset) -> Result<(), Failure> {
+    match &replica.encryption {
+        Encryption::On { root, key_loaded: false } => Err(Failure::permanent(format!(
+            "{} is encrypted, and the key of {root} is not loaded: a clone of it cannot be opened.",
+            replica.name
+        ))
+        .advise("Load the key on the appliance (zfs load-key), then retry.")),
+        _ => Ok(()),
+    }
+}
+
+fn choose(plan: &TestPlan, replica: &Dataset, known: &[Checkpoint]) -> Result<Recovered, Failure> {
+    let group = Owner::Zerfaux(plan.group_id.to_string());
+    let quality = |one: &Snapshot| known.iter().find(|known| known.guid == one.guid).map(|known| known.kind);
+    // The last one is the newest.
+    let mut own = replica.snapshots.iter().rev().filter(|one| one.owner == group);
+    let (found, what) = match &plan.checkpoint {
+        CheckpointWish::Newest => (own.next(), "no checkpoint of this group yet".to_owned()),
+        CheckpointWish::NewestQuiesced => (
+            own.find(|one| quality(one) == Some(CheckpointKind::Quiesced)),
+            "no checkpoint whose guests all were at rest".to_owned(),
+        ),
+        CheckpointWish::This { snapshot } => {
+            (own.find(|one| one.tag == *snapshot), format!("no checkpoint {snapshot} of this group"))
+        }
+    };
+    let found = found.ok_or_else(|| {
+        Failure::permanent(format!("{} has {what}.", replica.name))
+            .advise("Look at the checkpoints of the group, and choose one that is there.")
+    })?;
+    Ok(Recovered {
+        snapshot: found.tag.clone(),
+        guid: found.guid,
+        taken_at: found.created_at,
+        quality: quality(found),
+    })
+}
+
+#[async_trait]
+impl Step for ChooseCheckpoint {
+    fn name(&self) -> &'static str {
+        "choose_checkpoint"
+    }
+
+    fn percent(&self) -> (u8, u8) {
+        (0, 3)
+    }
+
+    fn retry(&self) -> Retry {
+        AGAIN
+    }
+
+    async fn intent(&self, cx: &StepContext) -> Result<Value, Failure> {
+        let TestInput { plan, .. } = cx.input()?;
+        let store = self.0.vcenters.store();
+        let run = store.recovery_run(plan.run_id).await.map_err(not_kept)?;
+        if let Some(chosen) = run.and_then(|run| run.checkpoint) {
+            return recorded(chosen);
+        }
+        let zfs = self.0.zfs(&plan).await?;
+        let seen = zfs.datasets(std::slice::from_ref(&plan.replica), false).await?;
+        let replica = seen.into_iter().find(|one| one.name == plan.replica).ok_or_else(|| {
+            Failure::permanent(format!("The replica {} is not on the DR appliance.", plan.replica))
+                .advise("Replicate the group once, then test.")
+        })?;
+        has_its_key(&replica)?;
+        let known = store.checkpoints(plan.group_id, false).await.map_err(not_kept)?;
+        recorded(choose(&plan, &replica, &known)?)
+    }
+
+    async fn run(&self, cx: &StepContext, intent: &Value) -> Result<Value, Failure> {
+        let TestInput { plan, only } = cx.input()?;
+        let chosen: Recovered = intended(intent)?;
+        let store = self.0.vcenters.store();
+        let job = cx.job();
+        let run = RecoveryRun::new(plan.clone(), job.id, job.created_by.clone(), job.created_at);
+        store.ensure_recovery_run(&run).await.map_err(not_kept)?;
+        store.note_recovered(plan.run_id, &chosen).await.map_err(not_kept)?;
+        if only.is_empty() {
+            tell(cx, store, plan.group_id, Event::Started(Verb::Test, job.id)).await?;
+        }
+        let checkpoint = checkpoint_of(&plan, &chosen)?;
+        let held = async {
+            let zfs = self.0.zfs(&plan).await?;
+            let tag = hold_tag(&plan)?;
+            zfs.hold(&tag, std::slice::from_ref(&checkpoint)).await?;
+            Ok(((), format!("{checkpoint}, taken at {}, is held as {tag}", chosen.taken_at)))
+        };
+        self.0.record(cx, &plan).step(self.name(), held).await?;
+        cx.console(Level::Success, format!("{checkpoint} is recovered, and held while the test is there."));
+        recorded(chosen)
+    }
+
+    fn undo_kind(&self) -> UndoKind {
+        BY_CLEANUP
+    }
+}

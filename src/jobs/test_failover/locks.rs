@@ -1,0 +1,72 @@
+//! Lock files of the hosts that ran the virtual machines when the checkpoint was taken, removed in the clone and nowhere else.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use super::{AGAIN, BY_CLEANUP, Ground, TestInput};
+use crate::domain::job::Failure;
+use crate::engine::{Retry, Step, StepContext, UndoKind};
+use crate::jobs::exported::seen_by;
+
+/// So many are named in the log.
+const NAMED: usize = 50;
+
+pub(super) struct RemoveStaleLocks(pub(super) Arc<Ground>);
+
+#[async_trait]
+impl Step for RemoveStaleLocks {
+    fn name(&self) -> &'static str {
+        "remove_stale_locks"
+    }
+
+    fn percent(&self) -> (u8, u8) {
+        (8, 10)
+    }
+
+    fn retry(&self) -> Retry {
+        AGAIN
+    }
+
+    async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
+        let TestInput { plan, .. } = cx.input()?;
+        let root = plan.path();
+        let removed = async {
+            // Hosts that have it mounted have locks of their own there.
+            if !cx.job().input["only"].as_array().is_none_or(Vec::is_empty) {
+                return Ok(((), "the test is there already".to_owned()));
+            }
+            let zfs = self.0.zfs(&plan).await?;
+            let ours = matches!(seen_by(&zfs, &plan.clone, plan.maker()).await?, Some((_, true)));
+            if !ours {
+                return Err(Failure::refused(format!("{} is not the clone of this run.", plan.clone)));
+            }
+            let found = zfs.stale_locks(&root).await?;
+            for path in found.iter().take(NAMED) {
+                cx.info(format!("A stale lock file: {path}"));
+            }
+            if let Err(error) = zfs.remove_stale_locks(&found).await {
+                let count = found.len();
+                let failure = Failure::from(error);
+                cx.warn(format!(
+                    "{count} stale lock files stay in the clone, so a virtual machine may be called locked. {} Allow the \
+                     user of the appliance to run rm -f -- below /srv/zerfaux by sudo, as the preparation script does.",
+                    failure.message
+                ));
+                return Ok(((), format!("{count} stale lock files were found and could not be removed")));
+            }
+            let left = zfs.stale_locks(&root).await?;
+            match left.first() {
+                None => Ok(((), format!("{} stale lock files were removed, none is left", found.len()))),
+                Some(path) => Err(Failure::transient(format!("{path} is still there after it was removed."))),
+            }
+        };
+        self.0.record(cx, &plan).step(self.name(), removed).await?;
+        Ok(Value::Null)
+    }
+
+    fn undo_kind(&self) -> UndoKind {
+        BY_CLEANUP
+    }
+}

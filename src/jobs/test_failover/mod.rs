@@ -1,0 +1,159 @@
+//! `test_failover`: the virtual machines of a group run from a clone of a checkpoint, on test networks or none.
+//!
+//! choose_checkpoint → clone → remove_stale_locks → export → mount → make_vms → connect_networks → start_vms. The checkpoint is
+//! held under the run's own tag, the replica itself is never mounted, exported or attached, and the group's replication is not
+//! locked out: it goes on meanwhile. What goes wrong with one virtual machine is kept with it and stops none of the others.
+//!
+//! Nothing is taken back by this job: a test is taken away by its cleanup (`clean_up_test`), whatever has become of it, which
+//! proves that each thing is gone. The locks of hosts' mounts are not taken: boot checks may last for hours, and a host takes
+//! mounts of several exports side by side.
+
+pub(in crate::jobs) mod checks;
+mod choose;
+mod connect;
+mod ground;
+mod locks;
+mod make;
+mod questions;
+mod start;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
+
+use super::recovery_record::Record;
+use super::shell_view::StandingView;
+use super::targets::Targets;
+use super::vcenters::Vcenters;
+use crate::domain::ids::VcenterId;
+use crate::domain::job::Failure;
+use crate::domain::names::SnapshotName;
+use crate::domain::recovery_run::{Recovered, TestPlan, TestVm};
+use crate::engine::{Definition, LockName, Retry, StepContext, UndoKind};
+use crate::vsphere::Client;
+use crate::vsphere::verbs::NasMount;
+use crate::zfs::{HoldTag, Zfs};
+
+/// The name of this kind of job.
+pub const KIND: &str = "test_failover";
+
+const AGAIN: Retry = Retry { attempts: 3, pause: Duration::from_secs(5) };
+/// Why no step is taken back.
+const BY_CLEANUP: UndoKind =
+    UndoKind::Cannot("a test is taken away by its own cleanup, which proves that each thing is gone");
+
+/// What the job is given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TestInput {
+    /// The test.
+    #[serde(flatten)]
+    pub plan: TestPlan,
+    /// Only these virtual machines, by the instance UUIDs of the protected ones, in a run that is there; empty: all.
+    #[serde(default)]
+    pub only: Vec<String>,
+}
+
+impl TestInput {
+    /// The virtual machines that are worked on.
+    fn vms(&self) -> impl Iterator<Item = &TestVm> {
+        self.plan.vms.iter().filter(|vm| self.only.is_empty() || self.only.contains(&vm.source_uuid))
+    }
+}
+
+/// The definition of the job.
+pub fn definition(targets: Targets, vcenters: Vcenters) -> Definition {
+    let ground = Arc::new(Ground { targets, vcenters, power_ons: Mutex::default() });
+    let ground = || Arc::clone(&ground);
+    Definition::new(
+        KIND,
+        vec![
+            Box::new(choose::ChooseCheckpoint(ground())),
+            Box::new(ground::Clone(ground())),
+            Box::new(locks::RemoveStaleLocks(ground())),
+            Box::new(ground::Export(ground())),
+            Box::new(ground::Mount(ground())),
+            Box::new(make::MakeVms(ground())),
+            Box::new(connect::ConnectNetworks(ground())),
+            Box::new(start::StartVms(ground())),
+        ],
+    )
+    .with_locks(|input| {
+        let input = TestInput::deserialize(input)
+            .map_err(|error| Failure::permanent(format!("The input could not be read: {error}.")))?;
+        locks_of(&input.plan)
+    })
+}
+
+/// What is touched by a test, and by its cleanup.
+pub(super) fn locks_of(plan: &TestPlan) -> Result<Vec<LockName>, Failure> {
+    let mut locks = vec![LockName::recovery(&plan.group_id)];
+    locks.extend(plan.vms.iter().map(|vm| LockName::new_vm(&plan.dr_vcenter_id, &vm.spec.name)));
+    Ok(locks)
+}
+
+/// What the steps work with.
+pub(in crate::jobs) struct Ground {
+    targets: Targets,
+    vcenters: Vcenters,
+    /// How many may be powered on at a time, of each vCenter, whichever runs ask for it.
+    power_ons: Mutex<HashMap<VcenterId, (u32, Arc<Semaphore>)>>,
+}
+
+impl Ground {
+    fn record<'a>(&'a self, cx: &'a StepContext, plan: &TestPlan) -> Record<'a> {
+        Record { cx, store: self.vcenters.store(), run: plan.run_id, source: None }
+    }
+
+    async fn client(&self, plan: &TestPlan) -> Result<Client, Failure> {
+        self.vcenters.client(plan.dr_vcenter_id).await
+    }
+
+    async fn zfs(&self, plan: &TestPlan) -> Result<Zfs, Failure> {
+        self.targets.zfs(plan.dr_target_id).await
+    }
+
+    /// What hosts mount.
+    async fn mount(&self, plan: &TestPlan) -> Result<NasMount, Failure> {
+        let (target, _) = self.targets.host_ref(plan.dr_target_id).await?;
+        Ok(super::datastore_mounts::nfs3(target.nfs_address(), &plan.path(), &plan.datastore))
+    }
+
+    /// Whose turn it is to be powered on in a vCenter.
+    fn power_ons(&self, plan: &TestPlan) -> Arc<Semaphore> {
+        let mut all = self.power_ons.lock().unwrap_or_else(PoisonError::into_inner);
+        let most = plan.power_ons.max(1);
+        let new = || (most, Arc::new(Semaphore::new(usize::try_from(most).unwrap_or(1))));
+        let one = all.entry(plan.dr_vcenter_id).or_insert_with(new);
+        // The setting was changed: those that have their turn keep it.
+        if one.0 != most {
+            *one = new();
+        }
+        Arc::clone(&one.1)
+    }
+}
+
+/// The tag of the hold on a run's checkpoint.
+pub(super) fn hold_tag(plan: &TestPlan) -> Result<HoldTag, Failure> {
+    format!("zerfaux-run:{}", plan.run_id)
+        .parse()
+        .map_err(|error| Failure::permanent(format!("The hold cannot be named: {error}.")))
+}
+
+/// The checkpoint by its full name.
+pub(super) fn checkpoint_of(plan: &TestPlan, chosen: &Recovered) -> Result<SnapshotName, Failure> {
+    plan.replica.snapshot(&chosen.snapshot).map_err(|error| Failure::permanent(format!("{error}.")))
+}
+
+/// The clone once it is made.
+pub(super) fn standing(plan: &TestPlan, chosen: &Recovered) -> Result<StandingView, Failure> {
+    Ok(StandingView {
+        maker: plan.maker(),
+        dataset: plan.clone.clone(),
+        checkpoint: checkpoint_of(plan, chosen)?,
+        path: plan.path(),
+        datastore: plan.datastore.clone(),
+    })
+}
