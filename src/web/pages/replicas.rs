@@ -51,7 +51,7 @@ async fn draw(
                 dr.name,
                 size::bytes(removal.bytes)
             ));
-            if let (Some(first), Some(last)) = (removal.snapshots.first(), removal.snapshots.last()) {
+            if let [first, .., last] = &removal.snapshots[..] {
                 destroyed.push(format!(
                     "From {} of {:.0} to {} of {:.0}. The job's console names each.",
                     first.tag, first.created_at, last.tag, last.created_at
