@@ -210,7 +210,7 @@ impl App {
         id: GroupId,
     ) -> Result<ProtectionGroup, AppError> {
         let group = self.protection_group(id).await?;
-        self.has_no_shells(&group).await?;
+        self.has_nothing_at_dr(&group).await?;
         let entry = self.entry(who, "protection_group.delete", &group.name, Outcome::Done, told(&group));
         self.store.delete_protection_group(&group, entry).await?;
         Ok(group)

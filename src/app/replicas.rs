@@ -51,7 +51,7 @@ impl App {
         if !fields.is_empty() {
             return Err(AppError::Invalid { fields });
         }
-        self.has_no_shells(&group).await?;
+        self.has_nothing_at_dr(&group).await?;
         if let Standing::MayNot(obstacles) = self.replica_standing(&group).await? {
             let all: Vec<String> =
                 obstacles.iter().map(|one| format!("{}: {} {}", one.object, one.why, one.advice)).collect();
@@ -87,8 +87,16 @@ impl App {
         }
     }
 
-    /// Refuses while a group has DR shells: nothing would look after them any more.
-    pub(super) async fn has_no_shells(&self, group: &ProtectionGroup) -> Result<(), AppError> {
+    /// Refuses while a group has something at the DR site that nothing would look after any more: a test, DR shells.
+    pub(super) async fn has_nothing_at_dr(&self, group: &ProtectionGroup) -> Result<(), AppError> {
+        let mut runs = self.store.unfinished_recovery_runs().await?;
+        runs.retain(|run| run.plan.group_id == group.id);
+        if let Some(run) = runs.first() {
+            return Err(AppError::Conflict(format!(
+                "A test of the group is there, at /recovery-runs/{}. Clean it up first: nothing would take it away any more.",
+                run.id()
+            )));
+        }
         let shells = self.store.dr_shells(group.id).await?;
         if shells.is_empty() {
             return Ok(());

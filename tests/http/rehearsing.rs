@@ -83,8 +83,9 @@ async fn a_group_is_tested_judged_and_cleaned_up_while_its_replication_goes_on()
     let state_at = format!("{}/recovery-state", scene.group);
     let state = scene.ask("GET", &state_at, None).await.expect(200).json();
     assert_eq!(state["phase"], "testing", "{state}");
-    // While it is there: a second one is refused, and checkpoints come in.
+    // While it is there: a second one is refused, the group cannot be deleted, and checkpoints come in.
     scene.ask("POST", &start, Some(json!({}))).await.expect(409).says("not cleaned up");
+    scene.ask("DELETE", &scene.group, None).await.expect(409).says("A test of the group is there");
     let have = scene.ask("GET", &format!("{}/checkpoints", scene.group), None).await.json();
     run(&scene, have["total"].as_u64().unwrap() + 1).await;
 
