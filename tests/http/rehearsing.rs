@@ -66,7 +66,7 @@ async fn a_group_is_tested_judged_and_cleaned_up_while_its_replication_goes_on()
     assert_eq!(found["phase"], "awaiting_verdict", "{found}");
     assert_eq!(
         (&found["reason"], &found["created_by"]),
-        (&json!("monthly rehearsal"), &json!("works")),
+        (&json!("monthly rehearsal"), &json!("token works")),
         "{found}"
     );
     let vm = &found["vms"][0];
