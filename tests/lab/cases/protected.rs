@@ -24,7 +24,7 @@ const KEEP: (usize, usize) = (2, 4);
 /// A vCenter that the service knows.
 pub(super) struct Site {
     vcsim: Server,
-    id: String,
+    pub(super) id: String,
 }
 
 impl Site {
