@@ -192,7 +192,7 @@ impl App {
         if !faults.is_empty() {
             let fields = faults
                 .into_iter()
-                .map(|(at, fault)| FieldError { field: "plan", message: format!("{at}: {fault}.") });
+                .map(|(at, fault)| FieldError { field: "plan", message: format!("In {at}: {fault}.") });
             return Err(AppError::Invalid { fields: fields.collect() });
         }
         let tiers: Vec<_> = plan

@@ -89,9 +89,7 @@ impl App {
 
     /// Refuses while a group has something at the DR site that nothing would look after any more: a test, DR shells.
     pub(super) async fn has_nothing_at_dr(&self, group: &ProtectionGroup) -> Result<(), AppError> {
-        let mut runs = self.store.unfinished_recovery_runs().await?;
-        runs.retain(|run| run.plan.group_id == group.id);
-        if let Some(run) = runs.first() {
+        if let Some(run) = self.test_there(group.id).await? {
             return Err(AppError::Conflict(format!(
                 "A test of the group is there, at /recovery-runs/{}. Clean it up first: nothing would take it away any more.",
                 run.id()

@@ -59,6 +59,11 @@ fn datastore_of(run: RecoveryRunId) -> String {
     format!("zx-test-{}", id.rsplit('-').next().unwrap_or(&id))
 }
 
+/// Of two tests of a group the second one waits.
+fn unfinished(group: &str, run: RecoveryRunId) -> AppError {
+    AppError::Conflict(format!("{group} has a test that is not cleaned up ({run}). Clean it up first."))
+}
+
 fn clone_of(group: &ProtectionGroup, at: Timestamp) -> Result<DatasetName, AppError> {
     let pool = group.dr.dataset.pool();
     let name = format!("{pool}/zerfaux/run/{}-{}", group.id, at.strftime("%Y%m%dT%H%M%SZ"));
@@ -181,6 +186,12 @@ impl App {
         Ok((found, manifest))
     }
 
+    /// The test of a group that is not cleaned up, if there is one.
+    pub(super) async fn test_there(&self, group: GroupId) -> Result<Option<RecoveryRun>, AppError> {
+        let all = self.store.unfinished_recovery_runs().await?;
+        Ok(all.into_iter().find(|run| run.plan.group_id == group))
+    }
+
     /// Starts a test, if nothing stands in its way.
     ///
     /// # Errors
@@ -208,6 +219,10 @@ impl App {
         }
         if !fields.is_empty() {
             return Err(AppError::Invalid { fields });
+        }
+        if let Some(there) = self.test_there(id).await? {
+            let name = self.protection_group(id).await?.name;
+            return Err(unfinished(&name, there.id()));
         }
         let TestPreview { group, checkpoint, planned } = self.test_failover_plan(id, request, run).await?;
         if !planned.obstacles.is_empty() {
@@ -255,10 +270,7 @@ impl App {
                 self.engine.queued(&job);
                 Ok((run, job.id))
             }
-            RecoveryStart::Unfinished(other) => Err(AppError::Conflict(format!(
-                "{} has a test that is not cleaned up ({other}). Clean it up first.",
-                group.name
-            ))),
+            RecoveryStart::Unfinished(other) => Err(unfinished(&group.name, other)),
             RecoveryStart::NotNow(misfit) => Err(AppError::Conflict(misfit.to_string())),
         }
     }

@@ -128,7 +128,7 @@ $USER_NAME ALL=(root) NOPASSWD: /usr/sbin/zfs, /usr/sbin/zpool
 $USER_NAME ALL=(root) NOPASSWD: /usr/sbin/exportfs -v
 $USER_NAME ALL=(root) NOPASSWD: /usr/bin/systemctl enable --now nfs-server.service
 $USER_NAME ALL=(root) NOPASSWD: /usr/bin/journalctl -q -n 20 --no-pager -u nfs-server.service
-$USER_NAME ALL=(root) NOPASSWD: /usr/bin/rm -f -- /srv/zerfaux/*
+$USER_NAME ALL=(root) NOPASSWD: /usr/bin/rm ^-f -- /srv/zerfaux/[^/]+/[^/]+/[^/]*[.]lck[^/]*$
 RULES
     chmod 440 "$rules"
     if ! visudo -q -c -f "$rules"; then

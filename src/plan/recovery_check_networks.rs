@@ -28,6 +28,8 @@ pub fn network_name(manifest: &Manifest, key: &str) -> String {
 }
 
 pub(super) fn networks(facts: &Facts<'_>, started: &[Started<'_>], found: &mut Found) {
+    // Whatever was in the checkpoint.
+    meeting(facts, found);
     let Some(manifest) = facts.manifest else { return };
     let mut used: BTreeMap<&str, Used<'_, '_>> = BTreeMap::new();
     for vm in started {
@@ -46,7 +48,6 @@ pub(super) fn networks(facts: &Facts<'_>, started: &[Started<'_>], found: &mut F
         mapped(facts, one, found);
     }
     shells(facts, started, found);
-    meeting(facts, found);
     for vm in started {
         for purpose in BOTH {
             checks(facts, vm, purpose, found);

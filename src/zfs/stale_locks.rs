@@ -4,9 +4,6 @@
 use super::Zfs;
 use super::error::ZfsError;
 
-/// How many are removed by one command.
-const AT_ONCE: usize = 64;
-
 impl Zfs {
     /// The lock files below `root`, a directory, in its own file system only.
     ///
@@ -30,10 +27,9 @@ impl Zfs {
     /// # Errors
     /// If the user may not. Those before it are gone then.
     pub async fn remove_stale_locks(&self, found: &[String]) -> Result<(), ZfsError> {
-        for some in found.chunks(AT_ONCE) {
-            let words: Vec<&str> =
-                ["rm", "-f", "--"].into_iter().chain(some.iter().map(String::as_str)).collect();
-            self.privileged(&words, "remove stale lock files").await?;
+        // One at a time: what the preparation script lets a user remove is a pattern that one path fits.
+        for path in found {
+            self.privileged(&["rm", "-f", "--", path], &format!("remove the stale lock file {path}")).await?;
         }
         Ok(())
     }

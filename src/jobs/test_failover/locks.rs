@@ -50,8 +50,8 @@ impl Step for RemoveStaleLocks {
                 let count = found.len();
                 let failure = Failure::from(error);
                 cx.warn(format!(
-                    "{count} stale lock files stay in the clone, so a virtual machine may be called locked. {} Allow the \
-                     user of the appliance to run rm -f -- below /srv/zerfaux by sudo, as the preparation script does.",
+                    "{count} stale lock files were found in the clone, and not all could be removed, so a virtual machine may be \
+                     called locked. {} Run the preparation script of today on the appliance: it lets the user do that.",
                     failure.message
                 ));
                 return Ok(((), format!("{count} stale lock files were found and could not be removed")));

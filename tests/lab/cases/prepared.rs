@@ -58,6 +58,7 @@ fn its_user_may_do_what_zerfaux_does_and_nothing_more() {
         "sudo -n systemctl enable --now nfs-server.service",
         "sudo -n exportfs -v | grep -q /zxright/nfs",
         "sudo -n journalctl -q -n 20 --no-pager -u nfs-server.service",
+        "sudo -n rm -f -- '/srv/zerfaux/run/my vm/.lck-0123456789abcdef'",
         "sudo -n zfs snapshot zxright/nfs@one",
         "sudo -n zfs send zxright/nfs@one | sudo -n zfs receive -u zxright/copy",
         "sudo -n zpool destroy zxright",
@@ -78,6 +79,10 @@ fn its_user_may_do_what_zerfaux_does_and_nothing_more() {
         "sudo -n exportfs -ua",
         "sudo -n -u zfsadmin true",
         "sudo -n sh -c true",
+        "sudo -n rm -f -- /etc/hostname",
+        "sudo -n rm -f -- /srv/zerfaux/run/vm/vm.vmx",
+        "sudo -n rm -f -- /srv/zerfaux/../../etc/x.lck",
+        "sudo -n rm -rf -- /srv/zerfaux/run/vm/.lck-1",
     ] {
         let answer = host.try_as(PREPARED_USER, refused);
         assert_ne!(answer.status, 0, "{refused} was allowed");
