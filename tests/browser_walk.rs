@@ -17,6 +17,8 @@ mod group;
 mod hands;
 #[path = "browser/walk/pages.rs"]
 mod pages;
+#[path = "browser/walk/rehearsal.rs"]
+mod rehearsal;
 #[path = "browser/walk/server.rs"]
 mod server;
 #[path = "browser/walk/vms.rs"]
@@ -176,7 +178,7 @@ async fn a_group_narrow_dark_by_mouse_without_scripts() {
     a_group("group-narrow", shown, Hands::Mouse).await;
 }
 
-/// From a virtual machine anywhere to one that is protected and has a DR shell, which is then removed.
+/// From a virtual machine anywhere to one that is protected and has a DR shell, which is then removed; and a test of its group.
 async fn a_shell(walk: &str, shown: Shown, hands: Hands) {
     let server = Server::over(tempfile::tempdir().unwrap());
     let mut person = Person::at(&server.address, walk, shown, hands, true).await;
@@ -191,6 +193,7 @@ async fn a_shell(walk: &str, shown: Shown, hands: Hands) {
     let name = vms::assign(&mut person, &group).await;
     vms::move_it(&mut person, &name).await;
     vms::make_shell(&mut person, &name, &group, &sites).await;
+    rehearsal::rehearse(&mut person, &group, &sites).await;
     assert!(!server.log().contains("ERROR"), "{}", server.log());
 }
 
