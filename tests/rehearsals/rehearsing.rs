@@ -191,6 +191,6 @@ async fn an_encrypted_group_is_tested_with_its_key_and_locked_again_or_refused_w
     site.scene.made.store.delete_group_key(crate::shelled::GROUP, crate::deployed::line()).await.unwrap();
     let job = site.test().await;
     let failure = job.failure.as_ref().unwrap();
-    assert_eq!(job.failed_phase.as_deref(), Some("clone"), "{failure:?}");
+    assert_eq!(job.failed_phase.as_deref(), Some("choose_checkpoint"), "{failure:?}");
     assert!(failure.message.contains("Zerfaux keeps no key for this group"), "{failure:?}");
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{AGAIN, BY_CLEANUP, Ground, TestInput, checkpoint_of, hold_tag};
 use crate::domain::checkpoint::{Checkpoint, CheckpointKind};
-use crate::domain::dataset::{Dataset, Encryption, Owner, Snapshot};
+use crate::domain::dataset::{Dataset, Owner, Snapshot};
 use crate::domain::job::{Failure, Level};
 use crate::domain::recovery_run::{CheckpointWish, Recovered, RecoveryRun, TestPlan};
 use crate::domain::recovery_state::{Event, Verb};
@@ -15,20 +15,9 @@ use crate::engine::{Retry, Step, StepContext, UndoKind};
 use crate::jobs::create_dr_shell::intended;
 use crate::jobs::failure::{not_kept, recorded};
 use crate::jobs::recovery_record::tell;
+use crate::jobs::replica_key::root_to_open;
 
 pub(super) struct ChooseCheckpoint(pub(super) Arc<Ground>);
-
-/// A clone of what is encrypted can be opened only with its key.
-fn has_its_key(replica: &Dataset) -> Result<(), Failure> {
-    match &replica.encryption {
-        Encryption::On { root, key_loaded: false } => Err(Failure::permanent(format!(
-            "{} is encrypted, and the key of {root} is not loaded: a clone of it cannot be opened.",
-            replica.name
-        ))
-        .advise("Load the key on the appliance (zfs load-key), then retry.")),
-        _ => Ok(()),
-    }
-}
 
 fn choose(plan: &TestPlan, replica: &Dataset, known: &[Checkpoint]) -> Result<Recovered, Failure> {
     let group = Owner::Zerfaux(plan.group_id.to_string());
@@ -84,7 +73,8 @@ impl Step for ChooseCheckpoint {
             Failure::permanent(format!("The replica {} is not on the DR appliance.", plan.replica))
                 .advise("Replicate the group once, then test.")
         })?;
-        has_its_key(&replica)?;
+        // Said before anything is held, let alone made.
+        root_to_open(&self.0.targets, plan.group_id, &replica).await?;
         let known = store.checkpoints(plan.group_id, false).await.map_err(not_kept)?;
         recorded(choose(&plan, &replica, &known)?)
     }
