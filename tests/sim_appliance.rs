@@ -366,7 +366,8 @@ fn the_drill_is_true_in_every_fact_and_says_so_by_its_exit_status() {
             "replicate",
             "replicate again",
             "protect",
-            "DR shells"
+            "DR shells",
+            "test failover"
         ]
     );
     let wrong: Vec<&Value> = told
