@@ -74,6 +74,11 @@ impl App {
         Ok(self.store.see_group_preflight(id, entry).await?)
     }
 
+    /// Something of a group was changed here: it is looked over soon.
+    pub(super) fn wake_preflights(&self) {
+        self.reconcilers.wake(NAME);
+    }
+
     async fn look_over(&self, group: &ProtectionGroup) -> Result<Option<Preflight>, AppError> {
         let protected = self.store.protected_vms(Some(group.id)).await?;
         let (found, seen) = self.obstacles_of(group, Protected::Assigned(&protected), Seen::Look).await?;
@@ -91,6 +96,11 @@ impl App {
             lasting.all(|item| item.state == ReadyState::Done)
         });
         Ok((prepared.count() as u64, all.len() as u64))
+    }
+
+    /// How many virtual machines a group has.
+    async fn count_of(&self, id: GroupId) -> Result<u64, AppError> {
+        Ok(self.store.protected_vms(Some(id)).await?.len() as u64)
     }
 
     /// Whether the inventory alone shows something else than the last preflight found.
@@ -145,6 +155,8 @@ impl GroupPreflights {
             let last = kept.get(&group.id);
             let changed = match last {
                 _ if is_due(last, now) => true,
+                // Virtual machines came or went: what was said of them is not true any more.
+                Some(last) if self.app.count_of(group.id).await? != last.vms => true,
                 Some(last) if self.compares(group.id) => self.app.has_changed(&group, last).await?,
                 _ => false,
             };

@@ -197,6 +197,7 @@ impl App {
         let entry = self.entry(who, "protected_vm.assign", &group.name, Outcome::Done, details);
         let wanted: Vec<String> = vms.iter().map(|vm| vm.instance_uuid.clone()).collect();
         self.store.add_protected_vms(vms, entry).await?;
+        self.wake_preflights();
         let all = self.protected_vms(group.id).await?;
         Ok(all.into_iter().filter(|view| wanted.contains(&view.vm.instance_uuid)).collect())
     }
@@ -243,7 +244,9 @@ impl App {
         }
         let details = json!({ "group": group.name, "instance_uuid": view.vm.instance_uuid });
         let entry = self.entry(who, "protected_vm.remove", &view.vm.name, Outcome::Done, details);
-        Ok(self.store.remove_protected_vm(&view.vm, entry).await?)
+        self.store.remove_protected_vm(&view.vm, entry).await?;
+        self.wake_preflights();
+        Ok(())
     }
 }
 

@@ -227,7 +227,7 @@ impl App {
 
     pub(super) fn wake_groups(&self) {
         self.reconcilers.wake(group_runs::NAME);
-        self.reconcilers.wake(super::group_preflights::NAME);
+        self.wake_preflights();
     }
 }
 

@@ -85,7 +85,12 @@ pub struct Planned {
     pub obstacles: Vec<Finding>,
     /// What one should know.
     pub warnings: Vec<Finding>,
+    /// Networks that the map has nothing for, and whose cards are on them.
+    unmapped: Unmapped,
 }
+
+/// Names of networks, and of the virtual machines that have a card on them.
+type Unmapped = BTreeMap<String, BTreeSet<String>>;
 
 /// Plans a test.
 pub fn test_failover(wish: &TestWish, facts: &Facts<'_>) -> Planned {
@@ -130,6 +135,16 @@ pub fn test_failover(wish: &TestWish, facts: &Facts<'_>) -> Planned {
             false => format!("No virtual machine can be tested. {}", why.join(" ")),
         };
         planned.obstacles.push(Finding { field: "vm_morefs", message });
+    }
+    for (network, vms) in std::mem::take(&mut planned.unmapped) {
+        let vms: Vec<String> = vms.into_iter().collect();
+        let cards = if vms.len() == 1 { "its card stays" } else { "their cards stay" };
+        let message = format!(
+            "The map has no network for {network:?}, on which {} {}: {cards} disconnected.",
+            vms.join(", "),
+            if vms.len() == 1 { "is" } else { "are" }
+        );
+        planned.warnings.push(Finding { field: "network_map", message });
     }
     unknown_networks(wish, facts, &mut planned);
     planned
@@ -187,7 +202,8 @@ fn vm(
         look_at_version(machine, compute, &mut notes);
     }
     let disks = disks(&shell, &mut notes);
-    let (nics, networks) = cards(wish, facts, (machine, &member.name), &mut planned.warnings);
+    let (nics, networks) =
+        cards(wish, facts, (machine, &member.name), (&mut planned.warnings, &mut planned.unmapped));
     let (obstacles, _) = notes.into_parts();
     let (Some(compute), Some(folder), true) = (compute, folder, obstacles.is_empty()) else {
         let why: Vec<&str> = obstacles.iter().map(|one| one.message.as_str()).collect();
@@ -280,7 +296,7 @@ fn cards(
     wish: &TestWish,
     facts: &Facts<'_>,
     (machine, vm): (&Machine, &str),
-    warnings: &mut Vec<Finding>,
+    (warnings, unmapped): (&mut Vec<Finding>, &mut Unmapped),
 ) -> (Vec<ShellNic>, Vec<Option<TestNetwork>>) {
     let (mut nics, mut networks) = (Vec::new(), Vec::new());
     // A card has to be on some network even while it is disconnected.
@@ -300,9 +316,7 @@ fn cards(
             continue;
         };
         if !is_mapped {
-            let message =
-                format!("{vm}: the map has no network for {name:?}, so {} stays disconnected.", nic.label);
-            warnings.push(Finding { field: "network_map", message });
+            unmapped.entry(name.to_owned()).or_default().insert(vm.to_owned());
         }
         networks.push(is_mapped.then(|| TestNetwork {
             source: name.to_owned(),
