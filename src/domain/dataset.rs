@@ -14,6 +14,8 @@ pub const PROPERTY_GROUP: &str = "zerfaux:group";
 pub const PROPERTY_ROLE: &str = "zerfaux:role";
 /// The prefix of every hold tag that Zerfaux sets; the group's id follows.
 pub const HOLD_PREFIX: &str = "zerfaux:";
+/// What the tags of the holds of recoveries begin with, before the run.
+pub const RUN_HOLD_PREFIX: &str = "zerfaux-run:";
 
 /// The 64-bit number that ZFS gives a dataset, snapshot or bookmark. A snapshot keeps it when it is
 /// sent, renamed, or bookmarked, so two of them with one GUID hold the same data.

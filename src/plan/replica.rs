@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::obstacles::Obstacle;
-use crate::domain::dataset::{Dataset, Guid, HOLD_PREFIX, Owner, Role, Snapshot};
+use crate::domain::dataset::{Dataset, Guid, HOLD_PREFIX, Owner, RUN_HOLD_PREFIX, Role, Snapshot};
 use crate::domain::ids::GroupId;
 use crate::domain::names::{DatasetName, SnapTag};
 
@@ -138,14 +138,15 @@ fn obstacles(facts: &Facts<'_>) -> Vec<Obstacle> {
         );
     }
     for (snapshot, tag) in foreign_holds(facts) {
-        add(
-            "hold",
-            format!("{name}@{snapshot}"),
-            format!("Somebody else holds it, with the tag {tag:?}."),
-            format!(
-                "Ask whoever set it. When it is not needed any more: zfs release {tag} {name}@{snapshot}"
-            ),
-        );
+        let (why, advice) = if tag.starts_with(RUN_HOLD_PREFIX) {
+            let why = format!("A test of the group holds it, with the tag {tag:?}.");
+            (why, "Clean up the test, on the tab Tests of the group.".to_owned())
+        } else {
+            let release = format!("zfs release {tag} {name}@{snapshot}");
+            let advice = format!("Ask whoever set it. When it is not needed any more: {release}");
+            (format!("Somebody else holds it, with the tag {tag:?}."), advice)
+        };
+        add("hold", format!("{name}@{snapshot}"), why, advice);
     }
     let foreign: Vec<&str> = replica
         .snapshots

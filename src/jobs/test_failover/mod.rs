@@ -28,6 +28,7 @@ use super::recovery_record::Record;
 use super::shell_view::StandingView;
 use super::targets::Targets;
 use super::vcenters::Vcenters;
+use crate::domain::dataset::RUN_HOLD_PREFIX;
 use crate::domain::ids::VcenterId;
 use crate::domain::job::Failure;
 use crate::domain::names::SnapshotName;
@@ -137,7 +138,7 @@ impl Ground {
 
 /// The tag of the hold on a run's checkpoint.
 pub(super) fn hold_tag(plan: &TestPlan) -> Result<HoldTag, Failure> {
-    format!("zerfaux-run:{}", plan.run_id)
+    format!("{RUN_HOLD_PREFIX}{}", plan.run_id)
         .parse()
         .map_err(|error| Failure::permanent(format!("The hold cannot be named: {error}.")))
 }
