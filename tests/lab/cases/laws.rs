@@ -57,7 +57,7 @@ fn seen(side: &lab::Side) -> Things {
 
 async fn the_laws_of_steps(later: bool) {
     let world = Replication::new(later);
-    let sample = |offset| crate::sample(9, offset + usize::from(later));
+    let sample = |offset| crate::sample(17, offset + usize::from(later));
     kept("each step run twice", &run_each_step_twice(&world).await);
     if !later && !crate::is_campaign() {
         eprintln!("the other laws of steps are tried in this world by tests/campaign laws");
@@ -90,7 +90,7 @@ async fn a_first_replication_killed_around_its_events_ends_the_same() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the lab: tests/run"]
 async fn a_later_replication_killed_around_its_events_ends_the_same() {
-    let report = kill_around_each_event(&Replication::new(true), &JobRun, crate::sample(12, 3)).await;
+    let report = kill_around_each_event(&Replication::new(true), &JobRun, crate::sample(24, 3)).await;
     kept("killed around each event, later run", &report);
 }
 
