@@ -171,10 +171,13 @@ pub async fn follow(person: &mut Person, sites: &Sites, group: &str) {
         person.looks("group-obstacles").await;
         person.open(group).await;
     }
-    for tab in ["Virtual machines", "Checkpoints", "Recovery plan", "History", "Settings"] {
+    for tab in ["Virtual machines", "Checkpoints", "Recovery plan", "Tests", "History"] {
         person.press(tab).await;
         person.looks(&format!("group-{}", tab.to_lowercase().replace(' ', "-"))).await;
     }
+    // The navigation has a page of this name too.
+    person.open(&format!("{group}/settings")).await;
+    person.looks("group-settings").await;
     person.press("Recovery plan").await;
     person.press("Add a tier").await;
     person.sees("Tier 2").await;

@@ -27,7 +27,7 @@ pub async fn rehearse(person: &mut Person, group: &str, sites: &Sites) {
     person.press("Keep the verdict").await;
     person.sees("All of them came up").await;
     person.press("Clean up").await;
-    person.sees_when_loaded_again("cleaned up").await;
+    person.sees_when_loaded_again("Everything was gone").await;
     person.looks("test-cleaned").await;
     let after = (sites.vcenter.count("VirtualMachine"), sites.vcenter.count("Datastore"));
     assert_eq!(after, before, "nothing of the test is left");
