@@ -37,8 +37,8 @@ impl App {
     /// the job that does so already, if one does.
     ///
     /// # Errors
-    /// [`AppError::Invalid`] beside a name that is not the one that stands there; [`AppError::Conflict`] while it has DR
-    /// shells, a job works on it, or something forbids that the replica goes: then nothing is changed; or if the DR appliance
+    /// [`AppError::Invalid`] beside a name that is not the one that stands there; [`AppError::Conflict`] while it has a
+    /// test or DR shells, a job works on it, or something forbids that the replica goes: then nothing is changed; or if the DR appliance
     /// cannot be reached.
     pub async fn delete_group_with_replica(
         &self,

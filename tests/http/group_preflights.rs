@@ -104,6 +104,7 @@ async fn neither_a_restart_nor_a_clock_that_jumps_makes_a_storm_and_the_inventor
     rounds.rounds.run().await.unwrap();
     let state = scene.ask("GET", &format!("{}/state", scene.group), None).await.json();
     let kept = &state["preflight"];
-    assert!(kinds(kept).contains(&"disk_elsewhere") || kept["vms"] == 2, "the new one was looked at: {kept}");
+    let of_it = |one: &Value| one["kind"] == "disk_elsewhere" && one["object"] == other["name"];
+    assert!(kept["obstacles"].as_array().unwrap().iter().any(of_it), "the new one was looked at: {kept}");
     rounds.says(0).await;
 }
