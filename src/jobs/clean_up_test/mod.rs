@@ -13,17 +13,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::recovery_record::Record;
 use super::shell_view::StandingView;
 use super::targets::Targets;
-use super::test_failover::{locks_of, standing};
+use super::test_failover::{Ground, locks_of, standing};
 use super::vcenters::Vcenters;
 use crate::domain::job::Failure;
 use crate::domain::recovery_run::{Recovered, TestPlan};
-use crate::engine::{Definition, Retry, StepContext, UndoKind};
+use crate::engine::{Definition, Retry, UndoKind};
 use crate::jobs::failure::not_kept;
-use crate::vsphere::Client;
-use crate::zfs::Zfs;
 
 /// The name of this kind of job.
 pub const KIND: &str = "clean_up_test";
@@ -43,7 +40,7 @@ pub struct CleanupInput {
 
 /// The definition of the job.
 pub fn definition(targets: Targets, vcenters: Vcenters) -> Definition {
-    let ground = Arc::new(Ground { targets, vcenters });
+    let ground = Arc::new(Ground::new(targets, vcenters));
     let ground = || Arc::clone(&ground);
     Definition::new(
         KIND,
@@ -64,25 +61,8 @@ pub fn definition(targets: Targets, vcenters: Vcenters) -> Definition {
     })
 }
 
-/// What the steps work with.
-struct Ground {
-    targets: Targets,
-    vcenters: Vcenters,
-}
-
+/// What a cleanup has to know beside what the test itself does.
 impl Ground {
-    fn record<'a>(&'a self, cx: &'a StepContext, plan: &TestPlan) -> Record<'a> {
-        Record { cx, store: self.vcenters.store(), run: plan.run_id, source: None }
-    }
-
-    async fn client(&self, plan: &TestPlan) -> Result<Client, Failure> {
-        self.vcenters.client(plan.dr_vcenter_id).await
-    }
-
-    async fn zfs(&self, plan: &TestPlan) -> Result<Zfs, Failure> {
-        self.targets.zfs(plan.dr_target_id).await
-    }
-
     /// The checkpoint that was chosen; none: nothing was cloned of any.
     async fn chosen(&self, plan: &TestPlan) -> Result<Option<Recovered>, Failure> {
         let run = self.vcenters.store().recovery_run(plan.run_id).await.map_err(not_kept)?;

@@ -66,7 +66,7 @@ impl TestInput {
 
 /// The definition of the job.
 pub fn definition(targets: Targets, vcenters: Vcenters) -> Definition {
-    let ground = Arc::new(Ground { targets, vcenters, power_ons: Mutex::default() });
+    let ground = Arc::new(Ground::new(targets, vcenters));
     let ground = || Arc::clone(&ground);
     Definition::new(
         KIND,
@@ -95,24 +95,28 @@ pub(super) fn locks_of(plan: &TestPlan) -> Result<Vec<LockName>, Failure> {
     Ok(locks)
 }
 
-/// What the steps work with.
+/// What the steps of a test and of its cleanup work with.
 pub(in crate::jobs) struct Ground {
-    targets: Targets,
-    vcenters: Vcenters,
+    pub(super) targets: Targets,
+    pub(super) vcenters: Vcenters,
     /// How many may be powered on at a time, of each vCenter, whichever runs ask for it.
     power_ons: Mutex<HashMap<VcenterId, (u32, Arc<Semaphore>)>>,
 }
 
 impl Ground {
-    fn record<'a>(&'a self, cx: &'a StepContext, plan: &TestPlan) -> Record<'a> {
+    pub(super) fn new(targets: Targets, vcenters: Vcenters) -> Self {
+        Self { targets, vcenters, power_ons: Mutex::default() }
+    }
+
+    pub(super) fn record<'a>(&'a self, cx: &'a StepContext, plan: &TestPlan) -> Record<'a> {
         Record { cx, store: self.vcenters.store(), run: plan.run_id, source: None }
     }
 
-    async fn client(&self, plan: &TestPlan) -> Result<Client, Failure> {
+    pub(super) async fn client(&self, plan: &TestPlan) -> Result<Client, Failure> {
         self.vcenters.client(plan.dr_vcenter_id).await
     }
 
-    async fn zfs(&self, plan: &TestPlan) -> Result<Zfs, Failure> {
+    pub(super) async fn zfs(&self, plan: &TestPlan) -> Result<Zfs, Failure> {
         self.targets.zfs(plan.dr_target_id).await
     }
 
