@@ -10,10 +10,10 @@ use crate::domain::dataset::Guid;
 use crate::domain::ids::{GroupId, JobId, RecoveryRunId};
 use crate::domain::job::{Failure, Job, JobState};
 pub use crate::domain::recovery_run::{
-    Judged, LeftOut, Recovered, RecoveryRun, RunStep, RunVm, RunVmState, TestPlan, Verdict,
+    Judged, LeftOut, Recovered, RecoveryRun, RunPlan, RunStep, RunVm, RunVmState, Verdict,
 };
 use crate::jobs::recovery_watch::{self, start};
-use crate::jobs::test_failover::{KIND, TestInput};
+use crate::jobs::test_failover::{KIND, RunInput};
 pub use crate::store::Tested;
 
 use super::job_start::Beside;
@@ -247,7 +247,7 @@ impl App {
         }
         let details = json!({ "group": view.run.plan.group_name, "virtual_machine": vm.name });
         let entry = self.entry(who, "recovery_run.retry_vm", id.to_string(), Outcome::Done, details);
-        let input = TestInput { plan: view.run.plan.clone(), only: vec![source_uuid.to_owned()] };
+        let input = RunInput { plan: view.run.plan.clone(), only: vec![source_uuid.to_owned()] };
         let (run, source) = (id.to_string(), source_uuid.to_owned());
         let beside = move |other: &serde_json::Value| match other["run_id"] == *run
             && other["only"] == json!([source])

@@ -13,8 +13,8 @@ use crate::domain::manifest::Manifest;
 use crate::domain::names::DatasetName;
 use crate::domain::protection_group::ProtectionGroup;
 use crate::domain::recovery_plan::RecoveryPlan;
-use crate::domain::recovery_run::{CheckpointWish, RecoveryRun, TestPlan};
-use crate::jobs::test_failover::{KIND, TestInput};
+use crate::domain::recovery_run::{CheckpointWish, RecoveryRun, RunKind, RunPlan};
+use crate::jobs::test_failover::{KIND, RunInput};
 use crate::plan::test_failover::{Facts, Member, SUFFIX, test_failover};
 pub use crate::plan::test_failover::{Planned, TestWish};
 use crate::store::RecoveryStart;
@@ -189,7 +189,7 @@ impl App {
     /// The test of a group that is not cleaned up, if there is one.
     pub(super) async fn test_there(&self, group: GroupId) -> Result<Option<RecoveryRun>, AppError> {
         let all = self.store.unfinished_recovery_runs().await?;
-        Ok(all.into_iter().find(|run| run.plan.group_id == group))
+        Ok(all.into_iter().find(|run| run.plan.group_id == group && !run.plan.kind.is_failover()))
     }
 
     /// Starts a test, if nothing stands in its way.
@@ -237,8 +237,10 @@ impl App {
         }
         let target = self.target(group.dr.target).await?;
         let now = self.clock.now();
-        let plan = TestPlan {
+        let plan = RunPlan {
             run_id: run,
+            kind: RunKind::Test,
+            source: None,
             group_id: group.id,
             group_name: group.name.clone(),
             dr_vcenter_id: group.dr.vcenter,
@@ -262,7 +264,7 @@ impl App {
             "cleanup_minutes": plan.cleanup_minutes,
         });
         let entry = self.entry(who, "protection_group.test_failover", &group.name, Outcome::Done, details);
-        let input = written(&TestInput { plan: plan.clone(), only: Vec::new() })?;
+        let input = written(&RunInput { plan: plan.clone(), only: Vec::new() })?;
         let job = self.engine.draft(KIND, input, &who.actor())?;
         let new = RecoveryRun::new(plan, job.id, who.actor(), now);
         match self.store.start_recovery_run(&new, &job, entry).await? {

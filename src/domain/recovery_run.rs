@@ -7,138 +7,16 @@ use serde::{Deserialize, Serialize};
 
 use super::checkpoint::{CheckpointKind, UnknownWord};
 use super::dataset::Guid;
-use super::deployment::DatastoreHost;
-use super::dr_shell::ShellSpec;
-use super::ids::{GroupId, JobId, RecoveryRunId, TargetId, VcenterId};
-use super::moref::{ManagedRef, VmRef};
-use super::names::{DatasetName, SnapTag};
-use super::networks::Networks;
-use super::recovery_plan::BootCheck;
+use super::hardware::Hardware;
+use super::ids::{JobId, RecoveryRunId};
+use super::machine::BootItem;
+use super::moref::VmRef;
+use super::names::SnapTag;
 
-/// Which checkpoint is recovered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "which", rename_all = "snake_case")]
-pub enum CheckpointWish {
-    /// The newest one.
-    Newest,
-    /// The newest one whose guests all were at rest.
-    NewestQuiesced,
-    /// This one.
-    This {
-        /// Its name after the `@`.
-        snapshot: SnapTag,
-    },
-}
-
-/// The network that a card of a test is connected to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TestNetwork {
-    /// The network at the source.
-    pub source: String,
-    /// The network at the DR site.
-    pub object: ManagedRef,
-    /// Its name when it was chosen: one that is called otherwise now is not connected to.
-    pub name: String,
-}
-
-/// One virtual machine as it is to be tested.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TestVm {
-    /// The instance UUID of the protected one.
-    pub source_uuid: String,
-    /// That one's name.
-    pub name: String,
-    /// Tiers are started one after the other, the lowest first.
-    pub tier: u32,
-    /// Seconds to wait before it is powered on, within its tier.
-    pub delay_seconds: u32,
-    /// What proves that it runs.
-    pub check: BootCheck,
-    /// What is made; its cards are disconnected when it is made.
-    pub spec: ShellSpec,
-    /// For each card of `spec`, the network that it is connected to once that is verified; none: it stays disconnected.
-    pub networks: Vec<Option<TestNetwork>>,
-}
-
-/// A tier of a test.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TestTier {
-    /// Its number; 1 for the first.
-    pub number: u32,
-    /// What people call it.
-    pub name: String,
-    /// How many seconds pass between its last check and the next tier.
-    pub delay_after_seconds: u32,
-}
-
-/// One that is not tested.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LeftOut {
-    /// Its name.
-    pub name: String,
-    /// Why.
-    pub why: String,
-}
-
-/// A test as it was decided.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TestPlan {
-    /// The run.
-    pub run_id: RecoveryRunId,
-    /// The group.
-    pub group_id: GroupId,
-    /// Its name, for people.
-    pub group_name: String,
-    /// The DR vCenter.
-    pub dr_vcenter_id: VcenterId,
-    /// The DR appliance.
-    pub dr_target_id: TargetId,
-    /// The group's replica there.
-    pub replica: DatasetName,
-    /// Which checkpoint.
-    pub checkpoint: CheckpointWish,
-    /// The clone.
-    pub clone: DatasetName,
-    /// Its name as a datastore.
-    pub datastore: String,
-    /// Who may mount it.
-    pub nfs_clients: Networks,
-    /// The hosts that mount it.
-    pub hosts: Vec<DatastoreHost>,
-    /// The tiers, in their order.
-    pub tiers: Vec<TestTier>,
-    /// The virtual machines, in the order of their tiers.
-    pub vms: Vec<TestVm>,
-    /// Those that are not tested.
-    #[serde(default)]
-    pub left_out: Vec<LeftOut>,
-    /// How many may be powered on at a time in the vCenter.
-    pub power_ons: u32,
-    /// Why.
-    #[serde(default)]
-    pub reason: Option<String>,
-    /// Minutes after which it is cleaned up by itself, from when everything that could be started was.
-    #[serde(default)]
-    pub cleanup_minutes: Option<u32>,
-}
-
-impl TestPlan {
-    /// By what everything of the run says that it is the run's: as if a job of that id had made it.
-    pub fn maker(&self) -> JobId {
-        JobId::from_bytes(*self.run_id.as_bytes())
-    }
-
-    /// What the test machine of a virtual machine says of who made it.
-    pub fn mark(&self, source_uuid: &str) -> String {
-        format!("{}/test/{source_uuid}", self.run_id)
-    }
-
-    /// Where the clone is mounted on the appliance, and exported.
-    pub fn path(&self) -> String {
-        let name = self.clone.as_str();
-        format!("/srv/zerfaux/{}", name.rsplit('/').next().unwrap_or(name))
-    }
-}
+mod plan;
+pub use plan::{
+    CheckpointWish, LeftOut, RunKind, RunNetwork, RunPlan, RunTier, RunVmPlan, SourceSide, UsedShell,
+};
 
 /// What a person says of a test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -181,6 +59,37 @@ pub struct Judged {
     pub at: Timestamp,
 }
 
+/// What became of a run in the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunOutcome {
+    /// A test, and everything of it was seen to be gone.
+    CleanedUp,
+    /// A failover, and both sides are as they were before.
+    RolledBack,
+    /// A failover, and its machines are the group's now.
+    Committed,
+}
+
+impl RunOutcome {
+    /// The word in the database and in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CleanedUp => "cleaned_up",
+            Self::RolledBack => "rolled_back",
+            Self::Committed => "committed",
+        }
+    }
+}
+
+impl FromStr for RunOutcome {
+    type Err = UnknownWord;
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        let all = [Self::CleanedUp, Self::RolledBack, Self::Committed];
+        all.into_iter().find(|one| one.as_str() == text).ok_or_else(|| UnknownWord(text.to_owned()))
+    }
+}
+
 /// The checkpoint that is recovered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recovered {
@@ -198,7 +107,7 @@ pub struct Recovered {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecoveryRun {
     /// Its plan, with its id and its group.
-    pub plan: TestPlan,
+    pub plan: RunPlan,
     /// Who asked for it.
     pub created_by: String,
     /// When.
@@ -211,21 +120,23 @@ pub struct RecoveryRun {
     pub up_at: Option<Timestamp>,
     /// What a person said.
     pub verdict: Option<Judged>,
-    /// When it is cleaned up by itself.
+    /// When a test is cleaned up by itself.
     pub cleanup_due: Option<Timestamp>,
-    /// The job that cleans up.
+    /// The job that takes it away again: the cleanup of a test, the rollback of a failover.
     pub cleanup_job: Option<JobId>,
     /// How often that has failed.
     pub cleanup_tries: u32,
     /// When it is tried again.
     pub cleanup_next: Option<Timestamp>,
-    /// Since when everything was seen to be gone.
+    /// Since when nothing of it is left to be taken away or decided.
     pub cleaned_at: Option<Timestamp>,
+    /// What became of it then.
+    pub outcome: Option<RunOutcome>,
 }
 
 impl RecoveryRun {
     /// A run that begins.
-    pub fn new(plan: TestPlan, job: JobId, created_by: String, created_at: Timestamp) -> Self {
+    pub fn new(plan: RunPlan, job: JobId, created_by: String, created_at: Timestamp) -> Self {
         Self {
             plan,
             created_by,
@@ -239,6 +150,7 @@ impl RecoveryRun {
             cleanup_tries: 0,
             cleanup_next: None,
             cleaned_at: None,
+            outcome: None,
         }
     }
 
@@ -287,6 +199,18 @@ impl FromStr for RunVmState {
     }
 }
 
+/// As a virtual machine was before a failover touched it: what a rollback brings back. What is not known yet is none.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Before {
+    /// The hardware of its DR shell.
+    pub shell_hardware: Option<Hardware>,
+    /// What the shell tried to start from.
+    pub shell_boot_order: Option<Vec<BootItem>>,
+    /// Whether it ran at the source.
+    pub source_was_on: Option<bool>,
+}
+
 /// A virtual machine of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunVm {
@@ -308,6 +232,8 @@ pub struct RunVm {
     pub failure: Option<String>,
     /// What to do about it.
     pub advice: Option<String>,
+    /// As it was before a failover touched it.
+    pub before: Before,
 }
 
 /// Something that was done.

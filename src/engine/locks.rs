@@ -22,7 +22,12 @@ impl LockName {
         Self(format!("replica:{group}"))
     }
 
-    /// The recovery of a group: test, failover, commit, rollback, reprotect.
+    /// The test of a group and its cleanup: beside its recovery, which waits for neither.
+    pub fn test(group: &GroupId) -> Self {
+        Self(format!("test:{group}"))
+    }
+
+    /// The recovery of a group: failover, commit, rollback, reprotect.
     pub fn recovery(group: &GroupId) -> Self {
         Self(format!("recovery:{group}"))
     }

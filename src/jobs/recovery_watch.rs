@@ -126,7 +126,8 @@ impl Reconciler for RecoveryWatch {
 
     async fn run(&self) -> Result<String, Failure> {
         let now = self.clock.now();
-        let runs = self.store.unfinished_recovery_runs().await.map_err(not_kept)?;
+        let mut runs = self.store.unfinished_recovery_runs().await.map_err(not_kept)?;
+        runs.retain(|run| !run.plan.kind.is_failover());
         let mut done = Vec::new();
         for run in &runs {
             self.agree(run, now).await?;

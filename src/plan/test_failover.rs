@@ -18,7 +18,7 @@ use crate::domain::machine::Machine;
 use crate::domain::manifest::{Manifest, ManifestVm};
 use crate::domain::moref::{EsxiRef, ManagedRef, VmRef};
 use crate::domain::recovery_plan::{BootCheck, GuestAddress, MappedNetwork, PlanVm, Purpose, RecoveryPlan};
-use crate::domain::recovery_run::{LeftOut, TestNetwork, TestTier, TestVm};
+use crate::domain::recovery_run::{LeftOut, RunNetwork, RunTier, RunVmPlan};
 
 /// What a test machine is called after the one that it is a test of.
 pub const SUFFIX: &str = "-test";
@@ -74,9 +74,9 @@ pub struct Facts<'a> {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Planned {
     /// The tiers with at least one machine.
-    pub tiers: Vec<TestTier>,
+    pub tiers: Vec<RunTier>,
     /// The machines, tier by tier.
-    pub vms: Vec<TestVm>,
+    pub vms: Vec<RunVmPlan>,
     /// Those that are not tested, and why.
     pub left_out: Vec<LeftOut>,
     /// The hosts that mount the clone.
@@ -113,7 +113,7 @@ pub fn test_failover(wish: &TestWish, facts: &Facts<'_>) -> Planned {
         }
         if planned.vms.len() > before {
             let (name, delay_after_seconds) = (tier.name, tier.delay_after_seconds);
-            planned.tiers.push(TestTier { number, name, delay_after_seconds });
+            planned.tiers.push(RunTier { number, name, delay_after_seconds });
         }
     }
     let known: BTreeSet<&str> = facts.members.iter().map(|one| one.instance_uuid.as_str()).collect();
@@ -172,7 +172,7 @@ fn vm(
     (found, protected_on): (Option<&ManifestVm>, &str),
     tier: u32,
     planned: &mut Planned,
-) -> Result<TestVm, String> {
+) -> Result<RunVmPlan, String> {
     if plan.left_out {
         return Err("The recovery plan leaves it out.".to_owned());
     }
@@ -217,7 +217,7 @@ fn vm(
     }
     not_in_a_test(plan, &member.name, &mut planned.warnings);
     let check: BootCheck = facts.plan.check_of(plan);
-    Ok(TestVm {
+    Ok(RunVmPlan {
         source_uuid: member.instance_uuid.clone(),
         name: member.name.clone(),
         tier,
@@ -244,6 +244,8 @@ fn vm(
             nics,
         },
         networks,
+        shell: None,
+        source: None,
     })
 }
 
@@ -297,7 +299,7 @@ fn cards(
     facts: &Facts<'_>,
     (machine, vm): (&Machine, &str),
     (warnings, unmapped): (&mut Vec<Finding>, &mut Unmapped),
-) -> (Vec<ShellNic>, Vec<Option<TestNetwork>>) {
+) -> (Vec<ShellNic>, Vec<Option<RunNetwork>>) {
     let (mut nics, mut networks) = (Vec::new(), Vec::new());
     // A card has to be on some network even while it is disconnected.
     // A trunk, as the uplinks of a switch are, is nothing for a guest.
@@ -318,7 +320,7 @@ fn cards(
         if !is_mapped {
             unmapped.entry(name.to_owned()).or_default().insert(vm.to_owned());
         }
-        networks.push(is_mapped.then(|| TestNetwork {
+        networks.push(is_mapped.then(|| RunNetwork {
             source: name.to_owned(),
             object: network.object.clone(),
             name: network.name.clone(),

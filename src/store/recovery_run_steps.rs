@@ -3,15 +3,15 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use rusqlite::Row;
+use rusqlite::{OptionalExtension, Row};
 
 use super::Store;
 use super::error::StoreError;
-use super::values::{maybe_parsed, maybe_time, nanos, parsed, time, unreadable};
+use super::values::{json, maybe_json, maybe_parsed, maybe_time, nanos, parsed, time, unreadable};
 use crate::domain::dataset::Guid;
 use crate::domain::ids::{GroupId, RecoveryRunId};
 use crate::domain::moref::VmRef;
-use crate::domain::recovery_run::{RunStep, RunVm, RunVmState, Verdict};
+use crate::domain::recovery_run::{Before, RunStep, RunVm, RunVmState, Verdict};
 
 /// How a virtual machine of a run stands now. What is `None` stays.
 #[derive(Debug, Clone, Default)]
@@ -69,6 +69,35 @@ impl Store {
                 )?
                 .execute((&key.0, &key.1, why, advice))?;
             }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Keeps how a virtual machine was before a failover touches it. What was kept before stays: it was seen earlier.
+    ///
+    /// # Errors
+    /// If the database cannot be written.
+    pub async fn note_run_vm_before(
+        &self,
+        run: RecoveryRunId,
+        source_uuid: &str,
+        seen: &Before,
+    ) -> Result<(), StoreError> {
+        let (key, seen) = ((run.to_string(), source_uuid.to_owned()), seen.clone());
+        self.write(format!("keep how {source_uuid} was before recovery run {run}"), move |c| {
+            let kept = c
+                .prepare_cached("SELECT before FROM recovery_run_vms WHERE run = ?1 AND source_uuid = ?2")?
+                .query_row((&key.0, &key.1), before_of)
+                .optional()?;
+            let Some(kept) = kept else { return Ok(()) };
+            let before = Before {
+                shell_hardware: kept.shell_hardware.or(seen.shell_hardware),
+                shell_boot_order: kept.shell_boot_order.or(seen.shell_boot_order),
+                source_was_on: kept.source_was_on.or(seen.source_was_on),
+            };
+            c.prepare_cached("UPDATE recovery_run_vms SET before = ?3 WHERE run = ?1 AND source_uuid = ?2")?
+                .execute((&key.0, &key.1, json(&before)?))?;
             Ok(())
         })
         .await
@@ -205,7 +234,12 @@ fn vm_of(row: &Row<'_>) -> rusqlite::Result<RunVm> {
         instance_uuid: row.get("instance_uuid")?,
         failure: row.get("failure")?,
         advice: row.get("advice")?,
+        before: before_of(row)?,
     })
+}
+
+fn before_of(row: &Row<'_>) -> rusqlite::Result<Before> {
+    Ok(maybe_json(row, "before")?.unwrap_or_default())
 }
 
 fn step_of(row: &Row<'_>) -> rusqlite::Result<RunStep> {

@@ -13,8 +13,8 @@ use crate::domain::audit::AuditEntry;
 use crate::domain::dataset::Guid;
 use crate::domain::ids::{GroupId, JobId, RecoveryRunId};
 use crate::domain::job::Job;
-use crate::domain::recovery_run::{Judged, Recovered, RecoveryRun, TestPlan};
-use crate::domain::recovery_state::{Event, Misfit, Verb};
+use crate::domain::recovery_run::{Judged, Recovered, RecoveryRun, RunOutcome, RunPlan};
+use crate::domain::recovery_state::{Event, Misfit};
 
 /// What came of the wish to begin a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,9 +22,9 @@ use crate::domain::recovery_state::{Event, Misfit, Verb};
 pub enum RecoveryStart {
     /// Run and job are kept.
     Queued,
-    /// The group has a run of which something is left; no second one was made.
+    /// The group has a run of this sort of which something is left; no second one was made.
     Unfinished(RecoveryRunId),
-    /// A test may not be begun as the group stands.
+    /// It may not be begun as the group stands.
     NotNow(Misfit),
 }
 
@@ -36,12 +36,14 @@ pub enum CleanupStart {
     Queued,
     /// The run has this job for it already.
     Has(JobId),
-    /// Everything is gone already.
+    /// Everything is gone already, or a failover was committed.
     Cleaned,
+    /// A failover may not be rolled back as the group stands.
+    NotNow(Misfit),
 }
 
 impl Store {
-    /// Keeps a run that begins, with its job, unless the group has one of which something is left. One transaction, so that
+    /// Keeps a run that begins, with its job, unless the group has one of its sort of which something is left. One transaction, so that
     /// neither a crash nor a second click doubles it.
     ///
     /// # Errors
@@ -55,13 +57,16 @@ impl Store {
         let (run, job) = (run.clone(), job.clone());
         self.write(format!("begin recovery run {}", run.id()), move |c| {
             let other: Option<String> = c
-                .prepare_cached("SELECT id FROM recovery_runs WHERE group_id = ?1 AND cleaned_at IS NULL")?
-                .query_row([run.plan.group_id.to_string()], |row| row.get(0))
+                .prepare_cached(
+                    "SELECT id FROM recovery_runs \
+                     WHERE group_id = ?1 AND (kind = 'test') = ?2 AND cleaned_at IS NULL",
+                )?
+                .query_row((run.plan.group_id.to_string(), !run.plan.kind.is_failover()), |row| row.get(0))
                 .optional()?;
             if let Some(other) = other.and_then(|id| id.parse().ok()) {
                 return Ok(RecoveryStart::Unfinished(other));
             }
-            let begins = Event::Started(Verb::Test, job.id);
+            let begins = Event::Started(run.plan.kind.verb(), job.id);
             if let Err(misfit) = take_up(c, run.plan.group_id, begins, audit.at)? {
                 return Ok(RecoveryStart::NotNow(misfit));
             }
@@ -199,7 +204,7 @@ impl Store {
         .await
     }
 
-    /// Keeps the job that cleans up a run, unless it has one.
+    /// Keeps the job that takes a run away again, unless it has one.
     ///
     /// # Errors
     /// [`Refusal::NotFound`] if there is no such run; or if the database cannot be written.
@@ -220,12 +225,18 @@ impl Store {
             if let Some(job) = run.cleanup_job {
                 return Ok(CleanupStart::Has(job));
             }
-            // It is possible whatever the group stands for: what does not fit is told apart elsewhere.
-            for event in [Event::Failed(Verb::Test, run.job), Event::Started(Verb::Cleanup, job.id)] {
-                let works = matches!(event, Event::Started(..)) || run.up_at.is_none();
-                if works && has_group(c, run.plan.group_id)? {
-                    let _misfit = take_up(c, run.plan.group_id, event, job.created_at)?;
+            let (kind, group) = (run.plan.kind, run.plan.group_id);
+            let begins = Event::Started(kind.taken_back_by(), job.id);
+            if kind.is_failover() {
+                if let Err(misfit) = take_up(c, group, begins, job.created_at)? {
+                    return Ok(CleanupStart::NotNow(misfit));
                 }
+            } else if has_group(c, group)? {
+                // A test goes whatever the group stands for: what does not fit is told apart elsewhere.
+                if run.up_at.is_none() {
+                    let _misfit = take_up(c, group, Event::Failed(kind.verb(), run.job), job.created_at)?;
+                }
+                let _misfit = take_up(c, group, begins, job.created_at)?;
             }
             jobs::insert(c, &job)?;
             c.prepare_cached("UPDATE recovery_runs SET cleanup_job = ?2 WHERE id = ?1")?
@@ -256,16 +267,22 @@ impl Store {
         .await
     }
 
-    /// Keeps that everything of a run was seen to be gone. The first time stays.
+    /// Keeps that nothing of a run is left to be taken away or decided, and what became of it. The first word stays.
     ///
     /// # Errors
     /// If the database cannot be written.
-    pub async fn note_recovery_cleaned(&self, id: RecoveryRunId, at: Timestamp) -> Result<(), StoreError> {
-        self.write(format!("keep that recovery run {id} is cleaned up"), move |c| {
+    pub async fn note_recovery_ended(
+        &self,
+        id: RecoveryRunId,
+        outcome: RunOutcome,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(format!("keep that recovery run {id} is {}", outcome.as_str()), move |c| {
             c.prepare_cached(
-                "UPDATE recovery_runs SET cleaned_at = coalesce(cleaned_at, ?2), cleanup_next = NULL WHERE id = ?1",
+                "UPDATE recovery_runs SET cleaned_at = coalesce(cleaned_at, ?2), outcome = coalesce(outcome, ?3), \
+                 cleanup_next = NULL WHERE id = ?1",
             )?
-            .execute((id.to_string(), nanos(at)))?;
+            .execute((id.to_string(), nanos(at), outcome.as_str()))?;
             Ok(())
         })
         .await
@@ -280,11 +297,11 @@ fn insert(c: &Connection, run: &RecoveryRun) -> rusqlite::Result<()> {
     let (plan, id) = (&run.plan, run.id().to_string());
     c.prepare_cached(
         "INSERT INTO recovery_runs (id, group_id, group_name, kind, created_by, created_at, plan, job) \
-         VALUES (:id, :group, :name, 'test', :by, :at, :plan, :job) ON CONFLICT (id) DO NOTHING",
+         VALUES (:id, :group, :name, :kind, :by, :at, :plan, :job) ON CONFLICT (id) DO NOTHING",
     )?
     .execute(named_params! {
-        ":id": id, ":group": plan.group_id.to_string(), ":name": plan.group_name, ":by": run.created_by,
-        ":at": nanos(run.created_at), ":plan": json(plan)?, ":job": run.job.to_string(),
+        ":id": id, ":group": plan.group_id.to_string(), ":name": plan.group_name, ":kind": plan.kind.as_str(),
+        ":by": run.created_by, ":at": nanos(run.created_at), ":plan": json(plan)?, ":job": run.job.to_string(),
     })?;
     for (vm, place) in plan.vms.iter().zip(0_i64..) {
         c.prepare_cached(
@@ -297,7 +314,7 @@ fn insert(c: &Connection, run: &RecoveryRun) -> rusqlite::Result<()> {
 }
 
 fn run_of(row: &Row<'_>) -> rusqlite::Result<RecoveryRun> {
-    let plan: TestPlan = from_json(row, "plan")?;
+    let plan: RunPlan = from_json(row, "plan")?;
     let checkpoint = match maybe_parsed(row, "snapshot")? {
         Some(snapshot) => {
             let guid: String = row.get("guid")?;
@@ -329,5 +346,6 @@ fn run_of(row: &Row<'_>) -> rusqlite::Result<RecoveryRun> {
         cleanup_tries: row.get("cleanup_tries")?,
         cleanup_next: maybe_time(row, "cleanup_next")?,
         cleaned_at: maybe_time(row, "cleaned_at")?,
+        outcome: maybe_parsed(row, "outcome")?,
     })
 }

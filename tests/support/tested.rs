@@ -15,7 +15,7 @@ use zerfaux::domain::machine::Machine;
 use zerfaux::domain::manifest::{Manifest, ManifestVm, Read, Rest};
 use zerfaux::domain::moref::{ManagedRef, VmRef};
 use zerfaux::domain::recovery_plan::{PlanVm, RecoveryPlan, Tier};
-use zerfaux::domain::recovery_run::{CheckpointWish, TestPlan};
+use zerfaux::domain::recovery_run::{CheckpointWish, RunPlan};
 use zerfaux::engine::Definition;
 use zerfaux::jobs::test_failover;
 use zerfaux::plan::dr_shell::Wish as Places;
@@ -60,7 +60,7 @@ fn in_it(machine: &Machine, vm: &str) -> ManifestVm {
 }
 
 /// The test that is asked for, as the wizard would have it planned.
-pub fn plan_of(machine: &Machine, inventory: &Inventory, hosts: &Value) -> TestPlan {
+pub fn plan_of(machine: &Machine, inventory: &Inventory, hosts: &Value) -> RunPlan {
     let mut second = machine.clone();
     (second.name, second.instance_uuid) = (SECOND.to_owned(), Some(SECOND_UUID.to_owned()));
     second.hardware.disks.clear();
@@ -106,7 +106,9 @@ pub fn plan_of(machine: &Machine, inventory: &Inventory, hosts: &Value) -> TestP
         (0, 0, 2),
         "{planned:?}"
     );
-    TestPlan {
+    RunPlan {
+        kind: zerfaux::domain::recovery_run::RunKind::Test,
+        source: None,
         run_id: RUN,
         group_id: GROUP,
         group_name: "ERP".to_owned(),
@@ -174,7 +176,7 @@ impl World for TestedWorld {
 
 pub struct TestedScene {
     pub made: Arc<ShelledScene>,
-    pub plan: TestPlan,
+    pub plan: RunPlan,
 }
 
 impl TestedScene {

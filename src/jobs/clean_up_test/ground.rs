@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{AGAIN, ANEW, CleanupInput, Ground};
 use crate::domain::job::{Failure, Level};
+use crate::domain::recovery_run::RunOutcome;
 use crate::domain::recovery_state::{Event, Verb};
 use crate::engine::{Retry, Step, StepContext, UndoKind};
 use crate::jobs::exported::{seen_by, unshare_by};
@@ -183,7 +184,7 @@ impl Step for Close {
     async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
         let CleanupInput { plan } = cx.input()?;
         let store = self.0.vcenters.store();
-        store.note_recovery_cleaned(plan.run_id, cx.now()).await.map_err(not_kept)?;
+        store.note_recovery_ended(plan.run_id, RunOutcome::CleanedUp, cx.now()).await.map_err(not_kept)?;
         tell(cx, store, plan.group_id, Event::Done(Verb::Cleanup, cx.job().id)).await?;
         cx.console(Level::Success, "Everything of the test is gone, and each of it was looked for.");
         Ok(json!({ "run_id": plan.run_id }))

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{AGAIN, ANEW, CleanupInput, Ground};
 use crate::domain::job::{Failure, FailureKind, Level};
 use crate::domain::moref::VmRef;
-use crate::domain::recovery_run::{RecoveryRun, RunVm, RunVmState, TestPlan, TestVm};
+use crate::domain::recovery_run::{RecoveryRun, RunPlan, RunVm, RunVmPlan, RunVmState};
 use crate::engine::{Retry, Step, StepContext, UndoKind};
 use crate::jobs::failure::not_kept;
 use crate::jobs::vsphere_make::Made;
@@ -21,8 +21,8 @@ use crate::vsphere::Client;
 /// By what the test machine of `vm` is told; none: nobody knows of any.
 async fn identity(
     client: &Client,
-    plan: &TestPlan,
-    vm: &TestVm,
+    plan: &RunPlan,
+    vm: &RunVmPlan,
     kept: &[RunVm],
 ) -> Result<Option<Identity>, Failure> {
     let kept = kept.iter().find(|one| one.source_uuid == vm.source_uuid);
@@ -42,7 +42,12 @@ async fn identity(
 }
 
 /// Powers it off, if it is there and on. False: it is not there.
-async fn off(cx: &StepContext, client: &Client, vm: &TestVm, identity: &Identity) -> Result<bool, Failure> {
+async fn off(
+    cx: &StepContext,
+    client: &Client,
+    vm: &RunVmPlan,
+    identity: &Identity,
+) -> Result<bool, Failure> {
     let Some(own) = identity.now(client).await? else { return Ok(false) };
     if !own.is_off {
         let deed = SetPower { vm: own.vm.clone(), name: own.name.clone(), on: false, host: None };
@@ -55,7 +60,7 @@ async fn off(cx: &StepContext, client: &Client, vm: &TestVm, identity: &Identity
 async fn each<'a, F>(
     input: &'a CleanupInput,
     verb: &str,
-    work: impl Fn(&'a TestVm) -> F,
+    work: impl Fn(&'a RunVmPlan) -> F,
 ) -> Result<(), Failure>
 where
     F: Future<Output = Result<(), Failure>> + 'a,
@@ -137,7 +142,7 @@ impl RemoveVms {
         &self,
         cx: &StepContext,
         client: &Client,
-        vm: &TestVm,
+        vm: &RunVmPlan,
         identity: &Identity,
     ) -> Result<((), String), Failure> {
         // Somebody may have powered it on since.

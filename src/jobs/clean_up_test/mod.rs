@@ -18,7 +18,7 @@ use super::targets::Targets;
 use super::test_failover::{Ground, locks_of, standing};
 use super::vcenters::Vcenters;
 use crate::domain::job::Failure;
-use crate::domain::recovery_run::{Recovered, TestPlan};
+use crate::domain::recovery_run::{Recovered, RunPlan};
 use crate::engine::{Definition, Retry, UndoKind};
 use crate::jobs::failure::not_kept;
 
@@ -35,7 +35,7 @@ const ANEW: UndoKind =
 pub struct CleanupInput {
     /// The test.
     #[serde(flatten)]
-    pub plan: TestPlan,
+    pub plan: RunPlan,
 }
 
 /// The definition of the job.
@@ -64,18 +64,18 @@ pub fn definition(targets: Targets, vcenters: Vcenters) -> Definition {
 /// What a cleanup has to know beside what the test itself does.
 impl Ground {
     /// The checkpoint that was chosen; none: nothing was cloned of any.
-    async fn chosen(&self, plan: &TestPlan) -> Result<Option<Recovered>, Failure> {
+    async fn chosen(&self, plan: &RunPlan) -> Result<Option<Recovered>, Failure> {
         let run = self.vcenters.store().recovery_run(plan.run_id).await.map_err(not_kept)?;
         Ok(run.and_then(|run| run.checkpoint))
     }
 
     /// The clone; none: none was made.
-    async fn standing(&self, plan: &TestPlan) -> Result<Option<StandingView>, Failure> {
+    async fn standing(&self, plan: &RunPlan) -> Result<Option<StandingView>, Failure> {
         self.chosen(plan).await?.map(|chosen| standing(plan, &chosen)).transpose()
     }
 
     /// What hosts dial.
-    async fn server(&self, plan: &TestPlan) -> Result<String, Failure> {
+    async fn server(&self, plan: &RunPlan) -> Result<String, Failure> {
         let (target, _) = self.targets.host_ref(plan.dr_target_id).await?;
         Ok(target.nfs_address().to_owned())
     }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::{AGAIN, BY_CLEANUP, Ground, TestInput, checkpoint_of, hold_tag};
+use super::{AGAIN, BY_CLEANUP, Ground, RunInput, checkpoint_of, hold_tag};
 use crate::domain::checkpoint::{Checkpoint, CheckpointKind};
 use crate::domain::dataset::{Dataset, Owner, Snapshot};
 use crate::domain::job::{Failure, Level};
-use crate::domain::recovery_run::{CheckpointWish, Recovered, RecoveryRun, TestPlan};
+use crate::domain::recovery_run::{CheckpointWish, Recovered, RecoveryRun, RunPlan};
 use crate::domain::recovery_state::{Event, Verb};
 use crate::engine::{Retry, Step, StepContext, UndoKind};
 use crate::jobs::create_dr_shell::intended;
@@ -19,7 +19,7 @@ use crate::jobs::replica_key::root_to_open;
 
 pub(super) struct ChooseCheckpoint(pub(super) Arc<Ground>);
 
-fn choose(plan: &TestPlan, replica: &Dataset, known: &[Checkpoint]) -> Result<Recovered, Failure> {
+fn choose(plan: &RunPlan, replica: &Dataset, known: &[Checkpoint]) -> Result<Recovered, Failure> {
     let group = Owner::Zerfaux(plan.group_id.to_string());
     let quality = |one: &Snapshot| known.iter().find(|known| known.guid == one.guid).map(|known| known.kind);
     // The last one is the newest.
@@ -61,7 +61,7 @@ impl Step for ChooseCheckpoint {
     }
 
     async fn intent(&self, cx: &StepContext) -> Result<Value, Failure> {
-        let TestInput { plan, .. } = cx.input()?;
+        let RunInput { plan, .. } = cx.input()?;
         let store = self.0.vcenters.store();
         let run = store.recovery_run(plan.run_id).await.map_err(not_kept)?;
         if let Some(chosen) = run.and_then(|run| run.checkpoint) {
@@ -80,7 +80,7 @@ impl Step for ChooseCheckpoint {
     }
 
     async fn run(&self, cx: &StepContext, intent: &Value) -> Result<Value, Failure> {
-        let TestInput { plan, only } = cx.input()?;
+        let RunInput { plan, only } = cx.input()?;
         let chosen: Recovered = intended(intent)?;
         let store = self.0.vcenters.store();
         let job = cx.job();

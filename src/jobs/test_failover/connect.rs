@@ -8,11 +8,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::{AGAIN, BY_CLEANUP, Ground, TestInput};
+use super::{AGAIN, BY_CLEANUP, Ground, RunInput};
 use crate::domain::hardware::{Hardware, Nic, NicNetwork};
 use crate::domain::job::{Failure, FailureKind};
 use crate::domain::moref::{ManagedRef, TaskRef, VmRef};
-use crate::domain::recovery_run::{TestNetwork, TestPlan, TestVm};
+use crate::domain::recovery_run::{RunNetwork, RunPlan, RunVmPlan};
 use crate::engine::{Retry, Step, StepContext, UndoKind};
 use crate::jobs::vsphere_make::Made;
 use crate::jobs::vsphere_task::{Among, Deed, once};
@@ -22,7 +22,7 @@ use crate::vsphere::{Client, Reason, VsphereError, read_hardware};
 pub(super) struct ConnectNetworks(pub(super) Arc<Ground>);
 
 /// Whether the network still is the one that was chosen; why not.
-async fn verified(client: &Client, network: &TestNetwork) -> Result<Result<(), String>, Failure> {
+async fn verified(client: &Client, network: &RunNetwork) -> Result<Result<(), String>, Failure> {
     let kind = match network.object.kind.as_str() {
         "DistributedVirtualPortgroup" => "DistributedVirtualPortgroup",
         "OpaqueNetwork" => "OpaqueNetwork",
@@ -121,7 +121,7 @@ impl ConnectNetworks {
         &self,
         cx: &StepContext,
         client: &Client,
-        (plan, vm): (&TestPlan, &TestVm),
+        (plan, vm): (&RunPlan, &RunVmPlan),
         made: &Made,
     ) -> Result<(), Failure> {
         let record = self.0.record(cx, plan).of(&vm.source_uuid);
@@ -171,7 +171,7 @@ impl Step for ConnectNetworks {
     }
 
     async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
-        let input: TestInput = cx.input()?;
+        let input: RunInput = cx.input()?;
         let all: BTreeMap<String, Made> = cx.need("make_vms")?;
         let client = self.0.client(&input.plan).await?;
         let mut failed = Vec::new();

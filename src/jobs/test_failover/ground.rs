@@ -5,11 +5,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::{AGAIN, BY_CLEANUP, Ground, TestInput, checkpoint_of};
+use super::{AGAIN, BY_CLEANUP, Ground, RunInput, checkpoint_of};
 use crate::domain::dataset::{PROPERTY_GROUP, PROPERTY_ROLE, Role};
 use crate::domain::job::{Failure, Level};
 use crate::domain::names::DatasetName;
-use crate::domain::recovery_run::{Recovered, TestPlan};
+use crate::domain::recovery_run::{Recovered, RunPlan};
 use crate::engine::{Retry, Step, StepContext, UndoKind};
 use crate::jobs::datastore_hosts::{Wish, mount_on_all, mounted_before, not_on_all};
 use crate::jobs::datastore_mounts::Mounted;
@@ -28,7 +28,7 @@ impl Clone {
     async fn open(
         &self,
         cx: &StepContext,
-        plan: &TestPlan,
+        plan: &RunPlan,
         zfs: &Zfs,
     ) -> Result<Option<DatasetName>, Failure> {
         let all = zfs.datasets(std::slice::from_ref(&plan.replica), false).await?;
@@ -58,7 +58,7 @@ impl Step for Clone {
     }
 
     async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
-        let TestInput { plan, .. } = cx.input()?;
+        let RunInput { plan, .. } = cx.input()?;
         let chosen: Recovered = cx.need("choose_checkpoint")?;
         let checkpoint = checkpoint_of(&plan, &chosen)?;
         let cloned = async {
@@ -122,7 +122,7 @@ impl Step for Export {
     }
 
     async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
-        let TestInput { plan, .. } = cx.input()?;
+        let RunInput { plan, .. } = cx.input()?;
         let shared = async {
             let zfs = self.0.zfs(&plan).await?;
             share(cx, &zfs, (&plan.clone, &plan.path()), &plan.nfs_clients).await?;
@@ -150,13 +150,13 @@ impl Step for Mount {
     }
 
     async fn intent(&self, cx: &StepContext) -> Result<Value, Failure> {
-        let TestInput { plan, .. } = cx.input()?;
+        let RunInput { plan, .. } = cx.input()?;
         let (client, mount) = (self.0.client(&plan).await?, self.0.mount(&plan).await?);
         recorded(mounted_before(&Wish { client: &client, hosts: &plan.hosts, mount: &mount }).await?)
     }
 
     async fn run(&self, cx: &StepContext, intent: &Value) -> Result<Value, Failure> {
-        let TestInput { plan, .. } = cx.input()?;
+        let RunInput { plan, .. } = cx.input()?;
         let mounted = async {
             let (client, mount) = (self.0.client(&plan).await?, self.0.mount(&plan).await?);
             let wish = Wish { client: &client, hosts: &plan.hosts, mount: &mount };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::{AGAIN, BY_CLEANUP, Ground, TestInput};
+use super::{AGAIN, BY_CLEANUP, Ground, RunInput};
 use crate::domain::job::Failure;
 use crate::engine::{Retry, Step, StepContext, UndoKind};
 use crate::jobs::exported::seen_by;
@@ -30,7 +30,7 @@ impl Step for RemoveStaleLocks {
     }
 
     async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
-        let TestInput { plan, .. } = cx.input()?;
+        let RunInput { plan, .. } = cx.input()?;
         let root = plan.path();
         let removed = async {
             // Hosts that have it mounted have locks of their own there.

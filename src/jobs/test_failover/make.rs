@@ -8,9 +8,9 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 use serde_json::Value;
 
-use super::{BY_CLEANUP, Ground, TestInput};
+use super::{BY_CLEANUP, Ground, RunInput};
 use crate::domain::job::{Failure, FailureKind, Level};
-use crate::domain::recovery_run::{RunVmState, TestPlan, TestVm};
+use crate::domain::recovery_run::{RunPlan, RunVmPlan, RunVmState};
 use crate::engine::{Step, StepContext, UndoKind};
 use crate::jobs::create_dr_shell::disks::{Disks, compare};
 use crate::jobs::create_dr_shell::machine::request;
@@ -28,7 +28,7 @@ const ATTEMPTS: u32 = 3;
 pub(super) struct MakeVms(pub(super) Arc<Ground>);
 
 /// What is made, the same in every attempt.
-fn making(plan: &TestPlan, vm: &TestVm) -> MakeVm {
+fn making(plan: &RunPlan, vm: &RunVmPlan) -> MakeVm {
     let annotation = format!(
         "A test of {} from {}. Made by Zerfaux, which takes it away again; do not use it for anything else.",
         vm.name, plan.group_name
@@ -41,8 +41,8 @@ impl MakeVms {
         &self,
         cx: &StepContext,
         client: &Client,
-        plan: &TestPlan,
-        vm: &TestVm,
+        plan: &RunPlan,
+        vm: &RunVmPlan,
     ) -> Result<Made, Failure> {
         let record = self.0.record(cx, plan).of(&vm.source_uuid);
         record.state(RunVmState::Working).await?;
@@ -82,8 +82,8 @@ impl MakeVms {
         &self,
         cx: &StepContext,
         client: &Client,
-        plan: &TestPlan,
-        vm: &TestVm,
+        plan: &RunPlan,
+        vm: &RunVmPlan,
     ) -> Result<Option<(String, Made)>, Failure> {
         for attempt in 1.. {
             match self.one(cx, client, plan, vm).await {
@@ -115,9 +115,9 @@ impl Step for MakeVms {
     }
 
     async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
-        let input: TestInput = cx.input()?;
+        let input: RunInput = cx.input()?;
         let client = self.0.client(&input.plan).await?;
-        let all: Vec<&TestVm> = input.vms().collect();
+        let all: Vec<&RunVmPlan> = input.vms().collect();
         let (count, mut done) = (all.len(), 0_usize);
         let mut work: Vec<BoxFuture<'_, _>> = Vec::new();
         for vm in all {

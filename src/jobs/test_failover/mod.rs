@@ -32,7 +32,7 @@ use crate::domain::dataset::RUN_HOLD_PREFIX;
 use crate::domain::ids::VcenterId;
 use crate::domain::job::Failure;
 use crate::domain::names::SnapshotName;
-use crate::domain::recovery_run::{Recovered, TestPlan, TestVm};
+use crate::domain::recovery_run::{Recovered, RunPlan, RunVmPlan};
 use crate::engine::{Definition, LockName, Retry, StepContext, UndoKind};
 use crate::vsphere::Client;
 use crate::vsphere::verbs::NasMount;
@@ -48,18 +48,18 @@ const BY_CLEANUP: UndoKind =
 
 /// What the job is given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TestInput {
+pub struct RunInput {
     /// The test.
     #[serde(flatten)]
-    pub plan: TestPlan,
+    pub plan: RunPlan,
     /// Only these virtual machines, by the instance UUIDs of the protected ones, in a run that is there; empty: all.
     #[serde(default)]
     pub only: Vec<String>,
 }
 
-impl TestInput {
+impl RunInput {
     /// The virtual machines that are worked on.
-    fn vms(&self) -> impl Iterator<Item = &TestVm> {
+    fn vms(&self) -> impl Iterator<Item = &RunVmPlan> {
         self.plan.vms.iter().filter(|vm| self.only.is_empty() || self.only.contains(&vm.source_uuid))
     }
 }
@@ -82,15 +82,18 @@ pub fn definition(targets: Targets, vcenters: Vcenters) -> Definition {
         ],
     )
     .with_locks(|input| {
-        let input = TestInput::deserialize(input)
+        let input = RunInput::deserialize(input)
             .map_err(|error| Failure::permanent(format!("The input could not be read: {error}.")))?;
         locks_of(&input.plan)
     })
 }
 
-/// What is touched by a test, and by its cleanup.
-pub(super) fn locks_of(plan: &TestPlan) -> Result<Vec<LockName>, Failure> {
-    let mut locks = vec![LockName::recovery(&plan.group_id)];
+/// What is touched by a run, and by what takes it away again.
+pub(super) fn locks_of(plan: &RunPlan) -> Result<Vec<LockName>, Failure> {
+    let mut locks = vec![match plan.kind.is_failover() {
+        true => LockName::recovery(&plan.group_id),
+        false => LockName::test(&plan.group_id),
+    }];
     locks.extend(plan.vms.iter().map(|vm| LockName::new_vm(&plan.dr_vcenter_id, &vm.spec.name)));
     Ok(locks)
 }
@@ -108,26 +111,26 @@ impl Ground {
         Self { targets, vcenters, power_ons: Mutex::default() }
     }
 
-    pub(super) fn record<'a>(&'a self, cx: &'a StepContext, plan: &TestPlan) -> Record<'a> {
+    pub(super) fn record<'a>(&'a self, cx: &'a StepContext, plan: &RunPlan) -> Record<'a> {
         Record { cx, store: self.vcenters.store(), run: plan.run_id, source: None }
     }
 
-    pub(super) async fn client(&self, plan: &TestPlan) -> Result<Client, Failure> {
+    pub(super) async fn client(&self, plan: &RunPlan) -> Result<Client, Failure> {
         self.vcenters.client(plan.dr_vcenter_id).await
     }
 
-    pub(super) async fn zfs(&self, plan: &TestPlan) -> Result<Zfs, Failure> {
+    pub(super) async fn zfs(&self, plan: &RunPlan) -> Result<Zfs, Failure> {
         self.targets.zfs(plan.dr_target_id).await
     }
 
     /// What hosts mount.
-    async fn mount(&self, plan: &TestPlan) -> Result<NasMount, Failure> {
+    async fn mount(&self, plan: &RunPlan) -> Result<NasMount, Failure> {
         let (target, _) = self.targets.host_ref(plan.dr_target_id).await?;
         Ok(super::datastore_mounts::nfs3(target.nfs_address(), &plan.path(), &plan.datastore))
     }
 
     /// Whose turn it is to be powered on in a vCenter.
-    fn power_ons(&self, plan: &TestPlan) -> Arc<Semaphore> {
+    fn power_ons(&self, plan: &RunPlan) -> Arc<Semaphore> {
         let mut all = self.power_ons.lock().unwrap_or_else(PoisonError::into_inner);
         let most = plan.power_ons.max(1);
         let new = || (most, Arc::new(Semaphore::new(usize::try_from(most).unwrap_or(1))));
@@ -141,19 +144,19 @@ impl Ground {
 }
 
 /// The tag of the hold on a run's checkpoint.
-pub(super) fn hold_tag(plan: &TestPlan) -> Result<HoldTag, Failure> {
+pub(super) fn hold_tag(plan: &RunPlan) -> Result<HoldTag, Failure> {
     format!("{RUN_HOLD_PREFIX}{}", plan.run_id)
         .parse()
         .map_err(|error| Failure::permanent(format!("The hold cannot be named: {error}.")))
 }
 
 /// The checkpoint by its full name.
-pub(super) fn checkpoint_of(plan: &TestPlan, chosen: &Recovered) -> Result<SnapshotName, Failure> {
+pub(super) fn checkpoint_of(plan: &RunPlan, chosen: &Recovered) -> Result<SnapshotName, Failure> {
     plan.replica.snapshot(&chosen.snapshot).map_err(|error| Failure::permanent(format!("{error}.")))
 }
 
 /// The clone once it is made.
-pub(super) fn standing(plan: &TestPlan, chosen: &Recovered) -> Result<StandingView, Failure> {
+pub(super) fn standing(plan: &RunPlan, chosen: &Recovered) -> Result<StandingView, Failure> {
     Ok(StandingView {
         maker: plan.maker(),
         dataset: plan.clone.clone(),

@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 
 use super::checks::wait_for;
 use super::questions::answer_all;
-use super::{BY_CLEANUP, Ground, TestInput};
+use super::{BY_CLEANUP, Ground, RunInput};
 use crate::domain::job::{Failure, FailureKind, Level};
-use crate::domain::recovery_run::{Recovered, RunVmState, TestPlan, TestVm};
+use crate::domain::recovery_run::{Recovered, RunPlan, RunVmPlan, RunVmState};
 use crate::domain::recovery_state::{Event, Verb};
 use crate::engine::{Step, StepContext, UndoKind};
 use crate::jobs::failure::not_kept;
@@ -35,7 +35,7 @@ impl StartVms {
         &self,
         cx: &StepContext,
         client: &Client,
-        (plan, vm): (&TestPlan, &TestVm),
+        (plan, vm): (&RunPlan, &RunVmPlan),
         (made, delay): (&Made, Duration),
     ) -> Result<(), Failure> {
         if !delay.is_zero() {
@@ -69,7 +69,7 @@ impl StartVms {
         &self,
         cx: &StepContext,
         client: &Client,
-        which: (&TestPlan, &TestVm),
+        which: (&RunPlan, &RunVmPlan),
         how: (&Made, Duration),
     ) -> Result<bool, Failure> {
         match self.one(cx, client, which, how).await {
@@ -95,7 +95,7 @@ impl Step for StartVms {
     }
 
     async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
-        let input: TestInput = cx.input()?;
+        let input: RunInput = cx.input()?;
         let plan = &input.plan;
         let all: BTreeMap<String, Made> = cx.need("make_vms")?;
         let unconnected: Vec<String> = cx.need("connect_networks")?;

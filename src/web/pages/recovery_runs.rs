@@ -150,7 +150,7 @@ fn facts(cx: &Cx, view: &RunView) -> Vec<(String, Html)> {
 
 fn shown(cx: &Cx, view: &RunView) -> Shown {
     let (run, phase) = (&view.run, view.phase());
-    let tier = |tier: &crate::domain::recovery_run::TestTier| TierBlock {
+    let tier = |tier: &crate::domain::recovery_run::RunTier| TierBlock {
         name: format!("{} · {}", tier.number, tier.name),
         vms: view.vms.iter().filter(|vm| vm.tier == tier.number).map(|vm| machine(cx, view, vm)).collect(),
     };

@@ -81,7 +81,7 @@ async fn draw(
             let planned = preview.planned;
             obstacles.extend(planned.obstacles.into_iter().map(|one| sentence(&one.message)));
             warnings.extend(planned.warnings.into_iter().map(|one| one.message));
-            let row = |vm: crate::domain::recovery_run::TestVm| {
+            let row = |vm: crate::domain::recovery_run::RunVmPlan| {
                 [vm.tier.to_string(), vm.name, vm.spec.name, vm.check.to_string()]
             };
             vms.extend(planned.vms.into_iter().map(row));
