@@ -42,22 +42,26 @@ impl RecoveryWatch {
         Self { engine, store, clock }
     }
 
-    /// Brings the group's state to how the jobs of its test stand: a job that failed says nothing by itself.
+    /// Brings the group's state to how the jobs stand of its test and of its line: a job that failed says nothing by itself.
     async fn agree(&self, run: &RecoveryRun, now: Timestamp) -> Result<(), Failure> {
         let group = run.plan.group_id;
         let Some((state, _)) = self.store.recovery_state(group).await.map_err(not_kept)? else {
             return Ok(());
         };
-        let Some(doing) = state.test() else { return Ok(()) };
-        let Some(job) = self.store.job(doing.run).await.map_err(not_kept)? else { return Ok(()) };
-        let stopped = matches!(job.state, JobState::Failed | JobState::Cancelled);
-        let event = match (stopped, doing.progress) {
-            (true, Progress::Running) => Event::Failed(doing.verb, doing.run),
-            (false, Progress::Failed) if !job.state.is_final() => Event::Started(doing.verb, doing.run),
-            _ => return Ok(()),
-        };
-        // What does not fit was changed meanwhile: the next look sees it.
-        let _misfit = self.store.note_recovery(group, event, now).await.map_err(not_kept)?;
+        for doing in state.test().into_iter().chain(state.line()) {
+            let Some(job) = self.store.job(doing.run).await.map_err(not_kept)? else { continue };
+            let stopped = matches!(
+                job.state,
+                JobState::Failed | JobState::Cancelled | JobState::Waiting | JobState::Interrupted
+            );
+            let event = match (stopped, doing.progress) {
+                (true, Progress::Running) => Event::Failed(doing.verb, doing.run),
+                (false, Progress::Failed) if !job.state.is_final() => Event::Started(doing.verb, doing.run),
+                _ => continue,
+            };
+            // What does not fit was changed meanwhile: the next look sees it.
+            let _misfit = self.store.note_recovery(group, event, now).await.map_err(not_kept)?;
+        }
         Ok(())
     }
 
@@ -127,10 +131,13 @@ impl Reconciler for RecoveryWatch {
     async fn run(&self) -> Result<String, Failure> {
         let now = self.clock.now();
         let mut runs = self.store.unfinished_recovery_runs().await.map_err(not_kept)?;
+        for run in &runs {
+            self.agree(run, now).await?;
+        }
+        // A failover waits for a person.
         runs.retain(|run| !run.plan.kind.is_failover());
         let mut done = Vec::new();
         for run in &runs {
-            self.agree(run, now).await?;
             if let Some(what) = self.one(run, now).await? {
                 tracing::info!(group = run.plan.group_name, run = %run.id(), "the cleanup of a test is {what}");
                 done.push(what);

@@ -150,6 +150,39 @@ impl Store {
         .await
     }
 
+    /// Keeps that a run recovers no checkpoint any more: what was chosen was let go.
+    ///
+    /// # Errors
+    /// If the database cannot be written.
+    pub async fn forget_recovered(&self, id: RecoveryRunId) -> Result<(), StoreError> {
+        self.write(format!("forget the checkpoint of recovery run {id}"), move |c| Ok(forget(c, id)?)).await
+    }
+
+    /// Begins a run again that its own job had taken back: as if nothing had been done of it. Any other stays as it is.
+    ///
+    /// # Errors
+    /// If the database cannot be written.
+    pub async fn begin_recovery_again(&self, id: RecoveryRunId) -> Result<(), StoreError> {
+        self.write(format!("begin recovery run {id} again"), move |c| {
+            let again = c
+                .prepare_cached(
+                    "UPDATE recovery_runs SET cleaned_at = NULL, outcome = NULL \
+                     WHERE id = ?1 AND outcome = 'rolled_back' AND cleanup_job IS NULL",
+                )?
+                .execute([id.to_string()])?;
+            if again > 0 {
+                forget(c, id)?;
+                c.prepare_cached(
+                    "UPDATE recovery_run_vms SET before = NULL, state = 'waiting', failure = NULL, advice = NULL \
+                     WHERE run = ?1",
+                )?
+                .execute([id.to_string()])?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
     /// Keeps that everything that could be started was, and when it is to be cleaned up. The first time stays.
     ///
     /// # Errors
@@ -287,6 +320,14 @@ impl Store {
         })
         .await
     }
+}
+
+fn forget(c: &Connection, id: RecoveryRunId) -> rusqlite::Result<()> {
+    c.prepare_cached(
+        "UPDATE recovery_runs SET snapshot = NULL, guid = NULL, taken_at = NULL, quality = NULL WHERE id = ?1",
+    )?
+    .execute([id.to_string()])?;
+    Ok(())
 }
 
 fn has_group(c: &Connection, group: GroupId) -> rusqlite::Result<bool> {
