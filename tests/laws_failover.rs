@@ -65,7 +65,7 @@ async fn a_planned_failover_is_retried_after_each_failure() {
 async fn a_disaster_failover_keeps_the_laws_of_steps() {
     let world = FailedOverWorld::disaster();
     laws::run_each_step_twice(&world).await.assert_kept("twice");
-    laws::retry_after_each_failure(&world, sample(9, 4)).await.assert_kept("retrying");
+    laws::retry_after_each_failure(&world, sample(11, 4)).await.assert_kept("retrying");
     let without = FailedOverWorld { shells: false, ..FailedOverWorld::disaster() };
     laws::retry_after_each_failure(&without, sample(11, 1)).await.assert_kept("retrying, without shells");
 }
@@ -73,13 +73,13 @@ async fn a_disaster_failover_keeps_the_laws_of_steps() {
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_around_each_event_a_planned_failover_makes_one_last_run_and_each_machine_once() {
     let child = SelfChild { entry: "child", story: Story::Succeeds };
-    let report = laws::kill_around_each_event(&FailedOverWorld::planned(), &child, sample(9, 1)).await;
+    let report = laws::kill_around_each_event(&FailedOverWorld::planned(), &child, sample(23, 1)).await;
     report.assert_kept("killed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_around_each_event_a_disaster_failover_makes_each_machine_once() {
     let child = SelfChild { entry: "child", story: Story::Succeeds };
-    let report = laws::kill_around_each_event(&FailedOverWorld::disaster(), &child, sample(15, 2)).await;
+    let report = laws::kill_around_each_event(&FailedOverWorld::disaster(), &child, sample(37, 2)).await;
     report.assert_kept("killed");
 }

@@ -1,13 +1,16 @@
 //! What is known of protection groups when it is decided which of them start a run.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::failure::not_kept;
 use crate::domain::checkpoint::{Checkpoint, GroupRun};
+use crate::domain::ids::GroupId;
 use crate::domain::job::Failure;
 use crate::domain::protection_group::{ProtectionGroup, Rhythm};
+use crate::domain::recovery_run::RunKind;
 use crate::engine::due::Rule;
 use crate::plan::schedule::{GroupFacts, Want, expected};
 use crate::plan::timetable::next_allowed;
@@ -35,12 +38,20 @@ pub async fn known(store: &Store, now: Timestamp) -> Result<Vec<Known>, Failure>
     let mut newest = store.newest_checkpoints().await.map_err(not_kept)?;
     let mut runs = store.recent_group_runs().await.map_err(not_kept)?;
     let findings = store.group_findings().await.map_err(not_kept)?;
+    let recoveries = store.unfinished_recovery_runs().await.map_err(not_kept)?;
+    let leaving: HashSet<GroupId> = recoveries
+        .into_iter()
+        .filter(|run| run.plan.kind == RunKind::PlannedFailover)
+        .map(|run| run.plan.group_id)
+        .collect();
     let one = |group: ProtectionGroup| {
         let newest = newest.remove(&group.id);
         let runs = runs.remove(&group.id).unwrap_or_default();
         let mut facts = facts(&group, newest.as_ref(), &runs, now);
         // Its datasets contradict what is known of it: a person is asked first.
         facts.runs &= !findings.contains_key(&group.id);
+        // Its source was left by a planned failover, which makes the last run itself, until that is committed or taken back.
+        facts.runs &= !leaving.contains(&group.id);
         Known { group, facts, newest, runs }
     };
     Ok(groups.into_iter().map(one).collect())

@@ -49,6 +49,7 @@ mod open_error;
 mod protected_vms;
 mod protection_groups;
 mod reader;
+mod recovery_again;
 mod recovery_plans;
 mod recovery_run_steps;
 mod recovery_runs;

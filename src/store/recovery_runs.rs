@@ -7,6 +7,7 @@ use super::Store;
 use super::audit::append;
 use super::error::{Refusal, StoreError};
 use super::jobs;
+use super::recovery_again::gives_way;
 use super::recovery_states::take_up;
 use super::values::{from_json, json, maybe_parsed, maybe_time, nanos, parsed, time, unreadable};
 use crate::domain::audit::AuditEntry;
@@ -56,15 +57,17 @@ impl Store {
     ) -> Result<RecoveryStart, StoreError> {
         let (run, job) = (run.clone(), job.clone());
         self.write(format!("begin recovery run {}", run.id()), move |c| {
-            let other: Option<String> = c
+            let other = c
                 .prepare_cached(
-                    "SELECT id FROM recovery_runs \
+                    "SELECT * FROM recovery_runs \
                      WHERE group_id = ?1 AND (kind = 'test') = ?2 AND cleaned_at IS NULL",
                 )?
-                .query_row((run.plan.group_id.to_string(), !run.plan.kind.is_failover()), |row| row.get(0))
+                .query_row((run.plan.group_id.to_string(), !run.plan.kind.is_failover()), run_of)
                 .optional()?;
-            if let Some(other) = other.and_then(|id| id.parse().ok()) {
-                return Ok(RecoveryStart::Unfinished(other));
+            if let Some(other) = other
+                && !gives_way(c, &other, &run, audit.at)?
+            {
+                return Ok(RecoveryStart::Unfinished(other.id()));
             }
             let begins = Event::Started(run.plan.kind.verb(), job.id);
             if let Err(misfit) = take_up(c, run.plan.group_id, begins, audit.at)? {
@@ -145,39 +148,6 @@ impl Store {
                 nanos(what.taken_at),
                 what.quality.map(crate::domain::checkpoint::CheckpointKind::as_str),
             ))?;
-            Ok(())
-        })
-        .await
-    }
-
-    /// Keeps that a run recovers no checkpoint any more: what was chosen was let go.
-    ///
-    /// # Errors
-    /// If the database cannot be written.
-    pub async fn forget_recovered(&self, id: RecoveryRunId) -> Result<(), StoreError> {
-        self.write(format!("forget the checkpoint of recovery run {id}"), move |c| Ok(forget(c, id)?)).await
-    }
-
-    /// Begins a run again that its own job had taken back: as if nothing had been done of it. Any other stays as it is.
-    ///
-    /// # Errors
-    /// If the database cannot be written.
-    pub async fn begin_recovery_again(&self, id: RecoveryRunId) -> Result<(), StoreError> {
-        self.write(format!("begin recovery run {id} again"), move |c| {
-            let again = c
-                .prepare_cached(
-                    "UPDATE recovery_runs SET cleaned_at = NULL, outcome = NULL \
-                     WHERE id = ?1 AND outcome = 'rolled_back' AND cleanup_job IS NULL",
-                )?
-                .execute([id.to_string()])?;
-            if again > 0 {
-                forget(c, id)?;
-                c.prepare_cached(
-                    "UPDATE recovery_run_vms SET before = NULL, state = 'waiting', failure = NULL, advice = NULL \
-                     WHERE run = ?1",
-                )?
-                .execute([id.to_string()])?;
-            }
             Ok(())
         })
         .await
@@ -320,14 +290,6 @@ impl Store {
         })
         .await
     }
-}
-
-fn forget(c: &Connection, id: RecoveryRunId) -> rusqlite::Result<()> {
-    c.prepare_cached(
-        "UPDATE recovery_runs SET snapshot = NULL, guid = NULL, taken_at = NULL, quality = NULL WHERE id = ?1",
-    )?
-    .execute([id.to_string()])?;
-    Ok(())
 }
 
 fn has_group(c: &Connection, group: GroupId) -> rusqlite::Result<bool> {

@@ -1,14 +1,22 @@
 //! A failover when something stands in its way before anything stands at the other site: the source runs again.
 
 use std::net::TcpListener;
+use std::sync::Arc;
 
-use zerfaux::domain::ids::VcenterId;
+use zerfaux::domain::ids::{RecoveryRunId, VcenterId};
 use zerfaux::domain::job::JobState;
-use zerfaux::domain::recovery_run::RunOutcome;
+use zerfaux::domain::recovery_run::{RecoveryRun, RunKind, RunOutcome};
+use zerfaux::domain::recovery_state::{Progress, Verb};
 use zerfaux::domain::vcenter::VcenterAddress;
+use zerfaux::engine::SystemClock;
+use zerfaux::engine::reconcile::Reconciler;
+use zerfaux::jobs::group_runs::known;
+use zerfaux::jobs::recovery_watch::RecoveryWatch;
 use zerfaux::sim::vcenter::Rule;
+use zerfaux::store::RecoveryStart;
 
-use crate::failed_over::LIVE;
+use crate::failed_over::{LIVE, RUN};
+use crate::shelled::GROUP;
 use crate::site::{Site, failed, succeeded};
 
 fn then_power_off(input: &mut serde_json::Value) {
@@ -101,4 +109,86 @@ async fn a_last_run_that_fails_brings_the_source_back_and_a_retry_makes_another(
     assert_eq!(job.state, JobState::Succeeded);
     let run = site.kept().await;
     assert!(run.outcome.is_none() && run.checkpoint.is_some(), "{run:?}");
+}
+
+impl Site {
+    /// Begins it as a use case does, with a row of its own.
+    async fn begin(&self, run: RecoveryRunId, kind: RunKind) -> (RecoveryStart, zerfaux::domain::job::Job) {
+        let mut plan = self.scene.plan.clone();
+        (plan.run_id, plan.kind) = (run, kind);
+        if kind == RunKind::DisasterFailover {
+            plan.source = None;
+            plan.clone = format!("{}-again", plan.clone).parse().unwrap();
+            plan.datastore = format!("{}-again", plan.datastore);
+            plan.vms.iter_mut().for_each(|vm| vm.spec.home_datastore.clone_from(&plan.datastore));
+        }
+        let job = self.engine.draft("failover", serde_json::to_value(&plan).unwrap(), "anna").unwrap();
+        let run = RecoveryRun::new(plan, job.id, "anna".to_owned(), job.created_at);
+        let store = &self.scene.made.store;
+        let start = store.start_recovery_run(&run, &job, crate::deployed::line()).await.unwrap();
+        self.engine.run_until_idle().await.unwrap();
+        let job = self.engine.job(job.id).await.unwrap_or(job);
+        (start, job)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_planned_failover_that_its_source_failed_gives_way_to_one_without_the_source() {
+    let site = Site::planned().await;
+    // It stops half way, and does not even come back: its vCenter refuses everything from then on.
+    site.behaves(&site.source(0), ("sim.shutdown", "ignore")).await;
+    let object = Some(site.source(1).id().to_owned());
+    site.rule(Rule { object, fault: Some("ResourceInUse".to_owned()), ..Rule::on("PowerOnVM_Task") });
+    let (start, planned) = site.begin(RUN, RunKind::PlannedFailover).await;
+    assert_eq!(start, RecoveryStart::Queued);
+    assert_eq!(planned.state, JobState::Waiting, "{:?}", planned.failure);
+    let told = planned.failure.as_ref().unwrap().message.clone();
+    assert!(told.contains("Not everything at the source could be powered on again."), "{told}");
+
+    let disaster = RecoveryRunId::from_bytes([5; 16]);
+    let (start, job) = site.begin(disaster, RunKind::DisasterFailover).await;
+    assert_eq!(start, RecoveryStart::Queued);
+    succeeded(&job);
+    assert_eq!(site.state().await.failover_run, Some(job.id));
+    // What is left of the first one never makes the guests run twice.
+    site.scene.made.sites.as_ref().unwrap().vcenter.clear_rules();
+    site.engine.cleanup(planned.id).await.unwrap();
+    site.engine.run_until_idle().await.unwrap();
+    let planned = site.engine.job(planned.id).await.unwrap();
+    let told = planned.failure.as_ref().unwrap().message.clone();
+    assert!(told.contains("the source stays off"), "{told}");
+    assert_eq!(site.power(&site.source(1)).await, "poweredOff");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_stopped_at_the_other_site_waits_for_a_person_and_replication_with_it() {
+    let site = Site::planned().await;
+    let store = &site.scene.made.store;
+    let runs = async || {
+        let all = known(store, jiff::Timestamp::now()).await.unwrap();
+        all.iter().find(|one| one.group.id == GROUP).unwrap().facts.runs
+    };
+    assert!(runs().await);
+    site.rule(Rule { fault: Some("ResourceInUse".to_owned()), ..Rule::on("CreateNasDatastore") });
+    let (_, job) = site.begin(RUN, RunKind::PlannedFailover).await;
+    failed(&job, "mount", &[]);
+    assert!(
+        job.warnings.iter().any(|told| told.contains("taken back by its own rollback")),
+        "{:?}",
+        job.warnings
+    );
+    assert_eq!(site.power(&site.source(0)).await, "poweredOff", "what stands on the clone is not given up");
+    let watch = RecoveryWatch::new(site.engine.clone(), store.clone(), Arc::new(SystemClock::new()));
+    watch.run().await.unwrap();
+    let state = site.state().await;
+    let line = *state.line().unwrap();
+    assert_eq!((line.verb, line.progress, line.run), (Verb::PlannedFailover, Progress::Failed, job.id));
+    state.may(Verb::Rollback).unwrap();
+    assert!(!runs().await, "the source was left");
+
+    site.scene.made.sites.as_ref().unwrap().vcenter.clear_rules();
+    site.engine.retry(job.id).await.unwrap();
+    site.engine.run_until_idle().await.unwrap();
+    succeeded(&site.engine.job(job.id).await.unwrap());
+    assert!(!runs().await, "until it is committed or taken back");
 }

@@ -265,7 +265,7 @@ fn without_runs(line: &str) -> Option<String> {
         tag.is_some_and(|tag| tag != "zx-1")
     };
     let mut fields: Vec<String> = line.split('\t').map(str::to_owned).collect();
-    if is_run(&fields[0]) {
+    if is_run(&fields[0]) || fields[0].contains('#') {
         return None;
     }
     for field in fields.iter_mut().skip(1).filter(|field| is_run(field)) {

@@ -176,7 +176,14 @@ impl Step for LastRunOfAll {
             return Ok(Value::Null);
         }
         let asked: Asked = intended(intent)?;
-        let brought = self.brought(cx, &input.plan, &asked);
+        let brought = async {
+            self.brought(cx, &input.plan, &asked).await.map_err(|failure| match failure.kind {
+                FailureKind::Cancelled => failure.advise(
+                    "The source is still off. Take the job back, which powers it on again, or retry it.",
+                ),
+                _ => failure,
+            })
+        };
         let last = self.0.record(cx, &input.plan).step(self.name(), brought).await?;
         cx.console(Level::Success, format!("The last run has brought {}: nothing is lost.", last.snapshot));
         recorded(last)

@@ -201,7 +201,8 @@ impl ShutDownSource {
             return Failure { message, ..first };
         }
         Failure::permanent(message).advise(
-            "Shut it down by hand or look after its VMware Tools, then fail over again; or allow that it is powered off.",
+            "Look at it in vCenter: a guest that was asked to shut down may still do so later. Mend what keeps it (VMware Tools, \
+             a dialogue) and fail over again, or allow that it is powered off.",
         )
     }
 

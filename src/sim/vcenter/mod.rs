@@ -5,7 +5,7 @@
 //! `schema/`.
 //!
 //! Some things of a guest are steered by `extraConfig` of its machine: `sim.tools=never`, `sim.shutdown=ignore`,
-//! `sim.customization=fail`, `sim.quiesce=fail`; `sim.machine` says that something runs inside ([`crate::sim::machines`]).
+//! `sim.customization=fail`, `sim.quiesce=fail`, `sim.uprooted=yes`; `sim.machine` says that something runs inside ([`crate::sim::machines`]).
 
 mod collector;
 mod company;

@@ -174,6 +174,8 @@ impl World {
         let id = self.fresh("Task", "").id.to_string();
         let name = self.name(moref).to_owned();
         let Ok(vm) = self.vm_mut(moref) else { return };
+        // As if its files had been brought here, once.
+        vm.uprooted |= vm.extra.remove("sim.uprooted").is_some();
         if !vm.uprooted || vm.question.is_some() {
             return;
         }
