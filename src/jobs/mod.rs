@@ -8,6 +8,7 @@ mod datastore_hosts;
 pub mod datastore_mounts;
 pub mod delete_replica;
 pub mod deploy;
+pub mod direction;
 mod exported;
 mod group_agreement;
 mod group_facts;
