@@ -137,6 +137,8 @@ async fn a_test_and_its_cleanup_do_not_lock_replication_out() {
     ] {
         let locks = (kind.locks)(&input).unwrap();
         assert!(locks.iter().all(|lock| !lock.as_str().starts_with("replica:")), "{locks:?}");
-        assert!(locks.iter().any(|lock| lock.as_str().starts_with("recovery:")), "{locks:?}");
+        assert!(locks.iter().any(|lock| lock.as_str().starts_with("test:")), "{locks:?}");
+        // A failover waits for neither.
+        assert!(!locks.iter().any(|lock| lock.as_str().starts_with("recovery:")), "{locks:?}");
     }
 }
