@@ -9,7 +9,7 @@ use async_trait::async_trait;
 
 use super::vsphere_power::SetPower;
 use super::vsphere_task::{Among, Deed, let_tasks_end, once};
-use crate::domain::hardware::PowerState;
+use crate::domain::hardware::{Hardware, PowerState};
 use crate::domain::job::Failure;
 use crate::domain::moref::{ManagedRef, TaskRef};
 use crate::domain::recovery_run::{Before, UsedShell};
@@ -117,9 +117,13 @@ impl Shell<'_> {
             ))
             .advise("Delete its snapshots in vCenter, then retry."));
         }
-        let was = Was { hardware, boot_order: before.shell_boot_order.as_deref() };
-        for attach in [false, true] {
-            let deed = Return { of: *self, was, attach };
+        let was = Was {
+            hardware,
+            boot_order: before.shell_boot_order.as_deref(),
+            bios_uuid: before.shell_bios_uuid.as_deref(),
+        };
+        for part in [Part::Disks, Part::Devices, Part::BootOrder] {
+            let deed = Return { of: *self, was, part };
             once(cx, client, &Among { of: self.source.to_owned(), deed }).await?;
         }
         let Some(now) = self.now(client).await? else { return Ok(GONE.to_owned()) };
@@ -151,21 +155,39 @@ const GONE: &str = "the DR vCenter does not have it any more: somebody removed i
 /// What is said of one that the failover had not come to.
 pub(super) const UNTOUCHED: &str = "the failover had not touched it";
 
-/// The disks of the clone are taken off, or everything else is made as it was.
+/// One after the other, because each builds upon the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// The disks of the clone are taken off.
+    Disks,
+    /// Its other devices and its identity are as they were.
+    Devices,
+    /// It starts from what it started from.
+    BootOrder,
+}
+
+impl Part {
+    fn of(self, all: Changes) -> Changes {
+        match self {
+            Self::Disks => Changes { take_off: all.take_off, ..Changes::default() },
+            Self::Devices => Changes { devices: all.devices, ..Changes::default() },
+            Self::BootOrder => Changes { boot_order: all.boot_order, ..Changes::default() },
+        }
+    }
+}
+
+/// One part of what makes the shell what it was.
 struct Return<'a> {
     of: Shell<'a>,
     was: Was<'a>,
-    attach: bool,
+    part: Part,
 }
 
 impl Return<'_> {
+    /// What is left to be changed; none: nothing, or the shell is gone.
     async fn left(&self, client: &Client) -> Result<Option<(MachineNow, Changes)>, Failure> {
         let Some(now) = self.of.now(client).await? else { return Ok(None) };
-        let (all, _) = self.of.changes(self.was, &now)?;
-        let changes = match self.attach {
-            true => Changes { take_off: Vec::new(), ..all },
-            false => Changes { take_off: all.take_off, ..Changes::default() },
-        };
+        let changes = self.part.of(self.of.changes(self.was, &now)?.0);
         Ok((!changes.are_none()).then_some((now, changes)))
     }
 }
@@ -175,13 +197,18 @@ impl Deed for Return<'_> {
     type Done = ();
 
     fn key(&self) -> Cow<'static, str> {
-        if self.attach { "give_back" } else { "take_off" }.into()
+        match self.part {
+            Part::Disks => "take_off",
+            Part::Devices => "give_back",
+            Part::BootOrder => "boot_order",
+        }
+        .into()
     }
 
     fn what(&self) -> String {
-        match self.attach {
-            true => format!("make the shell {:?} what it was", self.of.name),
-            false => format!("take the clone's disks off the shell {:?}", self.of.name),
+        match self.part {
+            Part::Disks => format!("take the clone's disks off the shell {:?}", self.of.name),
+            Part::Devices | Part::BootOrder => format!("make the shell {:?} what it was", self.of.name),
         }
     }
 
@@ -199,29 +226,38 @@ impl Deed for Return<'_> {
 
     async fn send(&self, client: &Client) -> Result<TaskRef, VsphereError> {
         // It was looked at just before; what is wrong with it is said by the next look.
-        let changes = match client.machines(std::slice::from_ref(&self.of.shell.vm)).await?.into_iter().next()
-        {
-            Some(now) => self.of.changes(self.was, &now).map(|(all, _)| all).unwrap_or_default(),
-            None => Changes::default(),
+        let Some(now) = client.machines(std::slice::from_ref(&self.of.shell.vm)).await?.into_iter().next() else {
+            return Err(VsphereError::Incomplete {
+                attempted: format!("read the shell {:?}", self.of.name),
+                server: client.server().to_owned(),
+                missing: "configuration of the virtual machine",
+            });
         };
-        let change = match self.attach {
-            true => reconfigure(Changes { take_off: Vec::new(), ..changes }),
-            false => reconfigure(Changes { take_off: changes.take_off, ..Changes::default() }),
-        };
-        client.reconfigure(&self.of.shell.vm, &change).await
+        let all = self.of.changes(self.was, &now).map(|(all, _)| all).unwrap_or_default();
+        client.reconfigure(&self.of.shell.vm, &reconfigure(self.part.of(all), &now.machine.hardware)).await
     }
 }
 
-fn reconfigure(changes: Changes) -> Reconfigure {
+fn reconfigure(changes: Changes, now: &Hardware) -> Reconfigure {
+    let Changes { take_off, devices: wanted, boot_order } = changes;
     let mut devices: Vec<DeviceChange> = Vec::new();
-    devices.extend(changes.take_off.into_iter().map(DeviceChange::DetachDisk));
-    devices.extend(changes.drop_nics.into_iter().map(DeviceChange::RemoveNic));
-    devices.extend(changes.attach.into_iter().map(|disk| {
+    devices.extend(take_off.into_iter().map(DeviceChange::DetachDisk));
+    devices.extend(wanted.drop_nics.into_iter().map(DeviceChange::RemoveNic));
+    devices.extend(wanted.drop_controllers.into_iter().map(DeviceChange::RemoveController));
+    let mut keys: Vec<(String, i32, i32)> =
+        now.controllers.iter().map(|one| (one.kind.clone(), one.bus, one.key)).collect();
+    for (one, number) in wanted.add_controllers.into_iter().zip(1..) {
+        keys.push((one.kind.clone(), one.bus, -number));
+        devices.push(DeviceChange::AddController { key: -number, kind: one.kind, bus: one.bus });
+    }
+    devices.extend(wanted.attach.into_iter().filter_map(|disk| {
+        let (kind, bus) = disk.controller;
+        let controller = keys.iter().find(|one| one.0 == kind && one.1 == bus)?.2;
         // Without a size: the vCenter is to read it from the file.
-        let (controller, unit) = (disk.controller, disk.unit);
-        DeviceChange::AttachDisk(AttachDisk { controller, unit, file: disk.file, capacity_bytes: None })
+        let new = AttachDisk { controller, unit: disk.unit, file: disk.file, capacity_bytes: None };
+        Some(DeviceChange::AttachDisk(new))
     }));
-    devices.extend(changes.add_nics.into_iter().filter_map(|nic| {
+    devices.extend(wanted.add_nics.into_iter().filter_map(|nic| {
         Some(DeviceChange::AddNic(NicSpec {
             connection: NicConnection::of(&nic.network)?,
             kind: nic.kind,
@@ -229,11 +265,15 @@ fn reconfigure(changes: Changes) -> Reconfigure {
             start_connected: nic.start_connected,
         }))
     }));
-    devices.extend(
-        changes
-            .connect
-            .into_iter()
-            .filter_map(|(nic, network)| Some(DeviceChange::ConnectNic(nic, NicConnection::of(&network)?))),
-    );
-    Reconfigure { devices, ..Reconfigure::default() }
+    devices.extend(wanted.connect.into_iter().filter_map(|(nic, network)| {
+        Some(DeviceChange::ConnectNic(nic, NicConnection::of(&network)?))
+    }));
+    let clear_boot_order = boot_order.as_ref().is_some_and(Vec::is_empty);
+    Reconfigure {
+        uuid: wanted.bios_uuid,
+        devices,
+        boot_order: boot_order.unwrap_or_default(),
+        clear_boot_order,
+        ..Reconfigure::default()
+    }
 }

@@ -1,6 +1,6 @@
 //! A DR shell that is given back after a failover: what of its devices has to be changed for it to be as it was before.
 
-use crate::domain::hardware::{Disk, Hardware, MacRange, Nic, NicNetwork, datastore_path};
+use crate::domain::hardware::{Controller, Disk, Hardware, MacRange, Nic, NicNetwork, datastore_path};
 use crate::domain::machine::{BootItem, Machine};
 
 /// As it was.
@@ -8,36 +8,51 @@ use crate::domain::machine::{BootItem, Machine};
 pub struct Was<'a> {
     /// Its devices.
     pub hardware: &'a Hardware,
-    /// What it tried to start from; none: not known, so it stays.
+    /// What it tried to start from, by the keys of those; none: not known, so it stays.
     pub boot_order: Option<&'a [BootItem]>,
+    /// Its BIOS UUID; none: not known, so it stays.
+    pub bios_uuid: Option<&'a str>,
 }
 
 /// A disk that is attached again, as its file lies there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackDisk {
-    /// The key of its controller now.
-    pub controller: i32,
+    /// The type and the bus number of its controller.
+    pub controller: (String, i32),
     /// Its place there.
     pub unit: i32,
     /// `[datastore] folder/name.vmdk`.
     pub file: String,
 }
 
-/// What has to be changed.
+/// What has to be changed. What builds upon other changes comes after them: disks off, devices, what it starts from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes {
     /// Disks that lie on the clone: taken off, their files kept.
     pub take_off: Vec<Disk>,
-    /// Disks that it had before.
+    /// Everything else of its devices.
+    pub devices: Devices,
+    /// What it is to start from, by the keys that its devices have now; empty: as its firmware likes.
+    pub boot_order: Option<Vec<BootItem>>,
+}
+
+/// Changes of devices, but for disks that go.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Devices {
+    /// Controllers that it did not have, and that are empty.
+    pub drop_controllers: Vec<Controller>,
+    /// Controllers that it does not have any more.
+    pub add_controllers: Vec<Controller>,
+    /// Disks that it had.
     pub attach: Vec<BackDisk>,
-    /// Cards that are connected as they were; each says whether it is connected when the machine starts.
-    pub connect: Vec<(Nic, NicNetwork)>,
     /// Cards that it did not have.
     pub drop_nics: Vec<Nic>,
     /// Cards that it does not have any more.
     pub add_nics: Vec<Nic>,
-    /// What it is to start from; empty: as its firmware likes.
-    pub boot_order: Option<Vec<BootItem>>,
+    /// Cards that are connected as they were; each says whether it is connected when the machine starts.
+    pub connect: Vec<(Nic, NicNetwork)>,
+    /// Its BIOS UUID.
+    pub bios_uuid: Option<String>,
 }
 
 impl Changes {
@@ -61,10 +76,31 @@ fn is_same_network(now: &NicNetwork, was: &NicNetwork) -> bool {
     }
 }
 
+/// Whether a card can be the one that was there. Its key is not looked at: one that was taken out and put in again has another.
 fn is_same_card(now: &Nic, was: &Nic) -> bool {
-    let address = was.mac.as_deref().filter(|mac| MacRange::of(mac) != MacRange::Generated);
-    let same = address.is_none_or(|mac| now.mac.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(mac)));
-    now.key == was.key && now.kind == was.kind && same
+    let address = match was.mac.as_deref() {
+        // One that a host made up is made up anew.
+        Some(mac) if MacRange::of(mac) == MacRange::Generated => !now.mac_is_manual,
+        Some(mac) => now.mac.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(mac)),
+        None => true,
+    };
+    now.kind == was.kind && address
+}
+
+/// For each card that was there the one that it is now.
+fn cards<'a>(was: &'a Hardware, now: &'a Hardware) -> Vec<(&'a Nic, Option<&'a Nic>)> {
+    let mut left: Vec<&Nic> = now.nics.iter().collect();
+    let own = |before: &'a Nic| {
+        let same = |card: &&Nic| is_same_card(card, before);
+        let by_key = left.iter().position(|card| card.key == before.key && same(card));
+        let place = by_key.or_else(|| left.iter().position(same));
+        (before, place.map(|place| left.remove(place)))
+    };
+    was.nics.iter().map(own).collect()
+}
+
+fn is_same_controller(one: &Controller, other: &Controller) -> bool {
+    one.kind == other.kind && one.bus == other.bus
 }
 
 /// Where a disk is, by what does not change when a controller gets another key.
@@ -80,77 +116,124 @@ fn place<'a>(disk: &Disk, hardware: &'a Hardware) -> Option<(&'a str, i32, i32)>
 /// If a disk cannot be attached again where it was: why.
 pub fn returned(was: Was<'_>, clone: &str, now: &Machine) -> Result<(Changes, Vec<String>), String> {
     let has = &now.hardware;
-    let mut changes = Changes::default();
-    let mut strange = Vec::new();
+    let (mut changes, mut strange) = (Changes::default(), Vec::new());
     let is_back = |disk: &Disk| {
         let same = |one: &Disk| one.file == disk.file && place(one, was.hardware) == place(disk, has);
         was.hardware.disks.iter().any(same)
     };
-    for disk in has.disks.iter().filter(|disk| !is_back(disk)) {
-        if lies_on(disk, clone) {
+    let mut stays: Vec<&Disk> = Vec::new();
+    for disk in &has.disks {
+        if is_back(disk) {
+            stays.push(disk);
+        } else if lies_on(disk, clone) {
             changes.take_off.push(disk.clone());
         } else {
-            strange.push(format!(
-                "it has the disk {}, which it did not have before; it stays",
-                disk.file.as_deref().unwrap_or(&disk.label)
-            ));
+            stays.push(disk);
+            let file = disk.file.as_deref().unwrap_or(&disk.label);
+            strange.push(format!("it has the disk {file}, which it did not have before; it stays"));
         }
     }
-    for disk in &was.hardware.disks {
+    let devices = &mut changes.devices;
+    disks(was.hardware, &stays, has, devices)?;
+    for controller in &has.controllers {
+        let known = was.hardware.controllers.iter().any(|one| is_same_controller(one, controller));
+        let used = stays.iter().any(|disk| disk.controller == controller.key);
+        if !known && !used {
+            devices.drop_controllers.push(controller.clone());
+        }
+    }
+    let lost = |one: &&Controller| !has.controllers.iter().any(|other| is_same_controller(one, other));
+    devices.add_controllers = was.hardware.controllers.iter().filter(lost).cloned().collect();
+    let pairs = cards(was.hardware, has);
+    nics(&pairs, has, devices, &mut strange);
+    let other = |uuid: &&str| !now.bios_uuid.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(uuid));
+    devices.bios_uuid = was.bios_uuid.filter(other).map(str::to_owned);
+    if let Some(order) = was.boot_order {
+        let own = |item: &BootItem| own_item(item, was.hardware, has, &pairs);
+        let wanted: Vec<BootItem> = order.iter().filter_map(own).collect();
+        changes.boot_order = Some(wanted).filter(|wanted| *wanted != now.boot_order);
+    }
+    Ok((changes, strange))
+}
+
+/// The disks that it had and does not have.
+fn disks(was: &Hardware, stays: &[&Disk], has: &Hardware, devices: &mut Devices) -> Result<(), String> {
+    for disk in &was.disks {
         let Some(file) = disk.file.clone() else { continue };
-        let at = place(disk, was.hardware);
-        let there = has.disks.iter().find(|one| at.is_some() && place(one, has) == at);
-        match there {
-            Some(one) if one.file.as_ref() == Some(&file) => continue,
-            Some(one) if !lies_on(one, clone) => {
-                return Err(format!(
-                    "where {file} was there is another disk, {}",
-                    one.file.as_deref().unwrap_or(&one.label)
-                ));
+        let Some(at) = place(disk, was) else { continue };
+        match stays.iter().find(|one| place(one, has) == Some(at)) {
+            Some(one) if one.file.as_ref() == Some(&file) => {}
+            Some(one) => {
+                let there = one.file.as_deref().unwrap_or(&one.label);
+                return Err(format!("where {file} was there is another disk, {there}"));
             }
-            _ => {}
+            None => {
+                let controller = (at.0.to_owned(), at.1);
+                devices.attach.push(BackDisk { controller, unit: disk.unit, file });
+            }
         }
-        let controller = at
-            .and_then(|(kind, bus, _)| has.controllers.iter().find(|one| one.kind == kind && one.bus == bus));
-        let controller =
-            controller.ok_or_else(|| format!("the controller of {file} is not there any more"))?;
-        changes.attach.push(BackDisk { controller: controller.key, unit: disk.unit, file });
     }
-    for card in &has.nics {
-        let Some(before) = was.hardware.nics.iter().find(|one| is_same_card(card, one)) else {
-            changes.drop_nics.push(card.clone());
+    Ok(())
+}
+
+/// The cards, each on its network.
+fn nics(
+    pairs: &[(&Nic, Option<&Nic>)],
+    has: &Hardware,
+    devices: &mut Devices,
+    strange: &mut Vec<String>,
+) {
+    let known = |card: &&Nic| pairs.iter().any(|(_, own)| own.is_some_and(|own| own.key == card.key));
+    devices.drop_nics = has.nics.iter().filter(|card| !known(card)).cloned().collect();
+    for (before, card) in pairs {
+        let is_known = before.network != NicNetwork::Other;
+        let Some(card) = card else {
+            if is_known {
+                let typed = |mac: &String| MacRange::of(mac) != MacRange::Generated;
+                devices.add_nics.push(Nic { mac: before.mac.clone().filter(typed), ..(*before).clone() });
+            } else {
+                strange.push(format!("{} was removed, and its network is of an unknown kind", before.label));
+            }
             continue;
         };
         let as_was = card.start_connected == before.start_connected
-            && (before.network == NicNetwork::Other || is_same_network(&card.network, &before.network));
+            && (!is_known || is_same_network(&card.network, &before.network));
         // One that was on no network that is known stays on the one where it is.
-        let network = Some(&before.network).filter(|one| **one != NicNetwork::Other).unwrap_or(&card.network);
+        let network = if is_known { &before.network } else { &card.network };
         if !as_was && *network == NicNetwork::Other {
             strange.push(format!("{} is on a network of an unknown kind, so it stays as it is", card.label));
         } else if !as_was {
-            let nic = Nic { start_connected: before.start_connected, ..card.clone() };
-            changes.connect.push((nic, network.clone()));
+            let nic = Nic { start_connected: before.start_connected, ..(*card).clone() };
+            devices.connect.push((nic, network.clone()));
         }
     }
-    for before in &was.hardware.nics {
-        if has.nics.iter().any(|card| is_same_card(card, before)) {
-            continue;
+}
+
+/// Something to start from by the key that it has now; none: it is not there, or not yet.
+fn own_item(
+    item: &BootItem,
+    was: &Hardware,
+    has: &Hardware,
+    pairs: &[(&Nic, Option<&Nic>)],
+) -> Option<BootItem> {
+    match item {
+        BootItem::Disk { key } => {
+            let disk = was.disks.iter().find(|disk| disk.key == *key)?;
+            let at = place(disk, was)?;
+            Some(BootItem::Disk { key: has.disks.iter().find(|one| place(one, has) == Some(at))?.key })
         }
-        if before.network == NicNetwork::Other {
-            strange.push(format!("{} was removed, and its network is of an unknown kind", before.label));
-        } else {
-            let typed = |mac: &String| MacRange::of(mac) != MacRange::Generated;
-            changes.add_nics.push(Nic { mac: before.mac.clone().filter(typed), ..before.clone() });
+        BootItem::Nic { key } => {
+            let (_, own) = pairs.iter().find(|(before, _)| before.key == *key)?;
+            Some(BootItem::Nic { key: (*own)?.key })
         }
+        BootItem::Cd | BootItem::Floppy => Some(item.clone()),
     }
-    changes.boot_order = was.boot_order.filter(|order| *order != now.boot_order).map(<[_]>::to_vec);
-    Ok((changes, strange))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::hardware::{Controller, Firmware};
+    use crate::domain::hardware::Firmware;
 
     fn disk(file: &str, unit: i32) -> Disk {
         Disk {
@@ -210,7 +293,8 @@ mod tests {
     }
 
     fn changes(was: &Hardware, now: Hardware) -> (Changes, Vec<String>) {
-        returned(Was { hardware: was, boot_order: Some(&[]) }, "zx-1", &machine(now)).unwrap()
+        let was = Was { hardware: was, boot_order: Some(&[]), bios_uuid: None };
+        returned(was, "zx-1", &machine(now)).unwrap()
     }
 
     #[test]
@@ -219,9 +303,9 @@ mod tests {
         let now = hardware(vec![disk("[zx-1] a/a.vmdk", 0)], vec![nic(4000, "loud", true)]);
         let (found, strange) = changes(&was, now);
         assert_eq!((found.take_off.len(), strange.len()), (1, 0));
-        let back = BackDisk { controller: 1000, unit: 0, file: "[view] a/a.vmdk".to_owned() };
-        assert_eq!(found.attach, [back]);
-        let (card, network) = &found.connect[0];
+        let controller = ("ParaVirtualSCSIController".to_owned(), 0);
+        assert_eq!(found.devices.attach, [BackDisk { controller, unit: 0, file: "[view] a/a.vmdk".to_owned() }]);
+        let (card, network) = &found.devices.connect[0];
         assert_eq!((card.start_connected, network), (false, &was.nics[0].network));
         assert!(changes(&was, was.clone()).0.are_none());
     }
@@ -234,7 +318,8 @@ mod tests {
         assert!(strange[0].contains("[san] other/b.vmdk"), "{strange:?}");
         let was = hardware(vec![disk("[view] a/a.vmdk", 1)], Vec::new());
         let now = machine(hardware(vec![disk("[san] other/b.vmdk", 1)], Vec::new()));
-        let why = returned(Was { hardware: &was, boot_order: None }, "zx-1", &now).unwrap_err();
+        let was = Was { hardware: &was, boot_order: None, bios_uuid: None };
+        let why = returned(was, "zx-1", &now).unwrap_err();
         assert!(why.contains("there is another disk"), "{why}");
     }
 
@@ -249,7 +334,35 @@ mod tests {
     fn a_card_that_somebody_put_in_goes_and_one_that_was_taken_out_comes_back() {
         let was = hardware(Vec::new(), vec![nic(4000, "quiet", false)]);
         let (found, _) = changes(&was, hardware(Vec::new(), vec![nic(4001, "loud", true)]));
-        assert_eq!(found.drop_nics[0].key, 4001);
-        assert_eq!(found.add_nics, was.nics);
+        assert_eq!(found.devices.drop_nics[0].key, 4001);
+        assert_eq!(found.devices.add_nics, was.nics);
+        // Once it is back under another key it is the one that was there.
+        let mut again = was.clone();
+        again.nics[0].key = 4007;
+        assert!(changes(&was, again).0.are_none());
+    }
+
+    #[test]
+    fn what_it_started_from_is_told_by_the_keys_of_now_and_its_identity_comes_back() {
+        let was = hardware(vec![disk("[view] a/a.vmdk", 0)], vec![nic(4000, "quiet", false)]);
+        let mut now = machine(was.clone());
+        (now.hardware.disks[0].key, now.bios_uuid) = (2016, Some("other".to_owned()));
+        now.boot_order = vec![BootItem::Nic { key: 4000 }];
+        let order = [BootItem::Disk { key: 2000 }];
+        let was = Was { hardware: &was, boot_order: Some(&order), bios_uuid: Some("own") };
+        let (found, _) = returned(was, "zx-1", &now).unwrap();
+        assert_eq!(found.boot_order, Some(vec![BootItem::Disk { key: 2016 }]));
+        assert_eq!(found.devices.bios_uuid.as_deref(), Some("own"));
+    }
+
+    #[test]
+    fn a_controller_that_came_with_the_failover_goes_unless_somebody_uses_it() {
+        let was = hardware(Vec::new(), Vec::new());
+        let second = Controller { key: 1001, kind: "VirtualLsiLogicSASController".to_owned(), bus: 1 };
+        let mut now = was.clone();
+        now.controllers.push(second.clone());
+        assert_eq!(changes(&was, now.clone()).0.devices.drop_controllers, [second]);
+        now.disks.push(Disk { controller: 1001, ..disk("[san] b/b.vmdk", 0) });
+        assert!(changes(&was, now).0.are_none());
     }
 }

@@ -134,7 +134,7 @@ impl Step for Release {
     }
 
     fn percent(&self) -> (u8, u8) {
-        (92, 98)
+        (92, 95)
     }
 
     fn retry(&self) -> Retry {

@@ -152,7 +152,7 @@ impl Step for RestartSource {
     }
 
     fn percent(&self) -> (u8, u8) {
-        (98, 99)
+        (95, 98)
     }
 
     fn retry(&self) -> Retry {
