@@ -245,6 +245,8 @@ fn vm(
         },
         networks,
         shell: None,
+        // A test has another identity.
+        bios_uuid: None,
         source: None,
     })
 }
