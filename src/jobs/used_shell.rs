@@ -53,6 +53,8 @@ impl Shell<'_> {
                 if own.is_some_and(|own| own.eq_ignore_ascii_case(uuid)) {
                     return Ok(Some(found));
                 }
+                // The reference is another machine's, or somebody changed its identity.
+                self.may_be_left(&found)?;
             }
             Err(error) if matches!(error.reason(), Some(Reason::ObjectNotFound { .. })) => {}
             Err(error) => return Err(error.into()),
@@ -63,21 +65,23 @@ impl Shell<'_> {
     /// Refuses if a machine of the same identity under another reference could use the clone.
     async fn elsewhere(&self, client: &Client, uuid: &str) -> Result<(), Failure> {
         let others = client.find_vms_by_uuid(uuid, true).await?;
-        for other in client.machines(&others).await? {
-            let mut disks = other.machine.hardware.disks.iter();
-            if other.power != PowerState::Off || disks.any(|disk| lies_on(disk, self.clone)) {
-                return Err(Failure::refused(format!(
-                    "The shell {:?} is no longer {} but {}: it was registered anew. It runs, or has disks of the clone. \
-                     Nothing was done to it.",
-                    self.name, self.shell.vm, other.vm
-                ))
-                .advise(format!(
-                    "Power it off in vCenter and detach its disks on {:?}, keeping their files, then retry.",
-                    self.clone
-                )));
-            }
+        client.machines(&others).await?.iter().try_for_each(|other| self.may_be_left(other))
+    }
+
+    /// Refuses if a machine that has only one half of the identity could use the clone.
+    fn may_be_left(&self, other: &MachineNow) -> Result<(), Failure> {
+        if !other.machine.hardware.disks.iter().any(|disk| lies_on(disk, self.clone)) {
+            return Ok(());
         }
-        Ok(())
+        Err(Failure::refused(format!(
+            "{:?} ({}) has disks of the clone, and it is not the shell {:?} ({}) any more by reference and instance UUID. \
+             Nothing was done to it.",
+            other.machine.name, other.vm, self.name, self.shell.vm
+        ))
+        .advise(format!(
+            "Power it off in vCenter and detach its disks on {:?}, keeping their files, then retry.",
+            self.clone
+        )))
     }
 
     /// Powers it off, if it is there and on, and answers what was seen.
@@ -226,7 +230,8 @@ impl Deed for Return<'_> {
 
     async fn send(&self, client: &Client) -> Result<TaskRef, VsphereError> {
         // It was looked at just before; what is wrong with it is said by the next look.
-        let Some(now) = client.machines(std::slice::from_ref(&self.of.shell.vm)).await?.into_iter().next() else {
+        let Some(now) = client.machines(std::slice::from_ref(&self.of.shell.vm)).await?.into_iter().next()
+        else {
             return Err(VsphereError::Incomplete {
                 attempted: format!("read the shell {:?}", self.of.name),
                 server: client.server().to_owned(),
@@ -265,9 +270,12 @@ fn reconfigure(changes: Changes, now: &Hardware) -> Reconfigure {
             start_connected: nic.start_connected,
         }))
     }));
-    devices.extend(wanted.connect.into_iter().filter_map(|(nic, network)| {
-        Some(DeviceChange::ConnectNic(nic, NicConnection::of(&network)?))
-    }));
+    devices.extend(
+        wanted
+            .connect
+            .into_iter()
+            .filter_map(|(nic, network)| Some(DeviceChange::ConnectNic(nic, NicConnection::of(&network)?))),
+    );
     let clear_boot_order = boot_order.as_ref().is_some_and(Vec::is_empty);
     Reconfigure {
         uuid: wanted.bios_uuid,

@@ -14,16 +14,19 @@ pub async fn vcenter(client: &Client) -> Facts {
     of_vcenter(client, &mut facts).await;
     for (name, id) in by_name(client, "VirtualMachine").await {
         let vm = VmRef::new(id);
-        let paths = ["parent", "resourcePool", "runtime.powerState", "config.annotation", "config.extraConfig"];
+        let paths =
+            ["parent", "resourcePool", "runtime.powerState", "config.annotation", "config.extraConfig"];
         let found = client.properties(&vm, VmRef::KIND, &paths).await.unwrap();
         let word = |path: &str| found.text(path).unwrap_or_default().to_owned();
-        let options = found.get("config.extraConfig").map(|list| list.children().to_vec()).unwrap_or_default();
+        let options =
+            found.get("config.extraConfig").map(|list| list.children().to_vec()).unwrap_or_default();
         let mut options: Vec<String> = options
             .iter()
             .map(|one| format!("{}={}", one.text_at("key").unwrap_or(""), one.text_at("value").unwrap_or("")))
             .collect();
         options.sort();
-        let place = (word("parent"), word("resourcePool"), word("runtime.powerState"), word("config.annotation"));
+        let place =
+            (word("parent"), word("resourcePool"), word("runtime.powerState"), word("config.annotation"));
         let mut machine = client.machine(&vm).await.unwrap();
         // A server lists devices in the order in which they came.
         machine.hardware.disks.sort_by_key(|disk| (disk.controller, disk.unit));
@@ -40,7 +43,7 @@ pub fn appliance(appliance: &Appliance) -> Facts {
         assert_eq!(done.status, 0, "{command}: {}", done.stderr);
         String::from_utf8(done.stdout).unwrap()
     };
-    let columns = "name,guid,origin,mountpoint,mounted,canmount,sharenfs,readonly,keystatus,zerfaux:group,zerfaux:role";
+    let columns = "name,guid,origin,mountpoint,mounted,canmount,sharenfs,readonly,keystatus";
     let mut facts = Facts::new();
     facts.insert("datasets".to_owned(), run(&format!("zfs list -H -r -t filesystem -o {columns}")));
     let snapshots = run("zfs list -H -r -t snapshot -o name");

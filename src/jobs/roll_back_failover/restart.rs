@@ -38,6 +38,11 @@ struct Site<'a> {
 /// Refuses while the recovered machine of `vm` runs.
 async fn is_off(site: &Site<'_>, vm: &RunVmPlan) -> Result<(), Failure> {
     let (client, plan) = (site.clients.0, site.plan);
+    let known = site.kept.iter().find(|one| one.source_uuid == vm.source_uuid);
+    if vm.shell.is_some() && known.is_none_or(|one| one.before.shell_hardware.is_none()) {
+        // The failover had not come to it: whatever it does is not the failover's doing.
+        return Ok(());
+    }
     let runs = match shell_of(plan, vm) {
         Some(shell) => {
             shell.now(client).await?.filter(|now| now.power != PowerState::Off).map(|now| now.machine.name)
