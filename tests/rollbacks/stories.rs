@@ -201,3 +201,34 @@ async fn one_that_goes_on_is_not_rolled_back_until_it_was_asked_to_stop() {
     let CleanupStart::NotNow(misfit) = site.ask_to_roll_back().await else { panic!("it was begun") };
     assert!(misfit.to_string().contains("is under way"), "{misfit}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_was_just_stopped_is_rolled_back_at_once() {
+    let site = Site::new().await;
+    let job = site.ask().await;
+    site.engine.cancel(job).await.unwrap();
+    succeeded(&site.roll_back().await);
+    assert_eq!(site.state().await.phase(), Phase::Protected);
+    site.is_as_before("stopped").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_does_not_answer_is_told_once_the_other_side_is_done() {
+    let site = Site::new().await;
+    succeeded(&site.failed_over().await);
+    let mut input = serde_json::to_value(site.scene.plan()).unwrap();
+    input["source"]["vcenter_id"] = "0193d5a0-0000-7000-8000-00000000dead".into();
+    let id = site.engine.enqueue("roll_back_failover", input, "anna").await.unwrap();
+    site.engine.run_until_idle().await.unwrap();
+    let job = site.engine.job(id).await.unwrap();
+    assert_eq!(
+        (job.state, job.failed_phase.as_deref()),
+        (JobState::Failed, Some("restart_source")),
+        "{job:?}"
+    );
+    assert!(!site.zfs("zfs list -H -o name").contains(site.scene.plan().clone.as_str()));
+    assert!(!site.zfs(&format!("zfs holds -H {}@zx-1", crate::shelled::replica())).contains("zerfaux-run"));
+    assert_eq!(site.power(&site.shell()).await, "poweredOff");
+    succeeded(&site.roll_back().await);
+    site.is_as_before("answered").await;
+}

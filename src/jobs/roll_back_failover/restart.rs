@@ -108,6 +108,9 @@ impl RestartSource {
         if now.power == PowerState::On {
             return Ok("it runs at the source".to_owned());
         }
+        let turns = self.0.vcenters.power_ons(site.source.vcenter_id, site.plan.power_ons);
+        // Never closed.
+        let _turn = turns.acquire().await;
         let power = SetPower { vm: now.vm, name: now.name, on: true, host: None };
         once(cx, site.clients.1, &Among { of: vm.source_uuid.clone(), deed: power }).await?;
         Ok("it was powered on at the source; its vCenter says poweredOn".to_owned())
