@@ -62,10 +62,20 @@ impl Shell<'_> {
         self.elsewhere(client, uuid).await.map(|()| None)
     }
 
-    /// Refuses if a machine of the same identity under another reference could use the clone.
+    /// Refuses if a machine of the same identity under another reference runs, or could use the clone.
     async fn elsewhere(&self, client: &Client, uuid: &str) -> Result<(), Failure> {
         let others = client.find_vms_by_uuid(uuid, true).await?;
-        client.machines(&others).await?.iter().try_for_each(|other| self.may_be_left(other))
+        for other in client.machines(&others).await? {
+            self.may_be_left(&other)?;
+            if other.power != PowerState::Off {
+                return Err(Failure::refused(format!(
+                    "The shell {:?} is no longer {} but {}: it was registered anew, and it runs. Nothing was done to it.",
+                    self.name, self.shell.vm, other.vm
+                ))
+                .advise("Power it off in vCenter, then retry."));
+            }
+        }
+        Ok(())
     }
 
     /// Refuses if a machine that has only one half of the identity could use the clone.
