@@ -8,7 +8,7 @@ use super::audit::append;
 use super::error::{Refusal, StoreError};
 use super::jobs;
 use super::recovery_again::gives_way;
-use super::recovery_states::take_up;
+use super::recovery_states::{is_stopped, take_up};
 use super::values::{from_json, json, maybe_parsed, maybe_time, nanos, parsed, time, unreadable};
 use crate::domain::audit::AuditEntry;
 use crate::domain::dataset::Guid;
@@ -231,6 +231,10 @@ impl Store {
             let (kind, group) = (run.plan.kind, run.plan.group_id);
             let begins = Event::Started(kind.taken_back_by(), job.id);
             if kind.is_failover() {
+                // One that was asked to stop has its locks until it has, and the rollback waits for them.
+                if is_stopped(c, run.job)? {
+                    let _misfit = take_up(c, group, Event::Failed(kind.verb(), run.job), job.created_at)?;
+                }
                 if let Err(misfit) = take_up(c, group, begins, job.created_at)? {
                     return Ok(CleanupStart::NotNow(misfit));
                 }

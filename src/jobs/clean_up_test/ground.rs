@@ -1,4 +1,4 @@
-//! What the test machines stood on: unmounted on every host, no longer exported, the clone destroyed, the checkpoint let go.
+//! What the machines of a run stood on: unmounted on every host, no longer exported, the clone destroyed, the checkpoint let go.
 
 use std::sync::Arc;
 
@@ -7,17 +7,19 @@ use serde_json::{Value, json};
 
 use super::{AGAIN, ANEW, CleanupInput, Ground};
 use crate::domain::job::{Failure, Level};
-use crate::domain::recovery_run::RunOutcome;
-use crate::domain::recovery_state::{Event, Verb};
+use crate::domain::recovery_run::{RunOutcome, RunPlan, RunStep};
+use crate::domain::recovery_state::Event;
 use crate::engine::{Retry, Step, StepContext, UndoKind};
 use crate::jobs::exported::{seen_by, unshare_by};
 use crate::jobs::failure::not_kept;
 use crate::jobs::recovery::{checkpoint_of, hold_tag};
 use crate::jobs::recovery_record::tell;
+use crate::jobs::replica_key::close_unused;
+use crate::zfs::Zfs;
 
 const NONE_MADE: &str = "no clone was made";
 
-pub(super) struct Unmount(pub(super) Arc<Ground>);
+pub(in crate::jobs) struct Unmount(pub(in crate::jobs) Arc<Ground>);
 
 #[async_trait]
 impl Step for Unmount {
@@ -50,7 +52,7 @@ impl Step for Unmount {
     }
 }
 
-pub(super) struct Unexport(pub(super) Arc<Ground>);
+pub(in crate::jobs) struct Unexport(pub(in crate::jobs) Arc<Ground>);
 
 #[async_trait]
 impl Step for Unexport {
@@ -82,7 +84,19 @@ impl Step for Unexport {
     }
 }
 
-pub(super) struct DestroyClone(pub(super) Arc<Ground>);
+pub(in crate::jobs) struct DestroyClone(pub(in crate::jobs) Arc<Ground>);
+
+impl DestroyClone {
+    /// A key that was loaded for a clone which was then not made is unloaded.
+    async fn close_unused(&self, cx: &StepContext, plan: &RunPlan, zfs: &Zfs) -> Result<(), Failure> {
+        let steps = self.0.vcenters.store().run_steps(plan.run_id).await.map_err(not_kept)?;
+        let begun = |one: &RunStep| one.source_uuid.is_none() && one.step == "clone" && one.ok != Some(true);
+        match steps.iter().any(begun) {
+            true => close_unused(cx, (&self.0.targets, zfs), plan.group_id, &plan.replica).await,
+            false => Ok(()),
+        }
+    }
+}
 
 #[async_trait]
 impl Step for DestroyClone {
@@ -106,7 +120,10 @@ impl Step for DestroyClone {
                 standing.destroy(cx, &zfs).await?;
             }
             match seen_by(&zfs, &plan.clone, plan.maker()).await? {
-                None => Ok(((), format!("{} is not there", plan.clone))),
+                None => {
+                    self.close_unused(cx, &plan, &zfs).await?;
+                    Ok(((), format!("{} is not there", plan.clone)))
+                }
                 // Somebody else's was there before, and stays.
                 Some((_, false)) => Ok(((), format!("{} is there, and is not this run's", plan.clone))),
                 Some((_, true)) => Err(Failure::refused(format!(
@@ -125,7 +142,7 @@ impl Step for DestroyClone {
     }
 }
 
-pub(super) struct Release(pub(super) Arc<Ground>);
+pub(in crate::jobs) struct Release(pub(in crate::jobs) Arc<Ground>);
 
 #[async_trait]
 impl Step for Release {
@@ -134,7 +151,7 @@ impl Step for Release {
     }
 
     fn percent(&self) -> (u8, u8) {
-        (92, 98)
+        (92, 95)
     }
 
     fn retry(&self) -> Retry {
@@ -165,7 +182,7 @@ impl Step for Release {
     }
 }
 
-pub(super) struct Close(pub(super) Arc<Ground>);
+pub(in crate::jobs) struct Close(pub(in crate::jobs) Arc<Ground>);
 
 #[async_trait]
 impl Step for Close {
@@ -184,9 +201,18 @@ impl Step for Close {
     async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
         let CleanupInput { plan } = cx.input()?;
         let store = self.0.vcenters.store();
-        store.note_recovery_ended(plan.run_id, RunOutcome::CleanedUp, cx.now()).await.map_err(not_kept)?;
-        tell(cx, store, plan.group_id, Event::Done(Verb::Cleanup, cx.job().id)).await?;
-        cx.console(Level::Success, "Everything of the test is gone, and each of it was looked for.");
+        let (outcome, told) = match plan.kind.is_failover() {
+            false => {
+                (RunOutcome::CleanedUp, "Everything of the test is gone, and each of it was looked for.")
+            }
+            true => {
+                (RunOutcome::RolledBack, "Both sides are as before the failover, and each was looked at.")
+            }
+        };
+        store.note_recovery_ended(plan.run_id, outcome, cx.now()).await.map_err(not_kept)?;
+        let done = Event::Done(plan.kind.taken_back_by(), cx.job().id);
+        tell(cx, store, plan.group_id, done).await?;
+        cx.console(Level::Success, told);
         Ok(json!({ "run_id": plan.run_id }))
     }
 

@@ -36,6 +36,8 @@ pub struct Reconfigure {
     pub secure_boot: Option<bool>,
     /// What it tries to start from, by the keys of its own devices; empty: as it is.
     pub boot_order: Vec<BootItem>,
+    /// Whether it tries to start from nothing in particular any more, but as its firmware likes.
+    pub clear_boot_order: bool,
     /// Devices.
     pub devices: Vec<DeviceChange>,
     /// Options such as `disk.EnableUUID`. An empty value deletes one.
@@ -71,10 +73,15 @@ impl Reconfigure {
                 xml.text("key", key).string("value", value);
             });
         }
-        if self.secure_boot.is_some() || !self.boot_order.is_empty() {
+        if self.secure_boot.is_some() || !self.boot_order.is_empty() || self.clear_boot_order {
             xml.element("bootOptions", |xml| {
                 if let Some(secure) = self.secure_boot {
                     xml.flag("efiSecureBootEnabled", secure);
+                }
+                if self.clear_boot_order {
+                    // An empty list says "as it is". A device of no kind says "none": it is not in the API's documentation,
+                    // but what VMware's own tools send (govmomi, `device.boot -order -`).
+                    xml.typed("bootOrder", "VirtualMachineBootOptionsBootableDevice", |_| ());
                 }
                 for item in &self.boot_order {
                     write_boot_item(item, xml);

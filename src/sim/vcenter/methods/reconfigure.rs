@@ -126,7 +126,7 @@ fn boot_order(spec: &Data) -> Vec<Data> {
     options.into_iter().flat_map(|boot| boot.list("bootOrder")).filter_map(Value::data).cloned().collect()
 }
 
-/// What is gone is not started from.
+/// What is gone is not started from. A device of no kind clears the order.
 fn set_boot_order(vm: &mut Vm, wanted: Vec<Data>) -> Result<(), Fault> {
     let keys: Vec<i64> = vm.devices.iter().filter_map(|device| device.int("key")).collect();
     let is_there = |item: &Data| item.int("deviceKey").is_none_or(|key| keys.contains(&key));
@@ -136,7 +136,7 @@ fn set_boot_order(vm: &mut Vm, wanted: Vec<Data>) -> Result<(), Fault> {
     if !wanted.is_empty() {
         vm.boot_order = wanted;
     }
-    vm.boot_order.retain(is_there);
+    vm.boot_order.retain(|item| is_there(item) && item.ty != "VirtualMachineBootOptionsBootableDevice");
     Ok(())
 }
 
