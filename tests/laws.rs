@@ -25,6 +25,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("create_dr_shell", "tests/support/shelled.rs"),
     ("delete_replica", "tests/support/unreplicated.rs"),
     ("test_failover", "tests/support/tested.rs"),
+    ("failover", "tests/support/failed_over.rs"),
     ("clean_up_test", "tests/support/cleaned.rs"),
     ("remove_dr_shell", "tests/support/unshelled.rs"),
     ("repair_dr_shell", "tests/support/reshaped.rs"),

@@ -9,6 +9,7 @@ pub mod datastore_mounts;
 pub mod delete_replica;
 pub mod deploy;
 mod exported;
+pub mod failover;
 mod group_agreement;
 mod group_facts;
 pub mod group_runs;
@@ -21,6 +22,7 @@ pub mod mount_datastore;
 pub mod move_to_protection_datastore;
 pub mod nfs_room;
 pub mod protection_datastore;
+mod recovery;
 mod recovery_record;
 pub mod recovery_watch;
 pub mod remove_dr_shell;
@@ -56,6 +58,7 @@ pub fn kinds() -> Vec<&'static str> {
         create_dr_shell::KIND,
         delete_replica::KIND,
         deploy::KIND,
+        failover::KIND,
         health_check::KIND,
         mount_datastore::KIND,
         move_to_protection_datastore::KIND,
@@ -79,6 +82,7 @@ pub fn definitions(
         create_dr_shell::definition(targets.clone(), vcenters.clone()),
         delete_replica::definition(targets.clone()),
         deploy::definition(Arc::clone(hosts), vcenters.clone()),
+        failover::definition(targets.clone(), vcenters.clone()),
         health_check::definition(targets.clone()),
         mount_datastore::definition(vcenters.clone()),
         move_to_protection_datastore::definition(vcenters.clone()),

@@ -12,8 +12,8 @@ use crate::domain::recovery_state::{Event, Verb};
 use crate::engine::{Retry, Step, StepContext, UndoKind};
 use crate::jobs::exported::{seen_by, unshare_by};
 use crate::jobs::failure::not_kept;
+use crate::jobs::recovery::{checkpoint_of, hold_tag};
 use crate::jobs::recovery_record::tell;
-use crate::jobs::test_failover::{checkpoint_of, hold_tag};
 
 const NONE_MADE: &str = "no clone was made";
 

@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::recovery::{Ground, Whose, locks_of, standing};
 use super::shell_view::StandingView;
 use super::targets::Targets;
-use super::test_failover::{Ground, locks_of, standing};
 use super::vcenters::Vcenters;
 use crate::domain::job::Failure;
 use crate::domain::recovery_run::{Recovered, RunPlan};
@@ -40,7 +40,7 @@ pub struct CleanupInput {
 
 /// The definition of the job.
 pub fn definition(targets: Targets, vcenters: Vcenters) -> Definition {
-    let ground = Arc::new(Ground::new(targets, vcenters));
+    let ground = Arc::new(Ground::new(Whose::Test, targets, vcenters));
     let ground = || Arc::clone(&ground);
     Definition::new(
         KIND,

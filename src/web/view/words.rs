@@ -8,6 +8,7 @@ pub fn job_kind(kind: &str) -> &str {
         "create_protection_datastore" => "Create datastore",
         "delete_replica" => "Delete replica of",
         "deploy_zfs_target" => "Deploy appliance",
+        "failover" => "Fail over",
         "health_check" => "Check appliance",
         "mount_datastore" => "Mount datastore",
         "move_to_protection_datastore" => "Move to protection datastore",

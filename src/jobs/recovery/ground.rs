@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::{AGAIN, BY_CLEANUP, Ground, RunInput, checkpoint_of};
+use super::{AGAIN, Ground, RunInput, checkpoint_of};
 use crate::domain::dataset::{PROPERTY_GROUP, PROPERTY_ROLE, Role};
 use crate::domain::job::{Failure, Level};
 use crate::domain::names::DatasetName;
@@ -21,7 +21,7 @@ use crate::zfs::Zfs;
 /// Says which run a clone belongs to.
 const PROPERTY_RUN: &str = "zerfaux:run";
 
-pub(super) struct Clone(pub(super) Arc<Ground>);
+pub(in crate::jobs) struct Clone(pub(in crate::jobs) Arc<Ground>);
 
 impl Clone {
     /// Opens an encrypted replica with the key that is kept for its group. The encryption root that was opened.
@@ -50,7 +50,7 @@ impl Step for Clone {
     }
 
     fn percent(&self) -> (u8, u8) {
-        (3, 8)
+        self.0.percent((3, 8))
     }
 
     fn retry(&self) -> Retry {
@@ -101,11 +101,11 @@ impl Step for Clone {
     }
 
     fn undo_kind(&self) -> UndoKind {
-        BY_CLEANUP
+        self.0.taken_back()
     }
 }
 
-pub(super) struct Export(pub(super) Arc<Ground>);
+pub(in crate::jobs) struct Export(pub(in crate::jobs) Arc<Ground>);
 
 #[async_trait]
 impl Step for Export {
@@ -114,7 +114,7 @@ impl Step for Export {
     }
 
     fn percent(&self) -> (u8, u8) {
-        (10, 14)
+        self.0.percent((10, 14))
     }
 
     fn retry(&self) -> Retry {
@@ -133,11 +133,11 @@ impl Step for Export {
     }
 
     fn undo_kind(&self) -> UndoKind {
-        BY_CLEANUP
+        self.0.taken_back()
     }
 }
 
-pub(super) struct Mount(pub(super) Arc<Ground>);
+pub(in crate::jobs) struct Mount(pub(in crate::jobs) Arc<Ground>);
 
 #[async_trait]
 impl Step for Mount {
@@ -146,7 +146,7 @@ impl Step for Mount {
     }
 
     fn percent(&self) -> (u8, u8) {
-        (14, 25)
+        self.0.percent((14, 25))
     }
 
     async fn intent(&self, cx: &StepContext) -> Result<Value, Failure> {
@@ -171,6 +171,6 @@ impl Step for Mount {
     }
 
     fn undo_kind(&self) -> UndoKind {
-        BY_CLEANUP
+        self.0.taken_back()
     }
 }

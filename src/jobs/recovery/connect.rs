@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::{AGAIN, BY_CLEANUP, Ground, RunInput};
+use super::{AGAIN, Ground, RunInput};
 use crate::domain::hardware::{Hardware, Nic, NicNetwork};
 use crate::domain::job::{Failure, FailureKind};
 use crate::domain::moref::{ManagedRef, TaskRef, VmRef};
@@ -19,7 +19,7 @@ use crate::jobs::vsphere_task::{Among, Deed, once};
 use crate::vsphere::verbs::{DeviceChange, NicConnection, Reconfigure};
 use crate::vsphere::{Client, Reason, VsphereError, read_hardware};
 
-pub(super) struct ConnectNetworks(pub(super) Arc<Ground>);
+pub(in crate::jobs) struct ConnectNetworks(pub(in crate::jobs) Arc<Ground>);
 
 /// Whether the network still is the one that was chosen; why not.
 async fn verified(client: &Client, network: &RunNetwork) -> Result<Result<(), String>, Failure> {
@@ -163,7 +163,7 @@ impl Step for ConnectNetworks {
     }
 
     fn percent(&self) -> (u8, u8) {
-        (50, 55)
+        self.0.percent((50, 55))
     }
 
     fn retry(&self) -> Retry {
@@ -192,6 +192,6 @@ impl Step for ConnectNetworks {
     }
 
     fn undo_kind(&self) -> UndoKind {
-        BY_CLEANUP
+        self.0.taken_back()
     }
 }

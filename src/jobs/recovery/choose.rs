@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::{AGAIN, BY_CLEANUP, Ground, RunInput, checkpoint_of, hold_tag};
+use super::{AGAIN, Ground, RunInput, checkpoint_of, hold_tag};
 use crate::domain::checkpoint::{Checkpoint, CheckpointKind};
 use crate::domain::dataset::{Dataset, Owner, Snapshot};
 use crate::domain::job::{Failure, Level};
@@ -17,7 +17,7 @@ use crate::jobs::failure::{not_kept, recorded};
 use crate::jobs::recovery_record::tell;
 use crate::jobs::replica_key::root_to_open;
 
-pub(super) struct ChooseCheckpoint(pub(super) Arc<Ground>);
+pub(in crate::jobs) struct ChooseCheckpoint(pub(in crate::jobs) Arc<Ground>);
 
 fn choose(plan: &RunPlan, replica: &Dataset, known: &[Checkpoint]) -> Result<Recovered, Failure> {
     let group = Owner::Zerfaux(plan.group_id.to_string());
@@ -53,7 +53,7 @@ impl Step for ChooseCheckpoint {
     }
 
     fn percent(&self) -> (u8, u8) {
-        (0, 3)
+        self.0.percent((0, 3))
     }
 
     fn retry(&self) -> Retry {
@@ -103,6 +103,6 @@ impl Step for ChooseCheckpoint {
     }
 
     fn undo_kind(&self) -> UndoKind {
-        BY_CLEANUP
+        self.0.taken_back()
     }
 }

@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 use serde_json::Value;
 
-use super::{BY_CLEANUP, Ground, RunInput};
+use super::{Ground, RunInput};
 use crate::domain::job::{Failure, FailureKind, Level};
 use crate::domain::recovery_run::{RunPlan, RunVmPlan, RunVmState};
 use crate::engine::{Step, StepContext, UndoKind};
@@ -25,7 +25,7 @@ const AT_ONCE: usize = 8;
 /// How often one is tried in all, while what goes wrong may pass.
 const ATTEMPTS: u32 = 3;
 
-pub(super) struct MakeVms(pub(super) Arc<Ground>);
+pub(in crate::jobs) struct MakeVms(pub(in crate::jobs) Arc<Ground>);
 
 /// What is made, the same in every attempt.
 fn making(plan: &RunPlan, vm: &RunVmPlan) -> MakeVm {
@@ -111,7 +111,7 @@ impl Step for MakeVms {
     }
 
     fn percent(&self) -> (u8, u8) {
-        (25, 50)
+        self.0.percent((25, 50))
     }
 
     async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
@@ -135,6 +135,6 @@ impl Step for MakeVms {
     }
 
     fn undo_kind(&self) -> UndoKind {
-        BY_CLEANUP
+        self.0.taken_back()
     }
 }

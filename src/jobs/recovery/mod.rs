@@ -1,27 +1,25 @@
-//! `test_failover`: the virtual machines of a group run from a clone of a checkpoint, on test networks or none.
+//! What a test and a failover of a group have in common: their steps, and what these work with.
 //!
-//! choose_checkpoint → clone → remove_stale_locks → export → mount → make_vms → connect_networks → start_vms. The checkpoint is
-//! held under the run's own tag, the replica itself is never mounted, exported or attached, and the group's replication is not
-//! locked out: it goes on meanwhile. What goes wrong with one virtual machine is kept with it and stops none of the others.
-//!
-//! Nothing is taken back by this job: a test is taken away by its cleanup (`clean_up_test`), whatever has become of it, which
-//! proves that each thing is gone. The locks of hosts' mounts are not taken: boot checks may last for hours, and a host takes
-//! mounts of several exports side by side.
+//! Which of the two a run is its plan says ([`RunPlan::kind`]). The checkpoint is held under the run's own tag; the replica
+//! itself is never mounted, exported or attached. What goes wrong with one virtual machine is kept with it and stops none of
+//! the others. The locks of hosts' mounts are not taken: boot checks may last for hours, and a host takes mounts of several
+//! exports side by side.
 
 pub(in crate::jobs) mod checks;
-mod choose;
-mod connect;
-mod ground;
-mod locks;
-mod make;
+pub(super) mod choose;
+pub(super) mod connect;
+pub(super) mod ground;
+pub(super) mod locks;
+pub(super) mod make;
 mod questions;
-mod start;
+pub(super) mod start;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::recovery_record::Record;
@@ -33,18 +31,23 @@ use crate::domain::ids::VcenterId;
 use crate::domain::job::Failure;
 use crate::domain::names::SnapshotName;
 use crate::domain::recovery_run::{Recovered, RunPlan, RunVmPlan};
-use crate::engine::{Definition, LockName, Retry, StepContext, UndoKind};
+use crate::engine::{LockName, Retry, StepContext, UndoKind};
 use crate::vsphere::Client;
 use crate::vsphere::verbs::NasMount;
 use crate::zfs::{HoldTag, Zfs};
 
-/// The name of this kind of job.
-pub const KIND: &str = "test_failover";
+/// Percent of the progress of a failover that its own steps have.
+const BEFORE: u8 = 25;
 
-const AGAIN: Retry = Retry { attempts: 3, pause: Duration::from_secs(5) };
-/// Why no step is taken back.
-const BY_CLEANUP: UndoKind =
-    UndoKind::Cannot("a test is taken away by its own cleanup, which proves that each thing is gone");
+pub(super) const AGAIN: Retry = Retry { attempts: 3, pause: Duration::from_secs(5) };
+/// Whose steps they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// A test's, or those that take one away.
+    Test,
+    /// A failover's, or those that take one back.
+    Failover,
+}
 
 /// What the job is given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,33 +62,16 @@ pub struct RunInput {
 
 impl RunInput {
     /// The virtual machines that are worked on.
-    fn vms(&self) -> impl Iterator<Item = &RunVmPlan> {
+    pub(super) fn vms(&self) -> impl Iterator<Item = &RunVmPlan> {
         self.plan.vms.iter().filter(|vm| self.only.is_empty() || self.only.contains(&vm.source_uuid))
     }
 }
 
-/// The definition of the job.
-pub fn definition(targets: Targets, vcenters: Vcenters) -> Definition {
-    let ground = Arc::new(Ground::new(targets, vcenters));
-    let ground = || Arc::clone(&ground);
-    Definition::new(
-        KIND,
-        vec![
-            Box::new(choose::ChooseCheckpoint(ground())),
-            Box::new(ground::Clone(ground())),
-            Box::new(locks::RemoveStaleLocks(ground())),
-            Box::new(ground::Export(ground())),
-            Box::new(ground::Mount(ground())),
-            Box::new(make::MakeVms(ground())),
-            Box::new(connect::ConnectNetworks(ground())),
-            Box::new(start::StartVms(ground())),
-        ],
-    )
-    .with_locks(|input| {
-        let input = RunInput::deserialize(input)
-            .map_err(|error| Failure::permanent(format!("The input could not be read: {error}.")))?;
-        locks_of(&input.plan)
-    })
+/// The locks of a job with this input.
+pub(super) fn locks_of_input(input: &Value) -> Result<Vec<LockName>, Failure> {
+    let input = RunInput::deserialize(input)
+        .map_err(|error| Failure::permanent(format!("The input could not be read: {error}.")))?;
+    locks_of(&input.plan)
 }
 
 /// What is touched by a run, and by what takes it away again.
@@ -98,8 +84,9 @@ pub(super) fn locks_of(plan: &RunPlan) -> Result<Vec<LockName>, Failure> {
     Ok(locks)
 }
 
-/// What the steps of a test and of its cleanup work with.
+/// What the steps of a run and of what takes it away work with.
 pub(in crate::jobs) struct Ground {
+    whose: Whose,
     pub(super) targets: Targets,
     pub(super) vcenters: Vcenters,
     /// How many may be powered on at a time, of each vCenter, whichever runs ask for it.
@@ -107,8 +94,26 @@ pub(in crate::jobs) struct Ground {
 }
 
 impl Ground {
-    pub(super) fn new(targets: Targets, vcenters: Vcenters) -> Self {
-        Self { targets, vcenters, power_ons: Mutex::default() }
+    pub(super) fn new(whose: Whose, targets: Targets, vcenters: Vcenters) -> Self {
+        Self { whose, targets, vcenters, power_ons: Mutex::default() }
+    }
+
+    /// Whether what stands on the clone can be taken back by the job itself. It cannot.
+    fn taken_back(&self) -> UndoKind {
+        UndoKind::Cannot(match self.whose {
+            Whose::Test => "a test is taken away by its own cleanup, which proves that each thing is gone",
+            Whose::Failover => {
+                "a failover is taken back by its own rollback, which proves that each thing is gone"
+            }
+        })
+    }
+
+    /// A part of the progress, of the steps that both have: a failover has done others before.
+    fn percent(&self, (from, to): (u8, u8)) -> (u8, u8) {
+        match self.whose {
+            Whose::Test => (from, to),
+            Whose::Failover => (BEFORE + from / 4 * 3, BEFORE + to / 4 * 3),
+        }
     }
 
     pub(super) fn record<'a>(&'a self, cx: &'a StepContext, plan: &RunPlan) -> Record<'a> {

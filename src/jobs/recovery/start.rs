@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::checks::wait_for;
 use super::questions::answer_all;
-use super::{BY_CLEANUP, Ground, RunInput};
+use super::{Ground, RunInput};
 use crate::domain::job::{Failure, FailureKind, Level};
 use crate::domain::recovery_run::{Recovered, RunPlan, RunVmPlan, RunVmState};
 use crate::domain::recovery_state::{Event, Verb};
@@ -28,7 +28,7 @@ use crate::vsphere::Client;
 /// So many guests are waited for at a time.
 const AT_ONCE: usize = 256;
 
-pub(super) struct StartVms(pub(super) Arc<Ground>);
+pub(in crate::jobs) struct StartVms(pub(in crate::jobs) Arc<Ground>);
 
 impl StartVms {
     async fn one(
@@ -91,7 +91,7 @@ impl Step for StartVms {
     }
 
     fn percent(&self) -> (u8, u8) {
-        (55, 100)
+        self.0.percent((55, 100))
     }
 
     async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
@@ -149,6 +149,6 @@ impl Step for StartVms {
     }
 
     fn undo_kind(&self) -> UndoKind {
-        BY_CLEANUP
+        self.0.taken_back()
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::{AGAIN, BY_CLEANUP, Ground, RunInput};
+use super::{AGAIN, Ground, RunInput};
 use crate::domain::job::Failure;
 use crate::engine::{Retry, Step, StepContext, UndoKind};
 use crate::jobs::exported::seen_by;
@@ -13,7 +13,7 @@ use crate::jobs::exported::seen_by;
 /// So many are named in the log.
 const NAMED: usize = 50;
 
-pub(super) struct RemoveStaleLocks(pub(super) Arc<Ground>);
+pub(in crate::jobs) struct RemoveStaleLocks(pub(in crate::jobs) Arc<Ground>);
 
 #[async_trait]
 impl Step for RemoveStaleLocks {
@@ -22,7 +22,7 @@ impl Step for RemoveStaleLocks {
     }
 
     fn percent(&self) -> (u8, u8) {
-        (8, 10)
+        self.0.percent((8, 10))
     }
 
     fn retry(&self) -> Retry {
@@ -67,6 +67,6 @@ impl Step for RemoveStaleLocks {
     }
 
     fn undo_kind(&self) -> UndoKind {
-        BY_CLEANUP
+        self.0.taken_back()
     }
 }
