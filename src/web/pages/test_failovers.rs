@@ -102,7 +102,7 @@ async fn draw(
         let rest = if one.kind == CheckpointKind::Quiesced { ", at rest" } else { "" };
         checkpoints.push(Choice::new(one.snapshot.to_string(), format!("{at}{rest} ({})", one.snapshot)));
     }
-    let (from, to) = site.app.test_networks(&group, request.checkpoint.as_deref()).await?;
+    let (from, to) = site.app.recovery_networks(&group, request.checkpoint.as_deref()).await?;
     let (mut networks, mut hidden) = (Vec::new(), Vec::new());
     for (number, (key, name)) in from.iter().enumerate() {
         let mut choices = vec![Choice::new("", "None: disconnected")];
