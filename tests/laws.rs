@@ -27,6 +27,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("test_failover", "tests/support/tested.rs"),
     ("failover", "tests/support/failed_over.rs"),
     ("clean_up_test", "tests/support/cleaned.rs"),
+    ("roll_back_failover", "tests/support/rolled_back.rs"),
     ("remove_dr_shell", "tests/support/unshelled.rs"),
     ("repair_dr_shell", "tests/support/reshaped.rs"),
     ("move_to_protection_datastore", "tests/support/moved.rs"),

@@ -45,6 +45,7 @@ pub mod replicas;
 pub mod replications;
 pub mod requests;
 pub mod rights;
+pub mod rollbacks;
 pub mod schedules;
 pub mod secrets;
 pub mod sessions;

@@ -29,6 +29,7 @@ pub mod remove_dr_shell;
 pub mod repair_dr_shell;
 pub mod replica_key;
 pub mod replicate;
+pub mod roll_back_failover;
 mod shell_view;
 pub mod ssh_key_install;
 pub mod streams;
@@ -36,6 +37,7 @@ pub mod target_browse;
 pub mod target_watch;
 pub mod targets;
 pub mod test_failover;
+mod used_shell;
 pub mod vcenter_sync;
 pub mod vcenters;
 pub mod vm_snapshot_watch;
@@ -66,6 +68,7 @@ pub fn kinds() -> Vec<&'static str> {
         remove_dr_shell::KIND,
         repair_dr_shell::KIND,
         replicate::KIND,
+        roll_back_failover::KIND,
         test_failover::KIND,
         vcenter_sync::KIND,
     ]
@@ -90,6 +93,7 @@ pub fn definitions(
         remove_dr_shell::definition(targets.clone(), vcenters.clone()),
         repair_dr_shell::definition(targets.clone(), vcenters.clone()),
         replicate::definition_for_groups(Arc::clone(hosts), vcenters.clone()),
+        roll_back_failover::definition(targets.clone(), vcenters.clone()),
         test_failover::definition(targets.clone(), vcenters.clone()),
         vcenter_sync::definition(vcenters.clone()),
     ]

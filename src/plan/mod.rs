@@ -26,6 +26,7 @@ pub mod retention;
 pub mod rpo;
 pub mod schedule;
 pub mod shell_drift;
+pub mod shell_return;
 pub mod shell_shape;
 pub mod test_failover;
 pub mod timetable;

@@ -228,6 +228,10 @@ impl Store {
             let (kind, group) = (run.plan.kind, run.plan.group_id);
             let begins = Event::Started(kind.taken_back_by(), job.id);
             if kind.is_failover() {
+                // One that was asked to stop has its locks until it has, and the rollback waits for them.
+                if is_stopped(c, run.job)? {
+                    let _misfit = take_up(c, group, Event::Failed(kind.verb(), run.job), job.created_at)?;
+                }
                 if let Err(misfit) = take_up(c, group, begins, job.created_at)? {
                     return Ok(CleanupStart::NotNow(misfit));
                 }
@@ -287,6 +291,15 @@ impl Store {
         })
         .await
     }
+}
+
+/// Whether a job has ended otherwise than well, waits for a person, or was asked to stop.
+fn is_stopped(c: &Connection, job: JobId) -> rusqlite::Result<bool> {
+    c.prepare_cached(
+        "SELECT 1 FROM jobs WHERE id = ?1 AND (cancel_requested \
+         OR state IN ('failed', 'cancelled', 'cancelling', 'waiting', 'interrupted'))",
+    )?
+    .exists([job.to_string()])
 }
 
 fn has_group(c: &Connection, group: GroupId) -> rusqlite::Result<bool> {

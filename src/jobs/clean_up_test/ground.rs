@@ -1,4 +1,4 @@
-//! What the test machines stood on: unmounted on every host, no longer exported, the clone destroyed, the checkpoint let go.
+//! What the machines of a run stood on: unmounted on every host, no longer exported, the clone destroyed, the checkpoint let go.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{AGAIN, ANEW, CleanupInput, Ground};
 use crate::domain::job::{Failure, Level};
 use crate::domain::recovery_run::RunOutcome;
-use crate::domain::recovery_state::{Event, Verb};
+use crate::domain::recovery_state::Event;
 use crate::engine::{Retry, Step, StepContext, UndoKind};
 use crate::jobs::exported::{seen_by, unshare_by};
 use crate::jobs::failure::not_kept;
@@ -17,7 +17,7 @@ use crate::jobs::recovery_record::tell;
 
 const NONE_MADE: &str = "no clone was made";
 
-pub(super) struct Unmount(pub(super) Arc<Ground>);
+pub(in crate::jobs) struct Unmount(pub(in crate::jobs) Arc<Ground>);
 
 #[async_trait]
 impl Step for Unmount {
@@ -50,7 +50,7 @@ impl Step for Unmount {
     }
 }
 
-pub(super) struct Unexport(pub(super) Arc<Ground>);
+pub(in crate::jobs) struct Unexport(pub(in crate::jobs) Arc<Ground>);
 
 #[async_trait]
 impl Step for Unexport {
@@ -82,7 +82,7 @@ impl Step for Unexport {
     }
 }
 
-pub(super) struct DestroyClone(pub(super) Arc<Ground>);
+pub(in crate::jobs) struct DestroyClone(pub(in crate::jobs) Arc<Ground>);
 
 #[async_trait]
 impl Step for DestroyClone {
@@ -125,7 +125,7 @@ impl Step for DestroyClone {
     }
 }
 
-pub(super) struct Release(pub(super) Arc<Ground>);
+pub(in crate::jobs) struct Release(pub(in crate::jobs) Arc<Ground>);
 
 #[async_trait]
 impl Step for Release {
@@ -134,7 +134,7 @@ impl Step for Release {
     }
 
     fn percent(&self) -> (u8, u8) {
-        (92, 98)
+        (92, 95)
     }
 
     fn retry(&self) -> Retry {
@@ -165,7 +165,7 @@ impl Step for Release {
     }
 }
 
-pub(super) struct Close(pub(super) Arc<Ground>);
+pub(in crate::jobs) struct Close(pub(in crate::jobs) Arc<Ground>);
 
 #[async_trait]
 impl Step for Close {
@@ -184,9 +184,18 @@ impl Step for Close {
     async fn run(&self, cx: &StepContext, _intent: &Value) -> Result<Value, Failure> {
         let CleanupInput { plan } = cx.input()?;
         let store = self.0.vcenters.store();
-        store.note_recovery_ended(plan.run_id, RunOutcome::CleanedUp, cx.now()).await.map_err(not_kept)?;
-        tell(cx, store, plan.group_id, Event::Done(Verb::Cleanup, cx.job().id)).await?;
-        cx.console(Level::Success, "Everything of the test is gone, and each of it was looked for.");
+        let (outcome, told) = match plan.kind.is_failover() {
+            false => {
+                (RunOutcome::CleanedUp, "Everything of the test is gone, and each of it was looked for.")
+            }
+            true => {
+                (RunOutcome::RolledBack, "Both sides are as before the failover, and each was looked at.")
+            }
+        };
+        store.note_recovery_ended(plan.run_id, outcome, cx.now()).await.map_err(not_kept)?;
+        let done = Event::Done(plan.kind.taken_back_by(), cx.job().id);
+        tell(cx, store, plan.group_id, done).await?;
+        cx.console(Level::Success, told);
         Ok(json!({ "run_id": plan.run_id }))
     }
 

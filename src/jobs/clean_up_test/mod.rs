@@ -5,13 +5,14 @@
 //! was read back; the clone only once no host has it mounted and nothing exports it. What cannot be done ends the job with the
 //! reason, and the cleanup is pending: `recovery_watch` tries it again. The group's replication is not touched by any of it.
 
-mod ground;
-mod machines;
+pub(super) mod ground;
+pub(super) mod machines;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::recovery::{Ground, Whose, locks_of, standing};
 use super::shell_view::StandingView;
@@ -19,21 +20,21 @@ use super::targets::Targets;
 use super::vcenters::Vcenters;
 use crate::domain::job::Failure;
 use crate::domain::recovery_run::{Recovered, RunPlan};
-use crate::engine::{Definition, Retry, UndoKind};
+use crate::engine::{Definition, LockName, Retry, UndoKind};
 use crate::jobs::failure::not_kept;
 
 /// The name of this kind of job.
 pub const KIND: &str = "clean_up_test";
 
-const AGAIN: Retry = Retry { attempts: 2, pause: Duration::from_secs(5) };
+pub(super) const AGAIN: Retry = Retry { attempts: 2, pause: Duration::from_secs(5) };
 /// Why no step is taken back.
-const ANEW: UndoKind =
-    UndoKind::Cannot("what is taken away belongs to a test that goes; a test is made anew");
+pub(super) const ANEW: UndoKind =
+    UndoKind::Cannot("what is taken away belongs to a run that goes; another run is made anew");
 
 /// What the job is given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CleanupInput {
-    /// The test.
+    /// The run: a test that is cleaned up, or a failover that is rolled back.
     #[serde(flatten)]
     pub plan: RunPlan,
 }
@@ -54,11 +55,14 @@ pub fn definition(targets: Targets, vcenters: Vcenters) -> Definition {
             Box::new(ground::Close(ground())),
         ],
     )
-    .with_locks(|input| {
-        let input = CleanupInput::deserialize(input)
-            .map_err(|error| Failure::permanent(format!("The input could not be read: {error}.")))?;
-        locks_of(&input.plan)
-    })
+    .with_locks(locks_of_input)
+}
+
+/// The locks of a job with this input: those of the run itself.
+pub(super) fn locks_of_input(input: &Value) -> Result<Vec<LockName>, Failure> {
+    let input = CleanupInput::deserialize(input)
+        .map_err(|error| Failure::permanent(format!("The input could not be read: {error}.")))?;
+    locks_of(&input.plan)
 }
 
 /// What a cleanup has to know beside what the test itself does.

@@ -15,6 +15,7 @@ pub fn job_kind(kind: &str) -> &str {
         "remove_dr_shell" => "Remove DR shell",
         "repair_dr_shell" => "Repair DR shell",
         "replicate" => "Replicate",
+        "roll_back_failover" => "Roll back",
         "test_failover" => "Test failover",
         "vcenter_sync" => "Synchronise",
         // One of a later version.
