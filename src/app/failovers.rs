@@ -263,4 +263,24 @@ impl App {
             RecoveryStart::NotNow(misfit) => Err(AppError::Conflict(misfit.to_string())),
         }
     }
+
+    /// Begins to roll back the failover of a group, or goes on with a rollback that stopped short.
+    ///
+    /// # Errors
+    /// [`AppError::Conflict`] if the group has no failover that is not ended; or as [`Self::roll_back`].
+    pub async fn roll_back_group(
+        &self,
+        who: &Principal,
+        id: GroupId,
+        confirm: &str,
+    ) -> Result<(RecoveryRunId, JobId), AppError> {
+        let group = self.protection_group(id).await?;
+        let Some(run) = self.run_there(id, true).await? else {
+            return Err(AppError::Conflict(format!(
+                "{} is not failed over: there is nothing to roll back, and nothing was done.",
+                group.name
+            )));
+        };
+        Ok((run.id(), self.roll_back(who, run.id(), confirm).await?))
+    }
 }

@@ -226,7 +226,8 @@ impl Deed for Return<'_> {
 
     async fn send(&self, client: &Client) -> Result<TaskRef, VsphereError> {
         // It was looked at just before; what is wrong with it is said by the next look.
-        let Some(now) = client.machines(std::slice::from_ref(&self.of.shell.vm)).await?.into_iter().next() else {
+        let Some(now) = client.machines(std::slice::from_ref(&self.of.shell.vm)).await?.into_iter().next()
+        else {
             return Err(VsphereError::Incomplete {
                 attempted: format!("read the shell {:?}", self.of.name),
                 server: client.server().to_owned(),
@@ -265,9 +266,12 @@ fn reconfigure(changes: Changes, now: &Hardware) -> Reconfigure {
             start_connected: nic.start_connected,
         }))
     }));
-    devices.extend(wanted.connect.into_iter().filter_map(|(nic, network)| {
-        Some(DeviceChange::ConnectNic(nic, NicConnection::of(&network)?))
-    }));
+    devices.extend(
+        wanted
+            .connect
+            .into_iter()
+            .filter_map(|(nic, network)| Some(DeviceChange::ConnectNic(nic, NicConnection::of(&network)?))),
+    );
     let clear_boot_order = boot_order.as_ref().is_some_and(Vec::is_empty);
     Reconfigure {
         uuid: wanted.bios_uuid,

@@ -232,7 +232,6 @@ fn protected_on(manifest: &Manifest) -> String {
 
 /// A machine of the checkpoint that is to be recovered, with the datastore on which its group was protected.
 struct InIt<'a> {
-    found: &'a ManifestVm,
     machine: &'a Machine,
     protected_on: &'a str,
 }
@@ -261,7 +260,7 @@ fn chosen<'a>(
         return Err(Not::Wanted("It was not asked for.".to_owned()));
     }
     match &found.machine {
-        Some(machine) => Ok(InIt { found, machine, protected_on }),
+        Some(machine) => Ok(InIt { machine, protected_on }),
         None => Err(Not::Trouble(vec![
             "Nothing was known of its hardware when the checkpoint was taken.".to_owned(),
         ])),
@@ -277,7 +276,7 @@ fn machine_of(
     in_it: InIt<'_>,
     said: &mut Said,
 ) -> Result<(RunVmPlan, Vec<DatastoreHost>), Not> {
-    let InIt { found, machine, protected_on } = in_it;
+    let InIt { machine, protected_on } = in_it;
     let side = match aim {
         Aim::Test => failover::Side::default(),
         Aim::Failover(sides) => sides.of(member, machine, said)?,

@@ -177,12 +177,7 @@ fn disks(was: &Hardware, stays: &[&Disk], has: &Hardware, devices: &mut Devices)
 }
 
 /// The cards, each on its network.
-fn nics(
-    pairs: &[(&Nic, Option<&Nic>)],
-    has: &Hardware,
-    devices: &mut Devices,
-    strange: &mut Vec<String>,
-) {
+fn nics(pairs: &[(&Nic, Option<&Nic>)], has: &Hardware, devices: &mut Devices, strange: &mut Vec<String>) {
     let known = |card: &&Nic| pairs.iter().any(|(_, own)| own.is_some_and(|own| own.key == card.key));
     devices.drop_nics = has.nics.iter().filter(|card| !known(card)).cloned().collect();
     for (before, card) in pairs {
@@ -304,7 +299,10 @@ mod tests {
         let (found, strange) = changes(&was, now);
         assert_eq!((found.take_off.len(), strange.len()), (1, 0));
         let controller = ("ParaVirtualSCSIController".to_owned(), 0);
-        assert_eq!(found.devices.attach, [BackDisk { controller, unit: 0, file: "[view] a/a.vmdk".to_owned() }]);
+        assert_eq!(
+            found.devices.attach,
+            [BackDisk { controller, unit: 0, file: "[view] a/a.vmdk".to_owned() }]
+        );
         let (card, network) = &found.devices.connect[0];
         assert_eq!((card.start_connected, network), (false, &was.nics[0].network));
         assert!(changes(&was, was.clone()).0.are_none());

@@ -35,14 +35,8 @@ pub enum Area {
 
 impl Area {
     /// What one works with every day. An area is in the list once its pages work.
-    pub const WORK: [Area; 6] = [
-        Self::Replication,
-        Self::Inventory,
-        Self::Appliances,
-        Self::Protection,
-        Self::Recovery,
-        Self::Jobs,
-    ];
+    pub const WORK: [Area; 6] =
+        [Self::Replication, Self::Inventory, Self::Appliances, Self::Protection, Self::Recovery, Self::Jobs];
     /// What is set up once.
     pub const SETUP: [Area; 7] = [
         Self::Vcenters,
