@@ -305,3 +305,28 @@ pub struct Job {
     /// When it reached a final state.
     pub finished_at: Option<Timestamp>,
 }
+
+impl Job {
+    /// A job that nothing was done of yet.
+    pub fn queued(id: JobId, kind: &str, input: Value, created_by: &str, created_at: Timestamp) -> Self {
+        Self {
+            id,
+            kind: kind.to_owned(),
+            input,
+            state: JobState::Queued,
+            phase: None,
+            progress_percent: 0,
+            details: Value::Null,
+            result: None,
+            failure: None,
+            failed_phase: None,
+            warnings: Vec::new(),
+            cancel_requested: false,
+            unwinding: false,
+            created_by: created_by.to_owned(),
+            created_at,
+            started_at: None,
+            finished_at: None,
+        }
+    }
+}

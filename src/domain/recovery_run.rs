@@ -207,6 +207,8 @@ pub struct Before {
     pub shell_hardware: Option<Hardware>,
     /// What the shell tried to start from.
     pub shell_boot_order: Option<Vec<BootItem>>,
+    /// The BIOS UUID of the shell.
+    pub shell_bios_uuid: Option<String>,
     /// Whether it ran at the source.
     pub source_was_on: Option<bool>,
 }

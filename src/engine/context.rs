@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
@@ -24,6 +25,7 @@ pub struct StepContext {
     pub(super) journal: Arc<Journal>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) cancelled: CancellationToken,
+    pub(super) wake: Arc<Notify>,
 }
 
 impl StepContext {
@@ -140,6 +142,11 @@ impl StepContext {
     #[must_use]
     pub fn in_any_case(&self) -> Self {
         Self { cancelled: CancellationToken::new(), ..self.clone() }
+    }
+
+    /// Says that the step has kept another job, so that it is taken up.
+    pub fn has_queued(&self) {
+        self.wake.notify_one();
     }
 
     /// The wall clock.

@@ -134,7 +134,8 @@ impl Engine {
         let started_at = job.started_at.is_none().then(|| clock.now());
         journal.change(JobChange { state: Some(state), started_at, ..JobChange::default() }).await?;
         let live = Live { journal: journal.clone(), cancelled: cancelled.clone() };
-        let runner = Runner { definition, job: Arc::new(job), journal, clock: clock.clone(), cancelled };
+        let (job, clock, wake) = (Arc::new(job), clock.clone(), Arc::clone(&self.inner.wake));
+        let runner = Runner { definition, job, journal, clock, cancelled, wake };
         tasks.spawn(self.clone().run_one(runner, live, rest));
         Ok(())
     }

@@ -76,7 +76,7 @@ struct Inner {
     options: Options,
     hub: Hub,
     /// Something may have become possible: a job was queued, a lock let go.
-    wake: Notify,
+    wake: Arc<Notify>,
     /// One at a time changes the state of a job that does not run. Holds which job was told whom it waits for.
     gate: tokio::sync::Mutex<HashSet<(JobId, JobId)>>,
     /// One at a time drives the jobs.
@@ -117,7 +117,7 @@ impl Engine {
             clock,
             options,
             hub: Hub::new(),
-            wake: Notify::new(),
+            wake: Arc::default(),
             gate: tokio::sync::Mutex::default(),
             driver: tokio::sync::Mutex::default(),
             live: Mutex::default(),

@@ -42,25 +42,7 @@ impl Engine {
         if !self.inner.registry.contains_key(kind) {
             return Err(EngineError::UnknownKind { kind: kind.to_owned() });
         }
-        Ok(Job {
-            id: JobId::new(),
-            kind: kind.to_owned(),
-            input,
-            state: JobState::Queued,
-            phase: None,
-            progress_percent: 0,
-            details: Value::Null,
-            result: None,
-            failure: None,
-            failed_phase: None,
-            warnings: Vec::new(),
-            cancel_requested: false,
-            unwinding: false,
-            created_by: created_by.to_owned(),
-            created_at: self.inner.clock.now(),
-            started_at: None,
-            finished_at: None,
-        })
+        Ok(Job::queued(JobId::new(), kind, input, created_by, self.inner.clock.now()))
     }
 
     /// Asks a job to stop. A queued one is cancelled when this returns; a running one is told to, and what

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use serde_json::Value;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
@@ -26,6 +27,8 @@ pub(super) struct Runner {
     pub(super) clock: Arc<dyn Clock>,
     /// Fires when a person asks the job to stop.
     pub(super) cancelled: CancellationToken,
+    /// Tells the engine that something may have become possible.
+    pub(super) wake: Arc<Notify>,
 }
 
 /// How one attempt of a step ended, once that is recorded.
@@ -173,6 +176,7 @@ impl Runner {
             journal: self.journal.clone(),
             clock: self.clock.clone(),
             cancelled: self.cancelled.clone(),
+            wake: Arc::clone(&self.wake),
         }
     }
 

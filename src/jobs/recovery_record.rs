@@ -30,6 +30,21 @@ pub(super) async fn tell(
     }
 }
 
+/// The same of a verb that begins, which is not begun if it does not fit.
+pub(super) async fn begin(
+    cx: &StepContext,
+    store: &Store,
+    group: GroupId,
+    event: Event,
+) -> Result<(), Failure> {
+    match store.note_recovery(group, event, cx.now()).await {
+        Ok(Ok(_)) | Err(StoreError::Refused { reason: Refusal::NotFound(_), .. }) => Ok(()),
+        Ok(Err(misfit)) => Err(Failure::refused(format!("It cannot be begun now: {misfit}."))
+            .advise("Look at how the group stands. Nothing was done.")),
+        Err(error) => Err(not_kept(error)),
+    }
+}
+
 /// Where it is written.
 #[derive(Clone, Copy)]
 pub(super) struct Record<'a> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::{Mutex, OnceCell, Semaphore};
 
 use super::streams::Streams;
 use crate::domain::ids::{SecretId, VcenterId};
@@ -37,6 +37,8 @@ pub struct Vcenters {
     passwords: Option<Arc<dyn SealedPasswords>>,
     sessions: Arc<Mutex<HashMap<VcenterId, Session>>>,
     streams: Streams,
+    /// How many may be powered on at a time, of each vCenter, whichever runs ask for it.
+    power_ons: Arc<std::sync::Mutex<HashMap<VcenterId, (u32, Arc<Semaphore>)>>>,
 }
 
 /// The session and what it was made from: a connection that was changed gets another one.
@@ -48,7 +50,13 @@ struct Session {
 impl Vcenters {
     /// The connections in this store, with their passwords in the vault, if there is one.
     pub fn new(store: Store, passwords: Option<Arc<dyn SealedPasswords>>) -> Self {
-        Self { store, passwords, sessions: Arc::default(), streams: Streams::default() }
+        Self {
+            store,
+            passwords,
+            sessions: Arc::default(),
+            streams: Streams::default(),
+            power_ons: Arc::default(),
+        }
     }
 
     pub(super) fn store(&self) -> &Store {
@@ -58,6 +66,19 @@ impl Vcenters {
     /// How following their changes stands.
     pub fn streams(&self) -> &Streams {
         &self.streams
+    }
+
+    /// Whose turn it is to be powered on in a vCenter, where at most so many may be at a time.
+    pub(super) fn power_ons(&self, id: VcenterId, most: u32) -> Arc<Semaphore> {
+        let mut all = self.power_ons.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let most = most.max(1);
+        let new = || (most, Arc::new(Semaphore::new(usize::try_from(most).unwrap_or(1))));
+        let one = all.entry(id).or_insert_with(new);
+        // The setting was changed: those that have their turn keep it.
+        if one.0 != most {
+            *one = new();
+        }
+        Arc::clone(&one.1)
     }
 
     /// A client that is logged in, shared with everybody who asks for the same connection.

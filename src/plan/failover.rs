@@ -120,10 +120,11 @@ fn look_at_shell(shell: &ShellNow, then: &Machine, name: &str, said: &mut Said, 
         one.kind != "VirtualIDEController" && hardware.disks.iter().any(|disk| disk.controller == one.key)
     });
     for one in used.filter(|one| !now.hardware.controllers.iter().any(|has| is_same(one, has))) {
-        troubles.push(format!(
-            "its DR shell has no controller {} {}, on which a disk was in the checkpoint. Repair the shell.",
+        let what = format!(
+            "its DR shell has no controller {} {}, on which a disk was in the checkpoint: the failover adds it.",
             one.kind, one.bus
-        ));
+        );
+        said.of(name, "virtual_machines", what);
     }
     if now.firmware.is_some_and(|firmware| firmware != then.firmware) {
         troubles.push(format!(

@@ -344,6 +344,8 @@ fn machine_of(
         spec,
         networks,
         shell: side.shell.map(|shell| shell.used.clone()),
+        // A test has another identity.
+        bios_uuid: machine.bios_uuid.clone().filter(|_| matches!(aim, Aim::Failover(_))),
         source: side.source,
     };
     Ok((vm, hosts))

@@ -85,14 +85,14 @@ pub(super) fn cards(
         let name =
             key.and_then(|key| facts.manifest.networks.get(key)).map_or(key.unwrap_or("no network"), |n| n);
         // The shell's card of the same place: that is how cards are told apart.
-        let own = shell.map(|shell| shell.nics().get(place));
-        if let Some(None) = own {
-            let what =
-                format!("its DR shell has no card for {}, which is left out. Repair the shell.", nic.label);
-            said.of(vm, "network_map", what);
-            continue;
+        let own = shell.and_then(|shell| shell.nics().get(place));
+        if shell.is_some() && own.is_none() {
+            said.of(
+                vm,
+                "network_map",
+                format!("its DR shell has no card for {}: the failover makes one.", nic.label),
+            );
         }
-        let own: Option<&Nic> = own.flatten();
         let to = match mapped(aim, wish, facts, key, name) {
             Mapped::To(network) => Some(network),
             Mapped::Disconnected => None,

@@ -94,6 +94,7 @@ impl Store {
             let before = Before {
                 shell_hardware: kept.shell_hardware.or(seen.shell_hardware),
                 shell_boot_order: kept.shell_boot_order.or(seen.shell_boot_order),
+                shell_bios_uuid: kept.shell_bios_uuid.or(seen.shell_bios_uuid),
                 source_was_on: kept.source_was_on.or(seen.source_was_on),
             };
             c.prepare_cached("UPDATE recovery_run_vms SET before = ?3 WHERE run = ?1 AND source_uuid = ?2")?

@@ -7,7 +7,7 @@ use super::Store;
 use super::audit::append;
 use super::error::{Refusal, StoreError};
 use super::jobs;
-use super::recovery_states::take_up;
+use super::recovery_states::{is_stopped, take_up};
 use super::values::{from_json, json, maybe_parsed, maybe_time, nanos, parsed, time, unreadable};
 use crate::domain::audit::AuditEntry;
 use crate::domain::dataset::Guid;
@@ -145,6 +145,39 @@ impl Store {
                 nanos(what.taken_at),
                 what.quality.map(crate::domain::checkpoint::CheckpointKind::as_str),
             ))?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Keeps that a run recovers no checkpoint any more: what was chosen was let go.
+    ///
+    /// # Errors
+    /// If the database cannot be written.
+    pub async fn forget_recovered(&self, id: RecoveryRunId) -> Result<(), StoreError> {
+        self.write(format!("forget the checkpoint of recovery run {id}"), move |c| Ok(forget(c, id)?)).await
+    }
+
+    /// Begins a run again that its own job had taken back: as if nothing had been done of it. Any other stays as it is.
+    ///
+    /// # Errors
+    /// If the database cannot be written.
+    pub async fn begin_recovery_again(&self, id: RecoveryRunId) -> Result<(), StoreError> {
+        self.write(format!("begin recovery run {id} again"), move |c| {
+            let again = c
+                .prepare_cached(
+                    "UPDATE recovery_runs SET cleaned_at = NULL, outcome = NULL \
+                     WHERE id = ?1 AND outcome = 'rolled_back' AND cleanup_job IS NULL",
+                )?
+                .execute([id.to_string()])?;
+            if again > 0 {
+                forget(c, id)?;
+                c.prepare_cached(
+                    "UPDATE recovery_run_vms SET before = NULL, state = 'waiting', failure = NULL, advice = NULL \
+                     WHERE run = ?1",
+                )?
+                .execute([id.to_string()])?;
+            }
             Ok(())
         })
         .await
@@ -293,13 +326,12 @@ impl Store {
     }
 }
 
-/// Whether a job has ended otherwise than well, waits for a person, or was asked to stop.
-fn is_stopped(c: &Connection, job: JobId) -> rusqlite::Result<bool> {
+fn forget(c: &Connection, id: RecoveryRunId) -> rusqlite::Result<()> {
     c.prepare_cached(
-        "SELECT 1 FROM jobs WHERE id = ?1 AND (cancel_requested \
-         OR state IN ('failed', 'cancelled', 'cancelling', 'waiting', 'interrupted'))",
+        "UPDATE recovery_runs SET snapshot = NULL, guid = NULL, taken_at = NULL, quality = NULL WHERE id = ?1",
     )?
-    .exists([job.to_string()])
+    .execute([id.to_string()])?;
+    Ok(())
 }
 
 fn has_group(c: &Connection, group: GroupId) -> rusqlite::Result<bool> {

@@ -9,7 +9,7 @@ use super::error::{Problem, Refusal, StoreError};
 use super::jobs;
 use super::values::{from_json, json, nanos, time};
 use crate::domain::audit::AuditEntry;
-use crate::domain::ids::GroupId;
+use crate::domain::ids::{GroupId, JobId};
 use crate::domain::job::Job;
 use crate::domain::recovery_state::{Event, Misfit, RecoveryState, Verb};
 
@@ -99,4 +99,13 @@ pub(in crate::store) fn take_up(
     )?
     .execute((&id, next.phase().as_str(), json(&next)?, nanos(since)))?;
     Ok(Ok(next))
+}
+
+/// Whether a job has ended otherwise than well, waits for a person, or was asked to stop.
+pub(in crate::store) fn is_stopped(c: &Connection, job: JobId) -> rusqlite::Result<bool> {
+    c.prepare_cached(
+        "SELECT 1 FROM jobs WHERE id = ?1 AND (cancel_requested \
+         OR state IN ('failed', 'cancelled', 'cancelling', 'waiting', 'interrupted'))",
+    )?
+    .exists([job.to_string()])
 }

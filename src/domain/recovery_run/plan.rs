@@ -140,6 +140,9 @@ pub struct RunVmPlan {
     /// The shell that gets the disks; none: a machine is made, and taken away again if the run is.
     #[serde(default)]
     pub shell: Option<UsedShell>,
+    /// The BIOS UUID that it keeps; none: it has one of its own.
+    #[serde(default)]
+    pub bios_uuid: Option<String>,
     /// In a planned failover: which virtual machine is shut down at the source.
     #[serde(default)]
     pub source: Option<VmRef>,

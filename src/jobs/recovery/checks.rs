@@ -81,10 +81,10 @@ pub(in crate::jobs) async fn wait_for(
             Err(failure) => return Err(failure),
         };
         if waited >= limit {
-            return Err(Failure::permanent(format!(
-                "{name:?} did not pass its check ({check}): {so_far}."
-            ))
-            .advise("Look at its console in vCenter. The test goes on with the others; retry this one when it is mended."));
+            return Err(Failure::permanent(format!("{name:?} did not pass its check ({check}): {so_far}."))
+                .advise(
+                    "Look at its console in vCenter. The others go on; retry this one when it is mended.",
+                ));
         }
         let pause = pause_after(looks);
         cx.pause(pause).await?;

@@ -64,7 +64,7 @@ impl Connect {
 }
 
 /// Whether a card is on a network. A server may say a network's name and not its reference.
-fn is_there(now: &NicNetwork, wanted: &NicNetwork) -> bool {
+pub(super) fn is_there(now: &NicNetwork, wanted: &NicNetwork) -> bool {
     match (now, wanted) {
         (NicNetwork::Standard { name, .. }, NicNetwork::Standard { name: to, .. }) => name == to,
         _ => now.key().is_some() && now.key() == wanted.key(),
@@ -100,7 +100,10 @@ impl Deed for Connect {
                 hardware.nics.len(),
                 place + 1
             ))
-            .advise("Somebody changed its hardware. Clean up and test anew."));
+            .advise(
+                "Somebody changed its hardware. Look at it in vCenter; a test is cleaned up and made anew, a failover \
+                 retries this virtual machine.",
+            ));
         }
         Ok(self.open(&hardware).next().is_none().then_some(()))
     }

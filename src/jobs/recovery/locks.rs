@@ -35,7 +35,7 @@ impl Step for RemoveStaleLocks {
         let removed = async {
             // Hosts that have it mounted have locks of their own there.
             if !cx.job().input["only"].as_array().is_none_or(Vec::is_empty) {
-                return Ok(((), "the test is there already".to_owned()));
+                return Ok(((), format!("{} is there already", plan.kind.verb())));
             }
             let zfs = self.0.zfs(&plan).await?;
             let ours = matches!(seen_by(&zfs, &plan.clone, plan.maker()).await?, Some((_, true)));

@@ -1,4 +1,5 @@
-//! The test machines: the hardware of the checkpoint, disks of the clone, new identities, cards disconnected.
+//! The machines: those of a test, and of what has no DR shell, are made; a shell that is there gets the disks. All of them have the
+//! hardware of the checkpoint, disks of the clone, and cards that are disconnected.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 use serde_json::Value;
 
+use super::shell::{BootOrder, take_shell};
 use super::{Ground, RunInput};
 use crate::domain::job::{Failure, FailureKind, Level};
 use crate::domain::recovery_run::{RunPlan, RunVmPlan, RunVmState};
@@ -15,6 +17,7 @@ use crate::engine::{Step, StepContext, UndoKind};
 use crate::jobs::create_dr_shell::disks::{Disks, compare};
 use crate::jobs::create_dr_shell::machine::request;
 use crate::jobs::failure::recorded;
+use crate::jobs::recovery_record::Record;
 use crate::jobs::vsphere_make::{Made, MakeVm, Making};
 use crate::jobs::vsphere_task::{Among, once};
 use crate::store::RunVmChange;
@@ -29,11 +32,40 @@ pub(in crate::jobs) struct MakeVms(pub(in crate::jobs) Arc<Ground>);
 
 /// What is made, the same in every attempt.
 fn making(plan: &RunPlan, vm: &RunVmPlan) -> MakeVm {
-    let annotation = format!(
-        "A test of {} from {}. Made by Zerfaux, which takes it away again; do not use it for anything else.",
-        vm.name, plan.group_name
-    );
-    MakeVm::new(Making::Create(request(&vm.spec, annotation)), plan.mark(&vm.source_uuid))
+    let annotation = match plan.kind.is_failover() {
+        true => format!(
+            "{} from {}, failed over. Made by Zerfaux, which takes it away again if the failover is rolled back.",
+            vm.name, plan.group_name
+        ),
+        false => format!(
+            "A test of {} from {}. Made by Zerfaux, which takes it away again; do not use it for anything else.",
+            vm.name, plan.group_name
+        ),
+    };
+    let mut create = request(&vm.spec, annotation);
+    create.config.uuid.clone_from(&vm.bios_uuid);
+    MakeVm::new(Making::Create(create), plan.mark(&vm.source_uuid))
+}
+
+/// Makes the machine of one that has no shell.
+async fn create(
+    cx: &StepContext,
+    client: &Client,
+    record: Record<'_>,
+    (plan, vm): (&RunPlan, &RunVmPlan),
+) -> Result<Made, Failure> {
+    let create = async {
+        let deed = Among { of: vm.source_uuid.clone(), deed: making(plan, vm) };
+        let made = once(cx, client, &deed).await?;
+        let identity = match &vm.bios_uuid {
+            Some(uuid) => format!("with the BIOS UUID {uuid}"),
+            None => "with a new identity".to_owned(),
+        };
+        let uuid = made.instance_uuid.as_deref().unwrap_or("not told");
+        let seen = format!("{:?} is {}, {identity} (instance UUID {uuid})", vm.spec.name, made.vm);
+        Ok((made, seen))
+    };
+    record.step("create", create).await
 }
 
 impl MakeVms {
@@ -46,15 +78,10 @@ impl MakeVms {
     ) -> Result<Made, Failure> {
         let record = self.0.record(cx, plan).of(&vm.source_uuid);
         record.state(RunVmState::Working).await?;
-        let create = async {
-            let deed = Among { of: vm.source_uuid.clone(), deed: making(plan, vm) };
-            let made = once(cx, client, &deed).await?;
-            let uuid = made.instance_uuid.as_deref().unwrap_or("not told");
-            let seen =
-                format!("{:?} is {}, with a new identity (instance UUID {uuid})", vm.spec.name, made.vm);
-            Ok((made, seen))
+        let made = match &vm.shell {
+            Some(shell) => take_shell(cx, client, record, (plan, vm, shell)).await?,
+            None => create(cx, client, record, (plan, vm)).await?,
         };
-        let made = record.step("create", create).await?;
         let kept = RunVmChange {
             made: Some((made.vm.clone(), made.instance_uuid.clone())),
             ..RunVmChange::default()
@@ -69,6 +96,8 @@ impl MakeVms {
             };
             let proved = once(cx, client, &Among { of: vm.source_uuid.clone(), deed: disks }).await?;
             compare(cx, &vm.spec, &proved)?;
+            let order = BootOrder { vm: &made.vm, spec: &vm.spec };
+            once(cx, client, &Among { of: vm.source_uuid.clone(), deed: order }).await?;
             let files: Vec<&str> = proved.iter().map(|disk| disk.file.as_str()).collect();
             Ok(((), format!("{} disks open: {}", proved.len(), files.join(", "))))
         };

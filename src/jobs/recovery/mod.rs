@@ -12,24 +12,23 @@ pub(super) mod ground;
 pub(super) mod locks;
 pub(super) mod make;
 mod questions;
+mod shell;
 pub(super) mod start;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::sync::Semaphore;
 
 use super::recovery_record::Record;
 use super::shell_view::StandingView;
 use super::targets::Targets;
 use super::vcenters::Vcenters;
-use crate::domain::dataset::RUN_HOLD_PREFIX;
-use crate::domain::ids::VcenterId;
+use crate::domain::dataset::{Guid, RUN_HOLD_PREFIX};
+use crate::domain::ids::JobId;
 use crate::domain::job::Failure;
-use crate::domain::names::SnapshotName;
+use crate::domain::names::{SnapTag, SnapshotName};
 use crate::domain::recovery_run::{Recovered, RunPlan, RunVmPlan};
 use crate::engine::{LockName, Retry, StepContext, UndoKind};
 use crate::vsphere::Client;
@@ -67,6 +66,19 @@ impl RunInput {
     }
 }
 
+/// What the last run of a planned failover brought.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct LastRun {
+    /// Its job.
+    pub(super) job: JobId,
+    /// The checkpoint's name after the `@`.
+    pub(super) snapshot: SnapTag,
+    /// Its GUID.
+    pub(super) guid: Guid,
+    /// When it was taken, by the source's clock.
+    pub(super) taken_at: Timestamp,
+}
+
 /// The locks of a job with this input.
 pub(super) fn locks_of_input(input: &Value) -> Result<Vec<LockName>, Failure> {
     let input = RunInput::deserialize(input)
@@ -86,16 +98,14 @@ pub(super) fn locks_of(plan: &RunPlan) -> Result<Vec<LockName>, Failure> {
 
 /// What the steps of a run and of what takes it away work with.
 pub(in crate::jobs) struct Ground {
-    whose: Whose,
+    pub(super) whose: Whose,
     pub(super) targets: Targets,
     pub(super) vcenters: Vcenters,
-    /// How many may be powered on at a time, of each vCenter, whichever runs ask for it.
-    power_ons: Mutex<HashMap<VcenterId, (u32, Arc<Semaphore>)>>,
 }
 
 impl Ground {
     pub(super) fn new(whose: Whose, targets: Targets, vcenters: Vcenters) -> Self {
-        Self { whose, targets, vcenters, power_ons: Mutex::default() }
+        Self { whose, targets, vcenters }
     }
 
     /// Whether what stands on the clone can be taken back by the job itself. It cannot.
@@ -112,7 +122,7 @@ impl Ground {
     fn percent(&self, (from, to): (u8, u8)) -> (u8, u8) {
         match self.whose {
             Whose::Test => (from, to),
-            Whose::Failover => (BEFORE + from / 4 * 3, BEFORE + to / 4 * 3),
+            Whose::Failover => (BEFORE + from - from / 4, BEFORE + to - to / 4),
         }
     }
 
@@ -132,19 +142,6 @@ impl Ground {
     async fn mount(&self, plan: &RunPlan) -> Result<NasMount, Failure> {
         let (target, _) = self.targets.host_ref(plan.dr_target_id).await?;
         Ok(super::datastore_mounts::nfs3(target.nfs_address(), &plan.path(), &plan.datastore))
-    }
-
-    /// Whose turn it is to be powered on in a vCenter.
-    fn power_ons(&self, plan: &RunPlan) -> Arc<Semaphore> {
-        let mut all = self.power_ons.lock().unwrap_or_else(PoisonError::into_inner);
-        let most = plan.power_ons.max(1);
-        let new = || (most, Arc::new(Semaphore::new(usize::try_from(most).unwrap_or(1))));
-        let one = all.entry(plan.dr_vcenter_id).or_insert_with(new);
-        // The setting was changed: those that have their turn keep it.
-        if one.0 != most {
-            *one = new();
-        }
-        Arc::clone(&one.1)
     }
 }
 

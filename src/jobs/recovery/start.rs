@@ -16,7 +16,7 @@ use super::questions::answer_all;
 use super::{Ground, RunInput};
 use crate::domain::job::{Failure, FailureKind, Level};
 use crate::domain::recovery_run::{Recovered, RunPlan, RunVmPlan, RunVmState};
-use crate::domain::recovery_state::{Event, Verb};
+use crate::domain::recovery_state::Event;
 use crate::engine::{Step, StepContext, UndoKind};
 use crate::jobs::failure::not_kept;
 use crate::jobs::recovery_record::tell;
@@ -44,7 +44,7 @@ impl StartVms {
         let record = self.0.record(cx, plan).of(&vm.source_uuid);
         let name = &vm.spec.name;
         let power = async {
-            let turns = self.0.power_ons(plan);
+            let turns = self.0.vcenters.power_ons(plan.dr_vcenter_id, plan.power_ons);
             // Never closed.
             let _turn = turns.acquire().await;
             let power = SetPower { vm: made.vm.clone(), name: name.clone(), on: true, host: None };
@@ -52,7 +52,7 @@ impl StartVms {
             tokio::select! {
                 biased;
                 on = once(cx, client, &power) => on?,
-                failure = answer_all(cx, client, &made.vm, name) => return Err(failure),
+                failure = answer_all(cx, client, plan.kind, (&made.vm, name)) => return Err(failure),
             }
             Ok(((), "the vCenter says poweredOn".to_owned()))
         };
@@ -138,8 +138,8 @@ impl Step for StartVms {
         let maker = store.recovery_run(plan.run_id).await.map_err(not_kept)?.map(|run| run.job);
         let vms = store.run_vms(plan.run_id).await.map_err(not_kept)?;
         let event = match vms.iter().all(|vm| vm.state == RunVmState::Up) {
-            true => Event::Done(Verb::Test, maker.unwrap_or(cx.job().id)),
-            false => Event::EndedIncomplete(Verb::Test, maker.unwrap_or(cx.job().id)),
+            true => Event::Done(plan.kind.verb(), maker.unwrap_or(cx.job().id)),
+            false => Event::EndedIncomplete(plan.kind.verb(), maker.unwrap_or(cx.job().id)),
         };
         tell(cx, store, plan.group_id, event).await?;
         Ok(json!({

@@ -2,6 +2,7 @@
 
 use super::device::DeviceChange;
 use crate::domain::hardware::Firmware;
+use crate::domain::machine::BootItem;
 use crate::domain::moref::{TaskRef, VmRef};
 use crate::vsphere::xml::Xml;
 use crate::vsphere::{Client, Request, VsphereError};
@@ -33,6 +34,10 @@ pub struct Reconfigure {
     pub firmware: Option<Firmware>,
     /// Whether UEFI checks what it boots.
     pub secure_boot: Option<bool>,
+    /// What it tries to start from, by the keys of its own devices; empty: as it is.
+    pub boot_order: Vec<BootItem>,
+    /// Whether it tries to start from nothing in particular any more, but as its firmware likes.
+    pub clear_boot_order: bool,
     /// Devices.
     pub devices: Vec<DeviceChange>,
     /// Options such as `disk.EnableUUID`. An empty value deletes one.
@@ -68,9 +73,19 @@ impl Reconfigure {
                 xml.text("key", key).string("value", value);
             });
         }
-        if let Some(secure) = self.secure_boot {
+        if self.secure_boot.is_some() || !self.boot_order.is_empty() || self.clear_boot_order {
             xml.element("bootOptions", |xml| {
-                xml.flag("efiSecureBootEnabled", secure);
+                if let Some(secure) = self.secure_boot {
+                    xml.flag("efiSecureBootEnabled", secure);
+                }
+                if self.clear_boot_order {
+                    // An empty list says "as it is". A device of no kind says "none": it is not in the API's documentation,
+                    // but what VMware's own tools send (govmomi, `device.boot -order -`).
+                    xml.typed("bootOrder", "VirtualMachineBootOptionsBootableDevice", |_| ());
+                }
+                for item in &self.boot_order {
+                    write_boot_item(item, xml);
+                }
             });
         }
         xml.maybe("firmware", self.firmware.map(Firmware::as_str));
@@ -82,6 +97,20 @@ impl Reconfigure {
             xml.element("spec", |xml| self.write(xml, None));
         })
     }
+}
+
+fn write_boot_item(item: &BootItem, xml: &mut Xml) {
+    let (kind, key) = match item {
+        BootItem::Disk { key } => ("DiskDevice", Some(*key)),
+        BootItem::Nic { key } => ("EthernetDevice", Some(*key)),
+        BootItem::Cd => ("CdromDevice", None),
+        BootItem::Floppy => ("FloppyDevice", None),
+    };
+    xml.typed("bootOrder", &format!("VirtualMachineBootOptionsBootable{kind}"), |xml| {
+        if let Some(key) = key {
+            xml.number("deviceKey", key);
+        }
+    });
 }
 
 impl Client {

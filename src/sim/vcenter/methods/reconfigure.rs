@@ -120,15 +120,37 @@ pub(super) fn reconfigure(c: &mut Ctx<'_>) -> Answer {
     })
 }
 
+/// The order that is asked for; empty: the one that there is stays.
+fn boot_order(spec: &Data) -> Vec<Data> {
+    let options = spec.data("bootOptions");
+    options.into_iter().flat_map(|boot| boot.list("bootOrder")).filter_map(Value::data).cloned().collect()
+}
+
+/// What is gone is not started from. A device of no kind clears the order.
+fn set_boot_order(vm: &mut Vm, wanted: Vec<Data>) -> Result<(), Fault> {
+    let keys: Vec<i64> = vm.devices.iter().filter_map(|device| device.int("key")).collect();
+    let is_there = |item: &Data| item.int("deviceKey").is_none_or(|key| keys.contains(&key));
+    if !wanted.iter().all(is_there) {
+        return Err(wrong("spec.bootOptions.bootOrder"));
+    }
+    if !wanted.is_empty() {
+        vm.boot_order = wanted;
+    }
+    vm.boot_order.retain(|item| is_there(item) && item.ty != "VirtualMachineBootOptionsBootableDevice");
+    Ok(())
+}
+
 fn apply(world: &mut World, this: &Moref, spec: &Data) -> Answer {
     let mut vm = world.vm(this)?.clone();
     if let Some(name) = spec.text("name") {
         rename_check(world, this, name)?;
     }
     apply_config(world, &mut vm, spec, Some(this))?;
+    let order = boot_order(spec);
     let name = world.name(this).to_owned();
     world.touch_places(this);
-    let vm = change_devices(world, vm, &name, spec.list("deviceChange"))?;
+    let mut vm = change_devices(world, vm, &name, spec.list("deviceChange"))?;
+    set_boot_order(&mut vm, order)?;
     *world.vm_mut(this)? = vm;
     if let Some(name) = spec.text("name") {
         world.object_mut(this)?.name = name.to_owned();

@@ -110,6 +110,7 @@ impl Sight<'_> {
                     .with("efiSecureBootEnabled", vm.secure_boot)
                     .with("bootRetryEnabled", false)
                     .with("bootRetryDelay", 10_000)
+                    .with("bootOrder", vm.boot_order.clone())
                     .with("networkBootProtocol", "ipv4"),
             )
             .with("vAssertsEnabled", false)

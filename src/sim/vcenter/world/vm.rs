@@ -47,6 +47,8 @@ pub(in crate::sim::vcenter) struct Vm {
     /// `bios` or `efi`.
     pub(in crate::sim::vcenter) firmware: String,
     pub(in crate::sim::vcenter) secure_boot: bool,
+    /// What it tries to start from.
+    pub(in crate::sim::vcenter) boot_order: Vec<Data>,
     pub(in crate::sim::vcenter) cpus: i64,
     pub(in crate::sim::vcenter) cores_per_socket: i64,
     pub(in crate::sim::vcenter) memory_mb: i64,
@@ -98,6 +100,7 @@ impl Vm {
             version: "vmx-19".to_owned(),
             firmware: "bios".to_owned(),
             secure_boot: false,
+            boot_order: Vec::new(),
             cpus: 1,
             cores_per_socket: 1,
             memory_mb: 1024,
