@@ -109,6 +109,8 @@ impl RunView {
         match self.phase() {
             RunPhase::Failed => self.job.as_ref()?.failure.as_ref(),
             RunPhase::CleanupPending => self.cleanup.as_ref()?.failure.as_ref(),
+            // A failover that gave up and took back by itself what it had begun.
+            RunPhase::CleanedUp if self.run.cleanup_job.is_none() => self.job.as_ref()?.failure.as_ref(),
             _ => None,
         }
     }

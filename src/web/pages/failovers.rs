@@ -279,7 +279,10 @@ async fn draw(
         vms: Vec::new(),
         left_out: Vec::new(),
         fields: fields_of(form, &group.name, mode, errors),
-        button: title(mode, &group.name).replacen("failover of", "failover: fail over", 1),
+        button: match mode {
+            FailoverMode::Planned => format!("Fail over {}", group.name),
+            FailoverMode::Disaster => format!("Fail over {} without its source", group.name),
+        },
         other: None,
         back: address(id),
     };

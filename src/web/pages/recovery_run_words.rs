@@ -43,6 +43,9 @@ fn of_failover(view: &RunView) -> Status {
         (RunPhase::CleaningUp, _) => Status::new(Mark::Working, "is being rolled back"),
         (RunPhase::CleanupPending, _) => Status::new(Mark::Broken, "rollback stopped"),
         (RunPhase::CleanedUp, Some(RunOutcome::Committed)) => Status::new(Mark::Met, "committed"),
+        (RunPhase::CleanedUp, _) if view.run.cleanup_job.is_none() => {
+            Status::new(Mark::Broken, "given up, everything is as before")
+        }
         (RunPhase::CleanedUp, _) => Status::new(Mark::Unknown, "rolled back"),
     }
 }
