@@ -144,3 +144,7 @@ fn look_at_shell(shell: &ShellNow, then: &Machine, name: &str, said: &mut Said, 
     differs("virtual CPUs", then.cpus.to_string(), now.cpus.to_string());
     differs("MiB of memory", then.memory_mib.to_string(), (now.memory_bytes >> 20).to_string());
 }
+
+#[cfg(test)]
+#[path = "failover_tests.rs"]
+mod tests;
