@@ -121,10 +121,8 @@ async fn a_planned_failover_is_asked_for_once_by_many_runs_and_is_rolled_back() 
         "{view}"
     );
     assert_eq!(state(&scene).await, "failed_over_uncommitted");
-    let is_so = scene.until("the shell runs", &format!("/vcenters/{}/vms?q=erp-dr", scene.vcenter), |all| {
-        all["items"][0]["power_state"] == "on"
-    });
-    is_so.await;
+    let list = format!("/vcenters/{}/vms?q=erp-dr", scene.vcenter);
+    scene.until("the shell runs", &list, |all| all["items"][0]["power_state"] == "on").await;
     assert_eq!(powers(&scene).await, (json!("off"), json!("on")));
     let own = anna.get(&scene.group).await.expect(200);
     own.says("Failed over, uncommitted: 1 virtual machine runs at zfs-b").says("Roll back");
