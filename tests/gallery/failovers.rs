@@ -2,7 +2,7 @@ use zerfaux::web::screens::failovers::{CheckpointChoice, FailoverVm, NewFailover
 use zerfaux::web::screens::jobs::FailureView;
 use zerfaux::web::screens::protection_groups::FailoverBanner;
 use zerfaux::web::screens::recovery_runs::{
-    AllRuns, GroupTests, Report, RunPage, RunRow, RunView, StepRow, TierBlock, VmBlock, Words,
+    AllRuns, GroupTests, RunPage, RunRow, RunView, StepRow, TierBlock, VmBlock, Words,
 };
 use zerfaux::web::view::form::{Choice, Field};
 
@@ -152,6 +152,7 @@ fn run() -> RunView {
     RunView {
         address: "/recovery-runs/1".into(),
         words: PLANNED,
+        job: "/jobs/1".into(),
         status: Status::new(Mark::Broken, "failed over in part, uncommitted"),
         events: None,
         failure: None::<FailureView>,
@@ -230,7 +231,6 @@ pub(crate) fn pages() -> Vec<(&'static str, String)> {
         run: "/recovery-runs/1".into(),
         roll_back: Some("/protection-groups/1/rollback".into()),
     });
-    let report = Report { group: "erp-prod".into(), written: "Written by Zerfaux 0.1.0.".into(), run: run() };
     vec![
         draw("failover-planned", &planned()),
         draw("failover-disaster", &disaster()),
@@ -238,7 +238,6 @@ pub(crate) fn pages() -> Vec<(&'static str, String)> {
             "failover-run",
             &RunPage { page: below("Planned failover of erp-prod", Area::Protection), run: run() },
         ),
-        draw("failover-report", &report),
         draw(
             "recovery-runs",
             &AllRuns { page: page("Recovery runs", Area::Recovery), runs: rows(), more: 3 },

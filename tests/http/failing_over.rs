@@ -116,10 +116,7 @@ async fn a_planned_failover_is_asked_for_once_by_many_runs_and_is_rolled_back() 
         (&json!("up"), &json!("erp-dr")),
         "{view}"
     );
-    assert!(
-        view["vms"][0]["dr_shell_id"].is_string() && view["checkpoint_age_seconds"].as_i64().unwrap() <= 0,
-        "{view}"
-    );
+    assert!(view["vms"][0]["dr_shell_id"].is_string(), "{view}");
     assert_eq!(state(&scene).await, "failed_over_uncommitted");
     let list = format!("/vcenters/{}/vms?q=erp-dr", scene.vcenter);
     scene.until("the shell runs", &list, |all| all["items"][0]["power_state"] == "on").await;
@@ -201,7 +198,6 @@ async fn a_disaster_failover_goes_beside_a_test_and_leaves_the_source_alone() {
         "{view}"
     );
     assert_eq!(view["vms"][0]["state"], "up", "{view}");
-    assert!(view["checkpoint_age_seconds"].as_i64().unwrap() >= 0, "{view}");
     assert_eq!(powers(&scene).await.0, before, "the source was left alone");
     operator.get(&scene.group).await.expect(200).says("See to it that they do not run at zfs-a");
 

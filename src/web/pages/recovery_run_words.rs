@@ -140,7 +140,7 @@ pub(super) fn facts(cx: &Cx, view: &RunView) -> Vec<(String, Html)> {
     if let Some(checkpoint) = &run.checkpoint {
         facts.push(fact("Checkpoint", checkpoint.snapshot.to_string()));
         facts.push(at("Taken", checkpoint.taken_at));
-        facts.push(if run.plan.source.is_some() && checkpoint.taken_at >= run.created_at {
+        facts.push(if run.plan.source.is_some() {
             let none = "Nothing: the last run was taken after the guests stopped.";
             fact("Data lost (RPO achieved)", none.to_owned())
         } else {

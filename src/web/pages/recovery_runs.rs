@@ -78,6 +78,7 @@ fn shown(cx: &Cx, view: &RunView) -> Shown {
         may_judge: may && phase != RunPhase::Starting,
         fields: Vec::new(),
         words: words(run.plan.kind),
+        job: format!("/jobs/{}", run.cleanup_job.unwrap_or(run.job)),
         roll_back: match phase {
             RunPhase::CleanedUp | RunPhase::CleaningUp => None,
             _ if !may || !run.plan.kind.is_failover() => None,

@@ -138,6 +138,8 @@ pub struct RunView {
     pub address: String,
     /// What is said of its kind.
     pub words: Words,
+    /// The page of the job that works on it, or that worked last.
+    pub job: String,
     /// How it stands.
     pub status: Status,
     /// Where its job's events come from, while it goes on.
