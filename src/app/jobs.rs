@@ -209,8 +209,9 @@ impl App {
     /// Tries a job again from the step in which it failed.
     ///
     /// # Errors
-    /// If it did not fail, or there is none with this id.
+    /// If it did not fail, what it did is being taken back, or there is none with this id.
     pub async fn retry(&self, id: JobId) -> Result<(), AppError> {
+        self.is_not_taken_back(id).await?;
         Ok(self.engine.retry(id).await?)
     }
 

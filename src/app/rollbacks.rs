@@ -7,8 +7,8 @@ use super::{App, AppError, Principal};
 use crate::domain::audit::Outcome;
 use crate::domain::ids::{JobId, RecoveryRunId};
 use crate::domain::job::{Job, JobState};
-use crate::jobs::failover;
 use crate::jobs::recovery_watch::{self, begin};
+use crate::jobs::{failover, test_failover};
 use crate::store::CleanupStart;
 
 impl App {
@@ -70,6 +70,26 @@ impl App {
         }
         self.reconcilers.wake(recovery_watch::NAME);
         Ok(job)
+    }
+
+    /// Refuses to go on with a job whose run is taken away or back, or has ended so: it would begin anew with what is gone.
+    pub(super) async fn is_not_taken_back(&self, id: JobId) -> Result<(), AppError> {
+        let job = self.job(id).await?;
+        if ![failover::KIND, test_failover::KIND].contains(&job.kind.as_str()) {
+            return Ok(());
+        }
+        let run = job.input["run_id"].as_str().and_then(|text| text.parse().ok());
+        let run = match run {
+            Some(run) => self.store.recovery_run(run).await?,
+            None => None,
+        };
+        match run.and_then(|run| Some((run.plan.kind.is_failover(), run.cleanup_job?))) {
+            None => Ok(()),
+            Some((is_failover, by)) => Err(AppError::Conflict(format!(
+                "This {} by job {by}, so it does not go on. Begin a new one instead.",
+                if is_failover { "failover is rolled back" } else { "test is cleaned up" }
+            ))),
+        }
     }
 
     /// The unfinished jobs that do a failover, or mend one of its virtual machines.

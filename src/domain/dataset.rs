@@ -17,6 +17,9 @@ pub const HOLD_PREFIX: &str = "zerfaux:";
 /// What the tags of the holds of recoveries begin with, before the run.
 pub const RUN_HOLD_PREFIX: &str = "zerfaux-run:";
 
+/// What the tags of the holds begin with that keep the last state of what was put aside, before the group.
+pub const KEEP_HOLD_PREFIX: &str = "zerfaux-keep:";
+
 /// The 64-bit number that ZFS gives a dataset, snapshot or bookmark. A snapshot keeps it when it is
 /// sent, renamed, or bookmarked, so two of them with one GUID hold the same data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -8,6 +8,7 @@ mod datastore_hosts;
 pub mod datastore_mounts;
 pub mod delete_replica;
 pub mod deploy;
+pub mod direction;
 mod exported;
 pub mod failover;
 mod group_agreement;

@@ -152,3 +152,22 @@ pub(super) async fn close_root(cx: &StepContext, zfs: &Zfs, root: &DatasetName) 
     }
     Ok(())
 }
+
+/// Closes a replica that was opened for a clone which was then never made: nothing says so but the step that was begun. Done by
+/// the rule of [`opened`]: what Zerfaux keeps the key of, it opens and closes.
+pub(super) async fn close_unused(
+    cx: &StepContext,
+    (targets, zfs): (&Targets, &Zfs),
+    group: GroupId,
+    replica: &DatasetName,
+) -> Result<(), Failure> {
+    if targets.store().group_key(group).await.map_err(not_kept)?.is_none() {
+        return Ok(());
+    }
+    let all = zfs.datasets(std::slice::from_ref(replica), false).await?;
+    let found = all.into_iter().find(|one| one.name == *replica);
+    match found.map(|one| one.encryption) {
+        Some(Encryption::On { root, key_loaded: true }) => close_root(cx, zfs, &root).await,
+        _ => Ok(()),
+    }
+}

@@ -53,6 +53,8 @@ impl Shell<'_> {
                 if own.is_some_and(|own| own.eq_ignore_ascii_case(uuid)) {
                     return Ok(Some(found));
                 }
+                // The reference is another machine's, or somebody changed its identity.
+                self.may_be_left(&found)?;
             }
             Err(error) if matches!(error.reason(), Some(Reason::ObjectNotFound { .. })) => {}
             Err(error) => return Err(error.into()),
@@ -60,24 +62,36 @@ impl Shell<'_> {
         self.elsewhere(client, uuid).await.map(|()| None)
     }
 
-    /// Refuses if a machine of the same identity under another reference could use the clone.
+    /// Refuses if a machine of the same identity under another reference runs, or could use the clone.
     async fn elsewhere(&self, client: &Client, uuid: &str) -> Result<(), Failure> {
         let others = client.find_vms_by_uuid(uuid, true).await?;
         for other in client.machines(&others).await? {
-            let mut disks = other.machine.hardware.disks.iter();
-            if other.power != PowerState::Off || disks.any(|disk| lies_on(disk, self.clone)) {
+            self.may_be_left(&other)?;
+            if other.power != PowerState::Off {
                 return Err(Failure::refused(format!(
-                    "The shell {:?} is no longer {} but {}: it was registered anew. It runs, or has disks of the clone. \
-                     Nothing was done to it.",
+                    "The shell {:?} is no longer {} but {}: it was registered anew, and it runs. Nothing was done to it.",
                     self.name, self.shell.vm, other.vm
                 ))
-                .advise(format!(
-                    "Power it off in vCenter and detach its disks on {:?}, keeping their files, then retry.",
-                    self.clone
-                )));
+                .advise("Power it off in vCenter, then retry."));
             }
         }
         Ok(())
+    }
+
+    /// Refuses if a machine that has only one half of the identity could use the clone.
+    fn may_be_left(&self, other: &MachineNow) -> Result<(), Failure> {
+        if !other.machine.hardware.disks.iter().any(|disk| lies_on(disk, self.clone)) {
+            return Ok(());
+        }
+        Err(Failure::refused(format!(
+            "{:?} ({}) has disks of the clone, and it is not the shell {:?} ({}) any more by reference and instance UUID. \
+             Nothing was done to it.",
+            other.machine.name, other.vm, self.name, self.shell.vm
+        ))
+        .advise(format!(
+            "Power it off in vCenter and detach its disks on {:?}, keeping their files, then retry.",
+            self.clone
+        )))
     }
 
     /// Powers it off, if it is there and on, and answers what was seen.

@@ -38,8 +38,11 @@ pub struct Vcenters {
     sessions: Arc<Mutex<HashMap<VcenterId, Session>>>,
     streams: Streams,
     /// How many may be powered on at a time, of each vCenter, whichever runs ask for it.
-    power_ons: Arc<std::sync::Mutex<HashMap<VcenterId, (u32, Arc<Semaphore>)>>>,
+    power_ons: Turns,
 }
+
+/// For each vCenter, how many may be powered on at a time, and whose turn it is.
+type Turns = Arc<std::sync::Mutex<HashMap<VcenterId, (u32, Arc<Semaphore>)>>>;
 
 /// The session and what it was made from: a connection that was changed gets another one.
 struct Session {

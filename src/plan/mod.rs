@@ -5,6 +5,7 @@ pub mod agreement;
 pub mod capacity;
 pub mod conflict;
 pub mod deploy;
+pub mod direction;
 pub mod disk;
 pub mod dr_shell;
 pub mod failover;

@@ -139,8 +139,8 @@ fn obstacles(facts: &Facts<'_>) -> Vec<Obstacle> {
     }
     for (snapshot, tag) in foreign_holds(facts) {
         let (why, advice) = if tag.starts_with(RUN_HOLD_PREFIX) {
-            let why = format!("A test of the group holds it, with the tag {tag:?}.");
-            (why, "Clean up the test, on the tab Tests of the group.".to_owned())
+            let why = format!("A test or a failover of the group holds it, with the tag {tag:?}.");
+            (why, "Clean up the test, or decide the failover, on the page of the group.".to_owned())
         } else {
             let release = format!("zfs release {tag} {name}@{snapshot}");
             let advice = format!("Ask whoever set it. When it is not needed any more: {release}");

@@ -6,8 +6,8 @@ use std::time::Duration;
 use zerfaux::domain::job::{Job, JobState};
 use zerfaux::engine::reconcile::Reconciler;
 
-use crate::shelled::replica;
-use crate::tested::{DATASTORE, RUN};
+use crate::shelled::{ShelledWorld, replica};
+use crate::tested::{DATASTORE, RUN, TestedWorld};
 use crate::trial::{Trial, succeeded};
 
 /// The cleanup has ended here, with these words.
@@ -139,4 +139,19 @@ async fn a_test_and_its_cleanup_do_not_lock_replication_out() {
         assert!(locks.iter().all(|lock| !lock.as_str().starts_with("replica:")), "{locks:?}");
         assert!(locks.iter().any(|lock| lock.as_str().starts_with("recovery:")), "{locks:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_was_loaded_for_a_clone_that_was_then_not_made_is_unloaded() {
+    let shelled = ShelledWorld { encrypted: true, ..ShelledWorld::default() };
+    let site = Trial::of(TestedWorld { shelled }).await;
+    // There is no such pool: the key is loaded, and then nothing can be made.
+    let nowhere = |input: &mut serde_json::Value| input["clone"] = "nopool/zerfaux/run/x".into();
+    let job = site.run("test_failover", nowhere).await;
+    assert_eq!((job.state, job.failed_phase.as_deref()), (JobState::Failed, Some("clone")), "{job:?}");
+    let key = || site.zfs(&format!("zfs get -H -o value keystatus {}", replica())).trim().to_owned();
+    assert_eq!(key(), "available");
+    succeeded(&site.run("clean_up_test", nowhere).await);
+    assert_eq!(key(), "unavailable");
+    site.is_as_before().await;
 }

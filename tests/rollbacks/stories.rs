@@ -22,7 +22,7 @@ async fn a_failover_that_stands_is_rolled_back_and_the_source_runs_again() {
         let over: Machine = client.machine(&site.shell()).await.unwrap();
         let on_clone = |file: &String| file.starts_with(&format!("[{DATASTORE}] "));
         assert!(over.hardware.disks.iter().all(|disk| disk.file.as_ref().is_some_and(on_clone)), "{over:?}");
-        assert_eq!((over.hardware.disks.len(), over.boot_order.len()), (4, 1), "{over:?}");
+        assert_eq!((over.hardware.disks.len(), over.boot_order.len()), (4, 2), "{over:?}");
         assert_eq!(site.power(&site.shell()).await, "poweredOn");
         succeeded(&site.roll_back().await);
         assert_eq!(site.state().await.phase(), Phase::Protected);
@@ -102,8 +102,7 @@ async fn a_machine_that_is_not_provably_ours_is_not_touched_and_keeps_the_clone(
     let on = client.power_on(&shell, None).await.unwrap();
     site.done(&client, on).await;
     let job = site.roll_back().await;
-    // It counts as gone; that it has the clone's disks keeps the datastore, and with it everything.
-    assert_eq!(job.state, JobState::Failed, "{job:?}");
+    stopped(&job, "power_off", "has disks of the clone, and it is not the shell");
     assert_eq!(site.power(&shell).await, "poweredOn", "not touched");
     site.zfs(&format!("zfs list {}", site.scene.plan().clone));
     for vm in &site.scene.plan().vms {
@@ -201,4 +200,35 @@ async fn one_that_goes_on_is_not_rolled_back_until_it_was_asked_to_stop() {
     site.ask().await;
     let CleanupStart::NotNow(misfit) = site.ask_to_roll_back().await else { panic!("it was begun") };
     assert!(misfit.to_string().contains("is under way"), "{misfit}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_was_just_stopped_is_rolled_back_at_once() {
+    let site = Site::new().await;
+    let job = site.ask().await;
+    site.engine.cancel(job).await.unwrap();
+    succeeded(&site.roll_back().await);
+    assert_eq!(site.state().await.phase(), Phase::Protected);
+    site.is_as_before("stopped").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_does_not_answer_is_told_once_the_other_side_is_done() {
+    let site = Site::new().await;
+    succeeded(&site.failed_over().await);
+    let mut input = serde_json::to_value(site.scene.plan()).unwrap();
+    input["source"]["vcenter_id"] = "0193d5a0-0000-7000-8000-00000000dead".into();
+    let id = site.engine.enqueue("roll_back_failover", input, "anna").await.unwrap();
+    site.engine.run_until_idle().await.unwrap();
+    let job = site.engine.job(id).await.unwrap();
+    assert_eq!(
+        (job.state, job.failed_phase.as_deref()),
+        (JobState::Failed, Some("restart_source")),
+        "{job:?}"
+    );
+    assert!(!site.zfs("zfs list -H -o name").contains(site.scene.plan().clone.as_str()));
+    assert!(!site.zfs(&format!("zfs holds -H {}@zx-1", crate::shelled::replica())).contains("zerfaux-run"));
+    assert_eq!(site.power(&site.shell()).await, "poweredOff");
+    succeeded(&site.roll_back().await);
+    site.is_as_before("answered").await;
 }

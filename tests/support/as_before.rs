@@ -43,8 +43,7 @@ pub fn appliance(appliance: &Appliance) -> Facts {
         assert_eq!(done.status, 0, "{command}: {}", done.stderr);
         String::from_utf8(done.stdout).unwrap()
     };
-    let columns =
-        "name,guid,origin,mountpoint,mounted,canmount,sharenfs,readonly,keystatus,zerfaux:group,zerfaux:role";
+    let columns = "name,guid,origin,mountpoint,mounted,canmount,sharenfs,readonly,keystatus";
     let mut facts = Facts::new();
     facts.insert("datasets".to_owned(), run(&format!("zfs list -H -r -t filesystem -o {columns}")));
     let snapshots = run("zfs list -H -r -t snapshot -o name");

@@ -19,6 +19,11 @@ mod tools;
 
 pub use tools::*;
 
+#[path = "contract_direction.rs"]
+mod direction;
+
+pub use direction::*;
+
 const GROUP: &str = "g1";
 
 /// A place on a host that a case has to itself.
@@ -71,6 +76,8 @@ macro_rules! contract_cases {
             what_is_no_stream_is_refused,
             raw_streams_stay_locked_and_keys_open_them,
             written_counts_from_a_snapshot,
+            a_group_goes_there_and_back_twice_and_nothing_that_was_written_is_lost,
+            a_commit_and_a_return_that_were_cut_short_go_on_where_they_were,
             disks_are_listed_with_what_is_on_them,
             a_pool_is_not_made_of_what_is_missing_or_in_use,
             what_is_shared_is_exported_to_its_clients,

@@ -7,13 +7,15 @@ use serde_json::{Value, json};
 
 use super::{AGAIN, ANEW, CleanupInput, Ground};
 use crate::domain::job::{Failure, Level};
-use crate::domain::recovery_run::RunOutcome;
+use crate::domain::recovery_run::{RunOutcome, RunPlan, RunStep};
 use crate::domain::recovery_state::Event;
 use crate::engine::{Retry, Step, StepContext, UndoKind};
 use crate::jobs::exported::{seen_by, unshare_by};
 use crate::jobs::failure::not_kept;
 use crate::jobs::recovery::{checkpoint_of, hold_tag};
 use crate::jobs::recovery_record::tell;
+use crate::jobs::replica_key::close_unused;
+use crate::zfs::Zfs;
 
 const NONE_MADE: &str = "no clone was made";
 
@@ -84,6 +86,18 @@ impl Step for Unexport {
 
 pub(in crate::jobs) struct DestroyClone(pub(in crate::jobs) Arc<Ground>);
 
+impl DestroyClone {
+    /// A key that was loaded for a clone which was then not made is unloaded.
+    async fn close_unused(&self, cx: &StepContext, plan: &RunPlan, zfs: &Zfs) -> Result<(), Failure> {
+        let steps = self.0.vcenters.store().run_steps(plan.run_id).await.map_err(not_kept)?;
+        let begun = |one: &RunStep| one.source_uuid.is_none() && one.step == "clone" && one.ok != Some(true);
+        match steps.iter().any(begun) {
+            true => close_unused(cx, (&self.0.targets, zfs), plan.group_id, &plan.replica).await,
+            false => Ok(()),
+        }
+    }
+}
+
 #[async_trait]
 impl Step for DestroyClone {
     fn name(&self) -> &'static str {
@@ -106,7 +120,10 @@ impl Step for DestroyClone {
                 standing.destroy(cx, &zfs).await?;
             }
             match seen_by(&zfs, &plan.clone, plan.maker()).await? {
-                None => Ok(((), format!("{} is not there", plan.clone))),
+                None => {
+                    self.close_unused(cx, &plan, &zfs).await?;
+                    Ok(((), format!("{} is not there", plan.clone)))
+                }
                 // Somebody else's was there before, and stays.
                 Some((_, false)) => Ok(((), format!("{} is there, and is not this run's", plan.clone))),
                 Some((_, true)) => Err(Failure::refused(format!(

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::ends::Ends;
 use super::look::{can_be_resolved, is_encrypted, refused};
-use super::run::{Pair, Run, full_name, hold_tag};
+use super::run::{Pair, Run, hold_tag};
 use super::settle::others_held;
 use super::snapshot::mark;
 use super::{OnConflict, ReplicateInput};
@@ -22,6 +22,7 @@ use crate::domain::ids::GroupId;
 use crate::domain::job::{Failure, Level};
 use crate::domain::names::{DatasetName, SnapTag};
 use crate::engine::{Step, StepContext, UndoKind};
+use crate::jobs::direction::go_on_from;
 use crate::jobs::failure::recorded;
 use crate::zfs::{Property, Zfs};
 
@@ -133,24 +134,14 @@ async fn make_room(cx: &StepContext, run: &Run, wanted: &Move, group: &GroupId) 
     }
     zfs.set(aside, &[role(Role::Keep)?]).await?;
     let Some(base) = base else { return let_go_of_kept(zfs, aside, group).await };
-    let placed = zfs.existing(std::slice::from_ref(place)).await?.contains(place);
-    if !placed {
-        let mut properties = vec![mark(group)?, role(Role::Replica)?];
-        for (name, value) in
-            [("readonly", "on"), ("canmount", "noauto"), ("sharenfs", "off"), ("atime", "off")]
-        {
-            properties.push(
-                Property::new(name, value)
-                    .map_err(|error| Failure::permanent(format!("A property is not valid: {error}.")))?,
-            );
-        }
-        zfs.clone_snapshot(&full_name(aside, base)?, place, &properties).await?;
+    let mut properties = vec![mark(group)?, role(Role::Replica)?];
+    for (name, value) in [("readonly", "on"), ("canmount", "noauto"), ("sharenfs", "off"), ("atime", "off")] {
+        properties.push(
+            Property::new(name, value)
+                .map_err(|error| Failure::permanent(format!("A property is not valid: {error}.")))?,
+        );
     }
-    // Once promoted, the clone has no origin, and its old self has one.
-    let now = zfs.datasets(std::slice::from_ref(place), false).await?;
-    if now.iter().any(|dataset| &dataset.name == place && dataset.origin.is_some()) {
-        zfs.promote(place).await?;
-    }
+    go_on_from(zfs, (aside, base), place, &properties).await?;
     cx.info(format!("{place} goes on from @{base}."));
     let_go_of_kept(zfs, aside, group).await
 }

@@ -38,6 +38,11 @@ struct Site<'a> {
 /// Refuses while the recovered machine of `vm` runs.
 async fn is_off(site: &Site<'_>, vm: &RunVmPlan) -> Result<(), Failure> {
     let (client, plan) = (site.clients.0, site.plan);
+    let known = site.kept.iter().find(|one| one.source_uuid == vm.source_uuid);
+    if vm.shell.is_some() && known.is_none_or(|one| one.before.shell_hardware.is_none()) {
+        // The failover had not come to it: whatever it does is not the failover's doing.
+        return Ok(());
+    }
     let runs = match shell_of(plan, vm) {
         Some(shell) => {
             shell.now(client).await?.filter(|now| now.power != PowerState::Off).map(|now| now.machine.name)
@@ -103,6 +108,9 @@ impl RestartSource {
         if now.power == PowerState::On {
             return Ok("it runs at the source".to_owned());
         }
+        let turns = self.0.vcenters.power_ons(site.source.vcenter_id, site.plan.power_ons);
+        // Never closed.
+        let _turn = turns.acquire().await;
         let power = SetPower { vm: now.vm, name: now.name, on: true, host: None };
         once(cx, site.clients.1, &Among { of: vm.source_uuid.clone(), deed: power }).await?;
         Ok("it was powered on at the source; its vCenter says poweredOn".to_owned())

@@ -23,6 +23,7 @@ mod memory;
 mod options;
 mod proxy;
 mod random;
+mod recovery;
 mod relayed;
 mod served;
 mod sink;
@@ -48,7 +49,7 @@ fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     let Some((role, rest)) = args.split_first() else {
         eprintln!(
-            "name a benchmark: P1 P2 P3 P4 P5 P7 P8 P9 P11 P12 P13, or a campaign: soap streams stalls fuzz"
+            "name a benchmark: P1 P2 P3 P4 P5 P7 P8 P9 P10 P11 P12 P13, or a campaign: soap streams stalls fuzz"
         );
         std::process::exit(2);
     };
@@ -76,6 +77,7 @@ fn main() {
             soap_fuzz::try_answers(wanted, options.seed());
             true
         }
+        "P10" => recovery::p10(&options),
         "P11" => commits::p11(&options),
         "P12" => browse::p12(&options),
         "P13" => cold::p13(&options),
@@ -83,7 +85,9 @@ fn main() {
         "stalls" => stalls::campaign(&options),
         "fuzz" => fuzz::campaign(&options),
         other => {
-            eprintln!("there is no {other}: P1 P2 P3 P4 P5 P7 P8 P9 P11 P12 P13 soap streams stalls fuzz");
+            eprintln!(
+                "there is no {other}: P1 P2 P3 P4 P5 P7 P8 P9 P10 P11 P12 P13 soap streams stalls fuzz"
+            );
             std::process::exit(2);
         }
     };

@@ -7,6 +7,7 @@ mod deployed;
 mod deployed_failures;
 mod direct;
 mod errors;
+mod failed_over;
 mod foreign;
 mod hindered;
 mod interrupted;

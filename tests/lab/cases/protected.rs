@@ -108,11 +108,12 @@ fn listed(side: &Side, dataset: &str) -> BTreeMap<String, String> {
 /// A group of the virtual machine, with its sites.
 pub(super) struct Protected {
     pub(super) served: Served,
-    _primary: Site,
+    pub(super) primary: Site,
     pub(super) recovery: Site,
     pub(super) scene: Scene,
     /// Where its dataset is mounted at the source.
-    path: String,
+    pub(super) path: String,
+    moref: VmRef,
     pub(super) dataset: String,
     pub(super) group: String,
     pub(super) replica: String,
@@ -159,12 +160,13 @@ impl Protected {
         let vms = served.ask("POST", &at, Some(vms));
         assert_eq!(vms["items"][0]["in_protection_datastore"], true, "{vms}");
         Self {
-            _primary: primary,
+            primary,
             recovery,
             path,
             dataset,
             group: text(&group["id"]),
             replica: text(&group["dr_dataset"]),
+            moref: vm,
             vm: text(&vms["items"][0]["id"]),
             served,
             scene,
@@ -194,6 +196,18 @@ impl Protected {
             assert!(Instant::now() < until, "a run does not end");
             std::thread::sleep(Duration::from_millis(500));
         }
+    }
+
+    /// Powers the virtual machine on where it is protected.
+    pub(super) fn power_on_source(&self) {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        runtime.block_on(async {
+            let client = self.primary.vcsim.client().await;
+            let task = client.power_on(&self.moref, None).await.unwrap();
+            let cancel = tokio_util::sync::CancellationToken::new();
+            client.wait_for_task(&task, "power it on", &cancel, |_| ()).await.unwrap().unwrap();
+        });
     }
 
     /// Writes into the virtual machine's disk.

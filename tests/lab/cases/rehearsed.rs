@@ -11,7 +11,7 @@ use crate::deploying::PATIENCE;
 use crate::lab::Side;
 
 /// What a host's NFS client shows, VMware's simulator has in a directory of this machine: so the files are brought there.
-fn bring_disk(dr: &Side, appliance_path: &str, failure: &str) {
+pub(super) fn bring_disk(dr: &Side, appliance_path: &str, failure: &str) {
     let named = failure.split('"').find(|part| part.ends_with("-flat.vmdk"));
     let flat = Path::new(named.unwrap_or_else(|| panic!("no file is named: {failure}")));
     let size = dr.host.root(&format!("stat -c %s {appliance_path}/{VM}/{VM}-flat.vmdk"));
@@ -101,10 +101,31 @@ fn a_test_failover_opens_the_bytes_of_the_checkpoint_and_its_cleanup_leaves_noth
 
     let body = json!({ "verdict": "passed", "remarks": "It booted." });
     served.ask("POST", &format!("{run}/verdict"), Some(body));
+    // Somebody has a file of the clone open: the cleanup says so, and is pending.
+    let pid = dr.host.root(&format!(
+        "setsid sh -c 'exec sleep 900 <{path}/{VM}/{VM}-flat.vmdk' >/dev/null 2>&1 & echo $!"
+    ));
     let cleanup = served.ask("POST", &format!("{run}/cleanup"), None);
     let cleanup = served.job_until(cleanup["job_id"].as_str().unwrap(), &["succeeded", "failed"], PATIENCE);
-    assert_eq!(cleanup["state"], "succeeded", "{cleanup}");
-    assert_eq!(served.ask("GET", &run, None)["phase"], "cleaned_up");
+    let why = cleanup["error"].as_str().unwrap_or_default();
+    assert!(cleanup["state"] == "failed" && why.contains("busy"), "{cleanup}");
+    assert_eq!(served.ask("GET", &run, None)["phase"], "cleanup_pending");
+    // Replication goes on all the same, and when the file is closed the rest follows by itself.
+    let have = protected.checkpoints().len();
+    protected.write(8);
+    let next = served.ask("POST", &format!("{group}/run-now"), None);
+    served.job_until(next["job_id"].as_str().unwrap(), &["succeeded"], PATIENCE);
+    let until = Instant::now() + PATIENCE;
+    while protected.checkpoints().len() <= have {
+        assert!(Instant::now() < until, "no checkpoint came while the cleanup was pending");
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    dr.host.root(&format!("kill {} || pkill -f 'sleep 900'", pid.trim()));
+    let until = Instant::now() + PATIENCE;
+    while served.ask("GET", &run, None)["phase"] != "cleaned_up" {
+        assert!(Instant::now() < until, "it does not end by itself: {}", served.ask("GET", &run, None));
+        std::thread::sleep(Duration::from_secs(2));
+    }
 
     // Nothing of it is left, and the replica has nothing but its newer checkpoint.
     let now = left(dr);
