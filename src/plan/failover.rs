@@ -104,7 +104,8 @@ impl Sides<'_> {
 fn look_at_shell(shell: &ShellNow, then: &Machine, name: &str, said: &mut Said, troubles: &mut Vec<String>) {
     let Some(now) = &shell.vm else {
         troubles.push(
-            "its DR shell is not in the DR vCenter any more. Remove its record, and make another one."
+            "its DR shell is not in the DR vCenter as that is known. Synchronise that vCenter; if the shell was deleted, remove \
+             what is left of it and make another one."
                 .to_owned(),
         );
         return;

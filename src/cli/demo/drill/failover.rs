@@ -48,6 +48,11 @@ impl Stage {
     ) -> Result<Over, Trouble> {
         let Protected { group, vms } = protected;
         let (source, dr, replica) = (&sites.primary, &sites.dr, group.dr.dataset.as_str());
+        // As its watch does while Zerfaux serves: the shells are known.
+        for vcenter in [group.source.vcenter, group.dr.vcenter] {
+            let job = app.vcenters()?.sync(who, vcenter).await?;
+            self.job(app, job).await?;
+        }
         let before = [machines(source), machines(dr)];
         let ran = vms.iter().filter(|vm| before[0].get(&vm.name).is_some_and(|(on, _)| *on));
         let ran: Vec<String> = ran.map(|vm| vm.name.clone()).collect();
