@@ -11,6 +11,7 @@ use super::{App, AppError, FieldError, Principal};
 use crate::domain::audit::Outcome;
 use crate::domain::checkpoint::{Checkpoint, UnknownWord};
 use crate::domain::ids::{GroupId, JobId, RecoveryRunId};
+use crate::domain::job::JobState;
 use crate::domain::protection_group::ProtectionGroup;
 use crate::domain::recovery_run::{CheckpointWish, RecoveryRun, RunKind, RunPlan, SourceSide};
 use crate::jobs::failover::{KIND, RunInput};
@@ -169,6 +170,26 @@ impl App {
         Ok(FailoverPreview { group, checkpoint, planned })
     }
 
+    /// The failover that stands in the way of another one of this mode. A planned one that stopped before it recovered anything
+    /// gives way to one after a disaster, for which it may have stopped.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn failover_there(
+        &self,
+        id: GroupId,
+        mode: FailoverMode,
+    ) -> Result<Option<RecoveryRun>, AppError> {
+        let Some(run) = self.run_there(id, true).await? else { return Ok(None) };
+        let is_untouched = run.checkpoint.is_none() && run.cleanup_job.is_none();
+        if mode == FailoverMode::Disaster && run.plan.kind == RunKind::PlannedFailover && is_untouched {
+            let job = self.store.job(run.job).await?;
+            let works = |state| matches!(state, JobState::Queued | JobState::Running | JobState::Cancelling);
+            return Ok(Some(run).filter(|_| job.is_some_and(|job| works(job.state))));
+        }
+        Ok(Some(run))
+    }
+
     /// Starts a failover, if nothing stands in its way.
     ///
     /// # Errors
@@ -182,7 +203,7 @@ impl App {
     ) -> Result<(RecoveryRunId, JobId), AppError> {
         let view = self.recovery_state(id).await?;
         let (run, kind, mut fields) = (RecoveryRunId::new(), request.mode.kind(), Vec::new());
-        if let Some(there) = self.run_there(id, true).await? {
+        if let Some(there) = self.failover_there(id, request.mode).await? {
             return Err(unfinished(&view.group.name, there.id()));
         }
         if let Some(why) = offer_of(&view, request.mode).and_then(|offer| offer.why_not.as_ref()) {

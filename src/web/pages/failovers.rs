@@ -231,7 +231,7 @@ async fn draw(
     let (group, request) = (&view.group, request_of(form));
     let mode = request.mode;
     let (mut obstacles, mut cautions) = (Vec::new(), Vec::new());
-    let there = site.app.run_there(id, true).await?;
+    let there = site.app.failover_there(id, mode).await?;
     if let Some(offer) = offer_of(&view, mode).filter(|_| there.is_none()) {
         obstacles.extend(offer.why_not.clone());
         cautions.extend(offer.cautions.iter().map(|one| (*one).to_owned()));
