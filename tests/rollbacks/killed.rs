@@ -66,7 +66,7 @@ async fn trial(child: &SelfChild, at: &str, found: &mut Vec<String>) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn rolled_back_after_any_point_of_a_killed_failover_both_sides_are_as_before() {
     let child = SelfChild { entry: "child", story: Story::Succeeds };
-    let sample = crate::sample(9);
+    let sample = crate::sample(12);
     let (mut found, mut points) = (Vec::new(), 0);
     for number in (sample.offset..).step_by(sample.every) {
         let mut there = true;
