@@ -10,6 +10,8 @@
 mod chromium;
 #[path = "browser/walk/deployment.rs"]
 mod deployment;
+#[path = "browser/walk/failing_over.rs"]
+mod failing_over;
 #[path = "browser/walk/group.rs"]
 mod group;
 #[path = "browser/walk/hands.rs"]
@@ -194,6 +196,9 @@ async fn a_shell(walk: &str, shown: Shown, hands: Hands) {
     vms::move_it(&mut person, &name).await;
     vms::make_shell(&mut person, &name, &group, &sites).await;
     rehearsal::rehearse(&mut person, &group, &sites).await;
+    failing_over::planned(&mut person, &group, &sites).await;
+    failing_over::disaster(&mut person, &group, &sites).await;
+    vms::remove_shell(&mut person, &name, &group, &sites).await;
     assert!(!server.log().contains("ERROR"), "{}", server.log());
 }
 

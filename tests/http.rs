@@ -21,6 +21,8 @@ mod disk;
 mod dr_shells;
 #[path = "http/elsewhere.rs"]
 mod elsewhere;
+#[path = "http/failing_over.rs"]
+mod failing_over;
 #[path = "http/forms.rs"]
 mod forms;
 #[path = "http/group_keys.rs"]

@@ -10,6 +10,7 @@ pub mod datastores;
 pub mod deployments;
 pub mod dr_shell_verbs;
 pub mod dr_shells;
+pub mod failovers;
 pub mod group_keys;
 pub mod group_preflights;
 pub mod group_states;
@@ -157,6 +158,8 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(dr_shell_verbs::one, dr_shell_verbs::remove))
         .routes(routes!(dr_shell_verbs::repair))
         .routes(routes!(recovery_runs::test_failover))
+        .routes(routes!(failovers::failover))
+        .routes(routes!(failovers::rollback))
         .routes(routes!(recovery_runs::list))
         .routes(routes!(recovery_runs::one))
         .routes(routes!(recovery_runs::judge))

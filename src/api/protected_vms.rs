@@ -56,9 +56,9 @@ pub struct ProtectedVm {
 /// One line of a check list.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Readiness {
-    /// `protection_datastore`, `replicated`, `dr_shell`, `networks`.
+    /// `protection_datastore`, `replicated`, `dr_shell`, `networks`, `tested`.
     pub key: String,
-    /// `done`, `missing` or `unknown`.
+    /// `done`, `missing`, `unknown`, or `caution`: it keeps nobody from being recovered.
     pub state: String,
     /// What was found.
     pub text: String,

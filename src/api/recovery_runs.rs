@@ -37,7 +37,7 @@ pub struct NewTest {
     pub reason: Option<String>,
 }
 
-/// What a person says of a test.
+/// What a person says of a run.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewVerdict {
@@ -94,13 +94,15 @@ pub struct TestedVm {
     pub source_instance_uuid: String,
     /// Its name.
     pub name: String,
-    /// What the test machine is called.
+    /// What the machine of the run is called: of a test another one, of a failover its DR shell or one that was made.
     pub test_name: String,
+    /// The DR shell as which it is recovered; null: a machine is made.
+    pub dr_shell_id: Option<String>,
     /// Its tier; 1 starts first.
     pub tier: u32,
     /// `waiting`, `working`, `up`, `failed` or `removed`.
     pub state: String,
-    /// The test machine in the DR vCenter.
+    /// That machine in the DR vCenter.
     pub moref: Option<String>,
     /// Its instance UUID.
     pub instance_uuid: Option<String>,
@@ -112,7 +114,7 @@ pub struct TestedVm {
     pub steps: Vec<Step>,
 }
 
-/// A virtual machine that is not tested.
+/// A virtual machine that is not recovered.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct LeftOutVm {
     /// Its name.
@@ -126,14 +128,17 @@ pub struct LeftOutVm {
 pub struct RecoveryRun {
     /// Its id.
     pub id: String,
-    /// `test`.
+    /// `test`, `planned_failover` or `disaster_failover`.
     pub kind: String,
     /// Its group.
     pub protection_group_id: String,
     /// What that was called.
     pub protection_group_name: String,
-    /// `starting`, `failed`, `awaiting_verdict`, `judged`, `cleaning_up`, `cleanup_pending` or `cleaned_up`.
+    /// `starting`, `failed`, `awaiting_verdict`, `judged`, then of a test `cleaning_up`, `cleanup_pending` or `cleaned_up`, of a
+    /// failover `rolling_back`, `rollback_stopped`, `rolled_back` or `committed`.
     pub phase: String,
+    /// What became of it in the end: `cleaned_up`, `rolled_back` or `committed`; null: nothing yet.
+    pub outcome: Option<String>,
     /// Why it failed, or why its cleanup is pending.
     pub failure: Option<String>,
     /// What to do about it.
@@ -156,7 +161,7 @@ pub struct RecoveryRun {
     pub checkpoint_taken_at: Option<Timestamp>,
     /// `crash_consistent`, `quiesced` or `partly`.
     pub checkpoint_kind: Option<String>,
-    /// How old it was when the test was asked for, in seconds.
+    /// How old it was when the run was asked for, in seconds; negative: it was taken since, as that of a planned failover is.
     pub checkpoint_age_seconds: Option<i64>,
     /// The clone.
     pub clone_dataset: String,
@@ -189,7 +194,7 @@ pub struct RecoveryRun {
     pub cleaned_at: Option<Timestamp>,
     /// The virtual machines, tier by tier.
     pub vms: Vec<TestedVm>,
-    /// Those that are not tested.
+    /// Those that are not recovered.
     pub left_out: Vec<LeftOutVm>,
     /// What was done for all of them.
     pub steps: Vec<Step>,
@@ -197,14 +202,19 @@ pub struct RecoveryRun {
 
 impl From<RunView> for RecoveryRun {
     fn from(view: RunView) -> Self {
-        let (phase, failure) = (view.phase(), view.failure().cloned());
+        let (phase, failure) = (view.phase_word(), view.failure().cloned());
         let steps_of = |source: Option<&str>| -> Vec<Step> {
             view.steps.iter().filter(|step| step.source_uuid.as_deref() == source).map(Step::from).collect()
+        };
+        let shell_of = |source: &str| {
+            let planned = view.run.plan.vms.iter().find(|one| one.source_uuid == source)?;
+            Some(planned.shell.as_ref()?.id.to_string())
         };
         let vm = |vm: &crate::app::recovery_runs::RunVm| TestedVm {
             source_instance_uuid: vm.source_uuid.clone(),
             name: vm.name.clone(),
             test_name: vm.test_name.clone(),
+            dr_shell_id: shell_of(&vm.source_uuid),
             tier: vm.tier,
             state: vm.state.as_str().to_owned(),
             moref: vm.vm.as_ref().map(|vm| vm.id().to_owned()),
@@ -221,10 +231,11 @@ impl From<RunView> for RecoveryRun {
         let left_out = run.plan.left_out.iter();
         Self {
             id: run.id().to_string(),
-            kind: "test".to_owned(),
+            kind: run.plan.kind.as_str().to_owned(),
+            outcome: run.outcome.map(|outcome| outcome.as_str().to_owned()),
             protection_group_id: run.plan.group_id.to_string(),
             protection_group_name: run.plan.group_name.clone(),
-            phase: phase.as_str().to_owned(),
+            phase: phase.to_owned(),
             failure: failure.as_ref().map(|failure| failure.message.clone()),
             advice: failure.and_then(|failure| failure.advice),
             created_by: run.created_by.clone(),
@@ -302,7 +313,7 @@ pub async fn one(State(app): State<App>, Path(id): Path<RecoveryRunId>) -> Answe
     Ok(Json(app.recovery_run(id).await?.into()))
 }
 
-/// Say what a test is worth. A later word replaces the one before.
+/// Say what a run is worth. A later word replaces the one before.
 #[utoipa::path(post, path = "/recovery-runs/{id}/verdict", tag = "recovery-runs", request_body = NewVerdict,
     params(("id" = String, Path, description = "The run's id")),
     responses((status = OK, description = "The run", body = RecoveryRun)))]
@@ -317,7 +328,7 @@ pub async fn judge(
     Ok(Json(app.judge_recovery(&who, id, verdict, new.remarks.as_deref()).await?.into()))
 }
 
-/// Take a test away, or try again at once what could not be done.
+/// Take a test away, or try again at once what could not be done. A failover is rolled back instead.
 #[utoipa::path(post, path = "/recovery-runs/{id}/cleanup", tag = "recovery-runs",
     params(("id" = String, Path, description = "The run's id")),
     responses((status = ACCEPTED, description = "A job takes it away", body = Accepted)))]
@@ -329,7 +340,7 @@ pub async fn clean_up(
     Ok(accepted(app.clean_up_recovery(&who, id).await?))
 }
 
-/// Try a virtual machine of a test again that failed.
+/// Try a virtual machine of a run again that failed.
 #[utoipa::path(post, path = "/recovery-runs/{id}/vms/{source_uuid}/retry", tag = "recovery-runs",
     params(("id" = String, Path, description = "The run's id"),
         ("source_uuid" = String, Path, description = "The instance UUID of the protected virtual machine")),

@@ -19,7 +19,7 @@ use crate::domain::protection_group::ProtectionGroup;
 use crate::engine::Clock;
 use crate::engine::reconcile::Reconciler;
 use crate::plan::preflight::{differs, is_due, preflight};
-use crate::plan::readiness::{REPLICATED, ReadyState};
+use crate::plan::readiness::REPLICATED;
 
 /// The reconciler's name.
 pub const NAME: &str = "group_preflights";
@@ -93,7 +93,7 @@ impl App {
         let all = self.protected_vms(id).await?;
         let prepared = all.iter().filter(|one| {
             let mut lasting = one.readiness.items.iter().filter(|item| item.key != REPLICATED);
-            lasting.all(|item| item.state == ReadyState::Done)
+            !lasting.any(|item| item.state.is_open())
         });
         Ok((prepared.count() as u64, all.len() as u64))
     }

@@ -8,6 +8,7 @@ pub use crate::domain::checkpoint::{Breach, Checkpoint, GroupRun, RpoDay};
 use crate::domain::ids::{GroupId, TargetId};
 pub use crate::domain::preflight::Preflight;
 use crate::domain::protection_group::ProtectionGroup;
+use crate::domain::recovery_run::RecoveryRun;
 use crate::jobs::group_runs::{Known, known};
 pub use crate::plan::rpo::{RpoState, UnknownBecause};
 pub use crate::plan::schedule::Next;
@@ -42,6 +43,8 @@ pub struct GroupState {
     pub preflight: Option<Preflight>,
     /// The names of its appliances, the source's first.
     pub appliances: (String, String),
+    /// Its failover that is neither rolled back nor committed.
+    pub failover: Option<RecoveryRun>,
 }
 
 impl GroupState {
@@ -80,6 +83,9 @@ impl App {
         let mut preflights = self.store.group_preflights().await?;
         let names: HashMap<TargetId, String> =
             self.store.targets().await?.into_iter().map(|one| (one.id, one.name)).collect();
+        let runs = self.store.unfinished_recovery_runs().await?.into_iter();
+        let mut failovers: HashMap<GroupId, RecoveryRun> =
+            runs.filter(|run| run.plan.kind.is_failover()).map(|run| (run.plan.group_id, run)).collect();
         let named = |id: TargetId| names.get(&id).cloned().unwrap_or_default();
         let mut state = |(one, (_, next)): (Known, (GroupId, Next))| GroupState {
             rpo: standing(&one.facts, now),
@@ -92,6 +98,7 @@ impl App {
             vms: vms.iter().filter(|vm| vm.group == one.group.id).count() as u64,
             preflight: preflights.remove(&one.group.id),
             appliances: (named(one.group.source.target), named(one.group.dr.target)),
+            failover: failovers.remove(&one.group.id),
             group: one.group,
         };
         Ok(all.into_iter().zip(next).map(&mut state).collect())

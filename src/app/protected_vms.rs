@@ -1,5 +1,7 @@
 //! The virtual machines that a group protects.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -15,6 +17,7 @@ use crate::domain::protection_group::ProtectionGroup;
 use crate::jobs::vsphere_vm::PlannedVm;
 pub use crate::plan::readiness::{Ready, ReadyItem, ReadyState};
 use crate::plan::readiness::{VmFacts, readiness};
+use crate::store::Tested;
 
 /// Most virtual machines that are assigned with one request.
 const MOST_AT_ONCE: usize = 500;
@@ -72,6 +75,8 @@ struct Around {
     newest: Option<Timestamp>,
     /// The group's shells.
     shells: Vec<DrShell>,
+    /// When each came up last in a test or a failover, by its instance UUID.
+    tested: HashMap<String, Tested>,
 }
 
 impl App {
@@ -118,7 +123,8 @@ impl App {
     async fn around(&self, group: &ProtectionGroup) -> Result<Around, AppError> {
         let newest = self.store.newest_checkpoints().await?.remove(&group.id);
         let shells = self.store.dr_shells(group.id).await?;
-        Ok(Around { newest: newest.map(|one| one.taken_at), shells })
+        let tested = self.store.tested_vms(group.id).await?;
+        Ok(Around { newest: newest.map(|one| one.taken_at), shells, tested })
     }
 
     async fn view_of(
@@ -147,6 +153,7 @@ impl App {
             newest: around.newest,
             added_at: vm.added_at,
             shell: shell.as_ref().map(DrShellState::facts),
+            tested: around.tested.get(&vm.instance_uuid).map(|one| one.at),
             now: self.clock.now(),
         };
         let readiness = readiness(&facts);

@@ -12,6 +12,7 @@ use crate::domain::job::{Failure, Job, JobState};
 pub use crate::domain::recovery_run::{
     Judged, LeftOut, Recovered, RecoveryRun, RunOutcome, RunPlan, RunStep, RunVm, RunVmState, Verdict,
 };
+use crate::jobs::failover;
 use crate::jobs::recovery_watch::{self, start};
 use crate::jobs::test_failover::{KIND, RunInput};
 pub use crate::store::Tested;
@@ -89,11 +90,27 @@ impl RunView {
         }
     }
 
+    /// The word in the API: that of its phase, but that a failover is rolled back, or committed.
+    pub fn phase_word(&self) -> &'static str {
+        let phase = self.phase();
+        if !self.run.plan.kind.is_failover() {
+            return phase.as_str();
+        }
+        match phase {
+            RunPhase::CleaningUp => "rolling_back",
+            RunPhase::CleanupPending => "rollback_stopped",
+            RunPhase::CleanedUp => self.run.outcome.map_or("rolled_back", |outcome| outcome.as_str()),
+            other => other.as_str(),
+        }
+    }
+
     /// Why it failed, or why its cleanup is pending.
     pub fn failure(&self) -> Option<&Failure> {
         match self.phase() {
             RunPhase::Failed => self.job.as_ref()?.failure.as_ref(),
             RunPhase::CleanupPending => self.cleanup.as_ref()?.failure.as_ref(),
+            // A failover that gave up and took back by itself what it had begun.
+            RunPhase::CleanedUp if self.run.cleanup_job.is_none() => self.job.as_ref()?.failure.as_ref(),
             _ => None,
         }
     }
@@ -157,9 +174,7 @@ impl App {
     ) -> Result<RunView, AppError> {
         let view = self.recovery_run(id).await?;
         if view.phase() == RunPhase::Starting {
-            return Err(AppError::Conflict(
-                "The test is still being started. Judge it when it runs.".to_owned(),
-            ));
+            return Err(AppError::Conflict("It is still being started. Judge it when it runs.".to_owned()));
         }
         let remarks = remarks.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
         if remarks.as_ref().is_some_and(|text| text.chars().count() > MOST_REMARKS) {
@@ -184,6 +199,12 @@ impl App {
     /// If there is no such run; [`AppError::Conflict`] if nothing of it is left.
     pub async fn clean_up_recovery(&self, who: &Principal, id: RecoveryRunId) -> Result<JobId, AppError> {
         let view = self.recovery_run(id).await?;
+        if view.run.plan.kind.is_failover() {
+            return Err(AppError::Conflict(format!(
+                "This is a failover, whose machines are the group's own: it is rolled back, at /protection-groups/{}/rollback.",
+                view.run.plan.group_id
+            )));
+        }
         let gone = || AppError::Conflict("Everything of this test is gone already.".to_owned());
         if view.phase() == RunPhase::CleanedUp {
             return Err(gone());
@@ -223,10 +244,10 @@ impl App {
         Ok(all.into_iter().filter(|job| job.input["run_id"] == *id).collect())
     }
 
-    /// Tries a virtual machine of a test again that failed, by the instance UUID of the protected one.
+    /// Tries a virtual machine of a run again that failed, by the instance UUID of the protected one.
     ///
     /// # Errors
-    /// If there is no such run or machine; [`AppError::Conflict`] if the test is not there, or the machine did not fail.
+    /// If there is no such run or machine; [`AppError::Conflict`] if the run is not there, or the machine did not fail.
     pub async fn retry_recovery_vm(
         &self,
         who: &Principal,
@@ -239,7 +260,7 @@ impl App {
             vm.ok_or_else(|| AppError::NotFound(format!("the run has no virtual machine {source_uuid}")))?;
         if !matches!(view.phase(), RunPhase::AwaitingVerdict | RunPhase::Judged) {
             return Err(AppError::Conflict(
-                "This test does not run, so nothing of it can be tried again.".to_owned(),
+                "It does not run, so nothing of it can be tried again.".to_owned(),
             ));
         }
         if vm.state != RunVmState::Failed {
@@ -255,6 +276,7 @@ impl App {
             true => Beside::Same,
             false => Beside::Other,
         };
-        self.start_job_once(who, KIND, &input, entry, beside).await
+        let kind = if view.run.plan.kind.is_failover() { failover::KIND } else { KIND };
+        self.start_job_once(who, kind, &input, entry, beside).await
     }
 }

@@ -89,9 +89,16 @@ impl App {
 
     /// Refuses while a group has something at the DR site that nothing would look after any more: a test, DR shells.
     pub(super) async fn has_nothing_at_dr(&self, group: &ProtectionGroup) -> Result<(), AppError> {
-        if let Some(run) = self.test_there(group.id).await? {
+        if let Some(run) = self.run_there(group.id, false).await? {
             return Err(AppError::Conflict(format!(
                 "A test of the group is there, at /recovery-runs/{}. Clean it up first: nothing would take it away any more.",
+                run.id()
+            )));
+        }
+        if let Some(run) = self.run_there(group.id, true).await? {
+            return Err(AppError::Conflict(format!(
+                "The group is failed over, or a failover of it has begun, at /recovery-runs/{}. Roll that back first: its \
+                 virtual machines run there.",
                 run.id()
             )));
         }

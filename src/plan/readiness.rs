@@ -15,7 +15,7 @@ pub struct Ready {
 impl Ready {
     /// Whether every line is done.
     pub fn is_ready(&self) -> bool {
-        self.items.iter().all(|item| item.state == ReadyState::Done)
+        !self.items.iter().any(|item| item.state.is_open())
     }
 }
 
@@ -38,6 +38,8 @@ pub struct ReadyItem {
 pub enum ReadyState {
     /// Done.
     Done,
+    /// Nothing keeps it from being recovered, but somebody should know.
+    Caution,
     /// Still to be done.
     Missing,
     /// It cannot be told.
@@ -45,10 +47,16 @@ pub enum ReadyState {
 }
 
 impl ReadyState {
+    /// Whether a recovery may fail by it.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Missing | Self::Unknown)
+    }
+
     /// The word in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Done => "done",
+            Self::Caution => "caution",
             Self::Missing => "missing",
             Self::Unknown => "unknown",
         }
@@ -81,6 +89,8 @@ pub struct VmFacts<'a> {
     pub added_at: Timestamp,
     /// Its shell, once one was made.
     pub shell: Option<ShellFacts>,
+    /// When it last came up in a test or a failover.
+    pub tested: Option<Timestamp>,
     /// Now.
     pub now: Timestamp,
 }
@@ -90,7 +100,7 @@ pub const REPLICATED: &str = "replicated";
 
 /// The check list.
 pub fn readiness(facts: &VmFacts<'_>) -> Ready {
-    Ready { items: vec![datastore(facts), replicated(facts), shell(facts), networks(facts)] }
+    Ready { items: vec![datastore(facts), replicated(facts), shell(facts), networks(facts), tested(facts)] }
 }
 
 fn item(
@@ -198,6 +208,27 @@ fn networks(facts: &VmFacts<'_>) -> ReadyItem {
     }
 }
 
+/// After so many days a test says little: what runs and how has changed since.
+const TEST_DAYS: i64 = 90;
+
+fn tested(facts: &VmFacts<'_>) -> ReadyItem {
+    const KEY: &str = "tested";
+    const TEST: &str = "Test the group.";
+    let Some(at) = facts.tested else {
+        return item(KEY, ReadyState::Caution, "It never came up in a test.", Some(TEST));
+    };
+    let days = facts.now.duration_since(at).as_hours() / 24;
+    let text = match days {
+        0 => "It came up in a test today.".to_owned(),
+        1 => "It last came up in a test 1 day ago.".to_owned(),
+        days => format!("It last came up in a test {days} days ago."),
+    };
+    match days > TEST_DAYS {
+        true => item(KEY, ReadyState::Caution, text, Some(TEST)),
+        false => item(KEY, ReadyState::Done, text, None),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,6 +241,7 @@ mod tests {
             newest: None,
             added_at: "2026-11-28T12:00:00Z".parse().unwrap(),
             shell: None,
+            tested: None,
             now: "2026-11-28T12:10:00Z".parse().unwrap(),
         }
     }
@@ -242,5 +274,18 @@ mod tests {
         assert_eq!(state(&with(true, false, true), "dr_shell"), ReadyState::Missing);
         assert_eq!(state(&with(true, true, false), "dr_shell"), ReadyState::Done);
         assert_eq!(state(&with(true, true, false), "networks"), ReadyState::Missing);
+    }
+
+    #[test]
+    fn a_test_that_is_missing_or_long_ago_is_said_and_keeps_nobody_from_being_ready() {
+        let tested = |at: Option<&str>| VmFacts { tested: at.map(|at| at.parse().unwrap()), ..facts() };
+        for (at, expected) in [
+            (None, ReadyState::Caution),
+            (Some("2026-01-01T12:00:00Z"), ReadyState::Caution),
+            (Some("2026-11-27T12:00:00Z"), ReadyState::Done),
+        ] {
+            assert_eq!(state(&tested(at), "tested"), expected, "{at:?}");
+        }
+        assert!(!ReadyState::Caution.is_open());
     }
 }

@@ -9,11 +9,11 @@ use utoipa::openapi::OpenApi;
 use super::pages::{
     about, access, account, adoption, appliance_datasets, appliance_form, appliances, assignable_vms, audit,
     checkpoints, dashboard, datastores, deployment_form, deployments, docs, dr_shell_verbs, dr_shells,
-    group_edit, group_key, group_page, group_preflights, group_vms, group_wizard, inventory,
+    failovers, group_edit, group_key, group_page, group_preflights, group_vms, group_wizard, inventory,
     inventory_objects, job, job_list, job_result, protected_vms, protection_groups, protection_plans,
-    recovery_plan_forms, recovery_plans, recovery_runs, replicas, replicate, settings, setup,
-    ssh_key_rotation, ssh_keys, template_forms, templates, test_failovers, theme, tokens, users,
-    vcenter_forms, vcenters, vm,
+    recovery_plan_forms, recovery_plans, recovery_run_lists, recovery_runs, replicas, replicate, rollbacks,
+    settings, setup, ssh_key_rotation, ssh_keys, template_forms, templates, test_failovers, theme, tokens,
+    users, vcenter_forms, vcenters, vm,
 };
 use super::{Site, assets};
 
@@ -89,7 +89,12 @@ pub fn router(site: Site, api: &OpenApi) -> (Router, Vec<(String, String)>) {
         .get("/protected-vms/{id}/dr-shell", dr_shells::plan)
         .get("/protected-vms/{id}/dr-shell/review", dr_shells::review)
         .post("/protected-vms/{id}/dr-shell", dr_shells::create)
-        .get("/protection-groups/{id}/tests", recovery_runs::of_group)
+        .get("/protection-groups/{id}/tests", recovery_run_lists::of_group)
+        .get("/protection-groups/{id}/failover", failovers::plan)
+        .post("/protection-groups/{id}/failover", failovers::start)
+        .get("/protection-groups/{id}/rollback", rollbacks::ask)
+        .post("/protection-groups/{id}/rollback", rollbacks::begin)
+        .get("/recovery-runs", recovery_run_lists::all)
         .get("/protection-groups/{id}/test", test_failovers::plan)
         .post("/protection-groups/{id}/test", test_failovers::start)
         .get("/recovery-runs/{id}", recovery_runs::page)

@@ -46,6 +46,7 @@ pub(super) fn head(current: &str) -> GroupHead {
         running: None,
         may_work: true,
         may_run: true,
+        failover: None,
     }
 }
 

@@ -3,6 +3,7 @@
 mod appliances;
 mod dashboard;
 mod deployments;
+mod failovers;
 mod groups;
 mod inventory;
 mod jobs;
@@ -31,6 +32,7 @@ pub(crate) fn pages() -> Vec<(&'static str, String)> {
         groups::pages(),
         replicas::pages(),
         recovery_plans::pages(),
+        failovers::pages(),
         setup::pages(),
         wizard::pages(),
     ]

@@ -4,14 +4,14 @@ use serde_json::{Value, json};
 
 use super::protecting::Scene;
 
-async fn done(scene: &Scene, accepted: &Value) {
+pub(super) async fn done(scene: &Scene, accepted: &Value) {
     let job = format!("/jobs/{}", accepted["job_id"].as_str().unwrap_or_else(|| panic!("{accepted}")));
     let ended = scene.until("the job ends", &job, |job| !job["finished_at"].is_null()).await;
     assert_eq!(ended["state"], "succeeded", "{ended}");
 }
 
 /// Moves, replicates, and makes the shell. Gives its address.
-async fn shell(scene: &Scene) -> String {
+pub(super) async fn shell(scene: &Scene) -> String {
     let moved =
         scene.ask("POST", &format!("{}/move-to-protection-datastore", scene.vm), Some(json!({}))).await;
     done(scene, &moved.expect(202).json()).await;

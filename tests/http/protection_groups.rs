@@ -212,7 +212,7 @@ async fn machines_are_assigned_to_one_group_and_say_what_is_still_to_be_done() {
     let assigned = scene.ask("POST", &path, Some(body.clone())).await.expect(201).json();
     let vm = &assigned["items"][0];
     assert_eq!(vm["dr_shell_status"], "none");
-    assert_eq!(vm["readiness"].as_array().unwrap().len(), 4, "{vm}");
+    assert_eq!(vm["readiness"].as_array().unwrap().len(), 5, "{vm}");
     // Once more is no error, and nothing is doubled.
     scene.ask("POST", &path, Some(body.clone())).await.expect(201);
     assert_eq!(scene.ask("GET", &path, None).await.json()["total"], 1);

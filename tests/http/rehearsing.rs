@@ -20,7 +20,7 @@ async fn replicated() -> Scene {
 }
 
 /// A run brings a checkpoint more.
-async fn run(scene: &Scene, count: u64) -> Value {
+pub(super) async fn run(scene: &Scene, count: u64) -> Value {
     let checkpoints = format!("{}/checkpoints", scene.group);
     let have = scene.ask("GET", &checkpoints, None).await.json()["total"].as_u64().unwrap();
     if have < count {
@@ -29,7 +29,7 @@ async fn run(scene: &Scene, count: u64) -> Value {
     scene.until("a checkpoint is there", &checkpoints, |all| all["total"].as_u64().unwrap() >= count).await
 }
 
-fn datasets(scene: &Scene) -> String {
+pub(super) fn datasets(scene: &Scene) -> String {
     let done = scene.appliances[1].run("zfs list -H -o name");
     String::from_utf8(done.stdout).unwrap()
 }

@@ -1,9 +1,11 @@
 //! `zerfaux demo --drill`: the story in the terminal. Each scene does what an operator does, and then checks facts
 //! against what the simulated systems say themselves. One wrong fact makes the whole drill fail.
 //!
-//! Scenes so far: connect, sync, appliances, deploy, datastore, replicate, replicate again, protect, DR shells, test failover.
+//! Scenes so far: connect, sync, appliances, deploy, datastore, replicate, replicate again, protect, DR shells, test failover, failover,
+//! rollback.
 
 mod deploy;
+mod failover;
 mod group;
 mod rehearsal;
 
@@ -28,7 +30,7 @@ use crate::domain::job::{Job, JobState};
 use crate::domain::size::format_bytes;
 
 /// How many scenes there are.
-const SCENES: u64 = 10;
+const SCENES: u64 = 12;
 
 /// Runs every scene on sites of its own, which are gone afterwards.
 pub(super) async fn run(json: bool) -> Result<Exit, Trouble> {
@@ -125,6 +127,14 @@ pub(super) async fn run(json: bool) -> Result<Exit, Trouble> {
 
     stage.scene("test failover");
     stage.rehearses(&app, &who, &sites, &protected).await?;
+    stage.end();
+
+    stage.scene("failover");
+    let over = stage.fails_over(&app, &who, &sites, &protected).await?;
+    stage.end();
+
+    stage.scene("rollback");
+    stage.rolls_back(&app, &who, &sites, &protected, &over).await?;
     stage.end();
     let verdict = app.verify_audit().await?;
     stage.fact(format!("the audit log has {} lines, unbroken", verdict.lines), verdict.broken.is_none());

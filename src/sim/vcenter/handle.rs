@@ -14,6 +14,7 @@ use super::options::Options;
 use super::rules::{Rule, RuleError};
 use super::service::Service;
 use super::tls::{IdentityError, Lines, Scissors, identity};
+use super::world::{Object, Power, Vm, chain};
 
 /// A simulated vCenter that is running. It stops when this is dropped.
 #[derive(Debug)]
@@ -125,6 +126,17 @@ impl Vcenter {
     /// How many objects of a type there are, by vSphere's word: `VirtualMachine`, templates among them.
     pub fn count(&self, kind: &str) -> usize {
         self.service.with(|state| state.world.of_kind(kind).count())
+    }
+
+    /// Every virtual machine by its name: whether it is powered on, and the files of its disks.
+    pub fn machines(&self) -> Vec<(String, bool, Vec<String>)> {
+        self.service.with(|state| {
+            let files = |vm: &Vm| vm.disks().filter_map(|disk| chain(disk).into_iter().next()).collect();
+            let told = |(object, vm): (&Object, &Vm)| (object.name.clone(), vm.power == Power::On, files(vm));
+            let mut all: Vec<_> = state.world.vms().map(told).collect();
+            all.sort();
+            all
+        })
     }
 
     /// What a restart of the vCenter does: sessions end, tasks are forgotten, the inventory stays.

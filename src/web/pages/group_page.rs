@@ -76,6 +76,7 @@ pub(super) fn head(cx: &Cx, state: &GroupState, current: Tab) -> GroupHead {
         running: state.running().map(|run| format!("/jobs/{}", run.job)),
         may_work: cx.may(Role::Operator),
         may_run: state.group.enabled,
+        failover: state.failover.as_ref().map(|run| super::rollbacks::banner(cx, state, run)),
     }
 }
 

@@ -43,7 +43,7 @@ fn must_move(view: &ProtectedVmView) -> bool {
 
 fn machine(view: &ProtectedVmView) -> ProtectedVmRow {
     let items = &view.readiness.items;
-    let missing = items.iter().find(|item| item.state != ReadyState::Done);
+    let missing = items.iter().find(|item| item.state.is_open());
     ProtectedVmRow {
         name: view.vm.name.clone(),
         address: vm_address(view.vm.id),

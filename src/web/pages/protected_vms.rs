@@ -45,10 +45,13 @@ pub(super) fn tick(item: &ReadyItem) -> Status {
         "replicated" => ["replicated", "not replicated", "replication unknown"],
         "dr_shell" => ["DR shell", "no DR shell", "DR shell unknown"],
         "networks" => ["networks", "network missing", "networks not mapped yet"],
+        "tested" => ["tested", "not tested", "test unknown"],
         _ => ["done", "missing", "unknown"],
     };
     match item.state {
         ReadyState::Done => Status::new(Mark::Met, done),
+        // Not what keeps it from being recovered.
+        ReadyState::Caution => Status::new(Mark::Unknown, missing),
         ReadyState::Missing => Status::new(Mark::Risk, missing),
         ReadyState::Unknown => Status::new(Mark::Unknown, unknown),
     }
@@ -60,6 +63,7 @@ pub(super) fn mend(view: &ProtectedVmView, item: &ReadyItem) -> Option<Mend> {
     let to = |label, address| Some(Mend { label, address, sends: false });
     match (item.key, item.state, &view.shell) {
         (_, ReadyState::Done, _) => None,
+        ("tested", ..) => to("Test…", format!("{}/test", group_address(view.vm.group))),
         ("protection_datastore", ReadyState::Missing, _) if view.seen.is_none() => {
             to("Take it out…", format!("{own}/remove"))
         }
@@ -85,7 +89,7 @@ pub(super) fn mend(view: &ProtectedVmView, item: &ReadyItem) -> Option<Mend> {
 pub(crate) async fn one(State(site): State<Site>, cx: Cx, Path(id): Path<ProtectedVmId>) -> Answer {
     let (group, view) = site.app.protected_vm(id).await?;
     let items = &view.readiness.items;
-    let first = items.iter().position(|item| item.state != ReadyState::Done);
+    let first = items.iter().position(|item| item.state.is_open());
     let checks = items.iter().enumerate().map(|(place, item)| Check {
         done: item.state == ReadyState::Done,
         next: Some(place) == first,
@@ -94,7 +98,7 @@ pub(crate) async fn one(State(site): State<Site>, cx: Cx, Path(id): Path<Protect
         advice: item.advice,
         mend: mend(&view, item),
     });
-    let missing = items.iter().filter(|item| item.state != ReadyState::Done).count();
+    let missing = items.iter().filter(|item| item.state.is_open()).count();
     let status = match missing {
         0 => Status::new(Mark::Met, "ready"),
         some => Status::new(Mark::Risk, format!("{} of {} done", items.len() - some, items.len())),

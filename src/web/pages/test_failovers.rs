@@ -7,6 +7,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 
 use super::protection_groups::address;
+use super::recovery_networks::{chosen, fields};
 use super::recovery_runs::address as run_address;
 use crate::app::protection_groups::CheckpointKind;
 use crate::app::test_failovers::{TestRequest, TestWish};
@@ -19,24 +20,15 @@ use crate::web::view::navigation::Area;
 use crate::web::view::page::Link;
 use crate::web::{Answer, Site};
 
-/// Before the number of a network, in the name of its field, and of the field that says which one it is.
-const TO: &str = "to-";
-const FROM: &str = "from-";
 /// Checkpoints to choose from.
 const OFFERED: usize = 100;
 
 /// What was typed.
 fn request_of(form: &HashMap<String, String>) -> TestRequest {
-    let mut networks = std::collections::BTreeMap::new();
-    for (name, from) in form {
-        if let Some(number) = name.strip_prefix(FROM) {
-            networks.insert(from.clone(), typed(form, &format!("{TO}{number}")).to_owned());
-        }
-    }
     let minutes = typed(form, "scheduled_cleanup_minutes").trim();
     TestRequest {
         checkpoint: Some(typed(form, "checkpoint").to_owned()).filter(|text| !text.is_empty()),
-        wish: TestWish { networks, only: Vec::new() },
+        wish: TestWish { networks: chosen(form), only: Vec::new() },
         // What is no number is outside every limit.
         cleanup_minutes: (!minutes.is_empty()).then(|| minutes.parse().unwrap_or(0)),
         reason: Some(typed(form, "reason").to_owned()),
@@ -57,8 +49,8 @@ pub(crate) async fn start(
     match site.app.start_test_failover(cx.who()?, id, &request_of(&form)).await {
         Ok((run, _)) => Ok(done(&site, &run_address(run), "The test is being started.")),
         Err(error) => {
-            let fields = beside(error, "checkpoint")?;
-            draw(&site, &cx, StatusCode::UNPROCESSABLE_ENTITY, id, &form, &fields).await
+            let wrong = beside(error, "checkpoint")?;
+            draw(&site, &cx, StatusCode::UNPROCESSABLE_ENTITY, id, &form, &wrong).await
         }
     }
 }
@@ -102,25 +94,22 @@ async fn draw(
         let rest = if one.kind == CheckpointKind::Quiesced { ", at rest" } else { "" };
         checkpoints.push(Choice::new(one.snapshot.to_string(), format!("{at}{rest} ({})", one.snapshot)));
     }
-    let (from, to) = site.app.test_networks(&group, request.checkpoint.as_deref()).await?;
-    let (mut networks, mut hidden) = (Vec::new(), Vec::new());
-    for (number, (key, name)) in from.iter().enumerate() {
-        let mut choices = vec![Choice::new("", "None: disconnected")];
-        choices.extend(to.iter().map(|(id, name)| Choice::new(id, name)));
-        let chosen = request.wish.networks.get(key).cloned().unwrap_or_default();
-        networks.push(Field::select(format!("{TO}{number}"), name, choices).value(chosen).optional());
-        hidden.push((format!("{FROM}{number}"), key.clone()));
-    }
-    let chosen = request.checkpoint.as_deref().unwrap_or("newest").to_owned();
+    let named = site.app.recovery_networks(&group, request.checkpoint.as_deref()).await?;
+    let (networks, hidden) = fields(&named, &request.wish.networks, "As the recovery plan has it");
+    let there = site.app.run_there(id, false).await?;
+    let checkpoint = request.checkpoint.as_deref().unwrap_or("newest").to_owned();
     let mut page = cx.page(format!("Test {}", group.name), Area::Protection);
     page.crumbs = vec![Link { label: group.name.clone(), address: address(id) }];
     let screen = NewTest {
         page,
         action: format!("{}/test", address(id)),
+        there: there.map(|run| run_address(run.id())),
         obstacles,
         warnings,
         fields: vec![
-            Field::select("checkpoint", "Checkpoint", checkpoints).value(chosen).error(error("checkpoint")),
+            Field::select("checkpoint", "Checkpoint", checkpoints)
+                .value(checkpoint)
+                .error(error("checkpoint")),
             Field::number("scheduled_cleanup_minutes", "Clean up by itself after")
                 .value(typed(form, "scheduled_cleanup_minutes"))
                 .unit("minutes")

@@ -15,6 +15,7 @@ pub mod datastores;
 pub mod deployments;
 pub mod dr_shells;
 pub mod error;
+pub mod failovers;
 pub mod group_vms;
 pub mod group_wizard;
 pub mod inventory;

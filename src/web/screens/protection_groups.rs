@@ -37,6 +37,22 @@ pub struct GroupHead {
     pub may_work: bool,
     /// Whether a run can be started.
     pub may_run: bool,
+    /// That it is failed over, or being so.
+    pub failover: Option<FailoverBanner>,
+}
+
+/// What stands over a group that is failed over.
+pub struct FailoverBanner {
+    /// What runs where.
+    pub words: String,
+    /// Since when.
+    pub since: Html,
+    /// What to do next.
+    pub next: &'static str,
+    /// Its run.
+    pub run: String,
+    /// Where it is rolled back; none: the viewer may not.
+    pub roll_back: Option<String>,
 }
 
 /// One of the pages of a group.

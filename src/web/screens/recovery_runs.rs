@@ -11,6 +11,10 @@ use crate::web::view::{Html, Page, Status};
 pub struct RunRow {
     /// How it stands.
     pub status: Status,
+    /// What it is for.
+    pub kind: &'static str,
+    /// Its group.
+    pub group: String,
     /// Its page.
     pub address: String,
     /// When it was asked for.
@@ -37,6 +41,31 @@ pub struct GroupTests {
     pub runs: Vec<RunRow>,
 }
 
+/// `/recovery-runs`.
+#[derive(Template)]
+#[template(path = "recovery_runs/all.html")]
+pub struct AllRuns {
+    /// The frame.
+    pub page: Page,
+    /// The runs, newest first.
+    pub runs: Vec<RunRow>,
+    /// How many older ones are not shown.
+    pub more: usize,
+}
+
+/// What is said where tests and failovers differ.
+#[derive(Debug, Clone, Copy)]
+pub struct Words {
+    /// `Test`.
+    pub kind: &'static str,
+    /// `Recovery test of`, before the group's name.
+    pub of: &'static str,
+    /// `tested as`, between the two names of a machine.
+    pub recovered_as: &'static str,
+    /// `Not tested`, over those that are left out.
+    pub left_out: &'static str,
+}
+
 /// `/protection-groups/{id}/test`.
 #[derive(Template)]
 #[template(path = "test_failovers/new.html")]
@@ -45,6 +74,8 @@ pub struct NewTest {
     pub page: Page,
     /// Where the form is sent.
     pub action: String,
+    /// The page of a test that is there already.
+    pub there: Option<String>,
     /// What stands in the way of all.
     pub obstacles: Vec<String>,
     /// What one should know.
@@ -105,6 +136,10 @@ pub struct TierBlock {
 pub struct RunView {
     /// Its address.
     pub address: String,
+    /// What is said of its kind.
+    pub words: Words,
+    /// The page of the job that works on it, or that worked last.
+    pub job: String,
     /// How it stands.
     pub status: Status,
     /// Where its job's events come from, while it goes on.
@@ -125,8 +160,10 @@ pub struct RunView {
     pub may_judge: bool,
     /// The verdict that was typed, and the remarks.
     pub fields: Vec<Field>,
-    /// On the button that cleans up; none: nothing is left.
+    /// On the button that cleans up; none: nothing is left, or it is a failover.
     pub clean_up: Option<&'static str>,
+    /// Where a failover is rolled back; none: it was ended, or it is a test.
+    pub roll_back: Option<String>,
 }
 
 /// `/recovery-runs/{id}`.

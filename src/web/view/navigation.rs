@@ -11,6 +11,8 @@ pub enum Area {
     Appliances,
     /// Protection groups.
     Protection,
+    /// Tests and failovers.
+    Recovery,
     /// Everything that runs or ran.
     Jobs,
     /// vCenter connections.
@@ -33,8 +35,8 @@ pub enum Area {
 
 impl Area {
     /// What one works with every day. An area is in the list once its pages work.
-    pub const WORK: [Area; 5] =
-        [Self::Replication, Self::Inventory, Self::Appliances, Self::Protection, Self::Jobs];
+    pub const WORK: [Area; 6] =
+        [Self::Replication, Self::Inventory, Self::Appliances, Self::Protection, Self::Recovery, Self::Jobs];
     /// What is set up once.
     pub const SETUP: [Area; 7] = [
         Self::Vcenters,
@@ -53,6 +55,7 @@ impl Area {
             Self::Inventory => "Inventory",
             Self::Appliances => "Appliances",
             Self::Protection => "Protection",
+            Self::Recovery => "Recovery",
             Self::Jobs => "Jobs",
             Self::Vcenters => "vCenters",
             Self::Templates => "Templates",
@@ -72,6 +75,7 @@ impl Area {
             Self::Inventory => "/inventory",
             Self::Appliances => "/appliances",
             Self::Protection => "/protection-groups",
+            Self::Recovery => "/recovery-runs",
             Self::Jobs => "/jobs",
             Self::Vcenters => "/vcenters",
             Self::Templates => "/zfs-templates",
@@ -91,6 +95,7 @@ impl Area {
             Self::Inventory => "inventory",
             Self::Appliances => "appliance",
             Self::Protection => "protection",
+            Self::Recovery => "recovery",
             Self::Jobs => "jobs",
             Self::Vcenters => "vcenter",
             Self::Templates => "template",

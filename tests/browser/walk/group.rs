@@ -8,6 +8,8 @@ use zerfaux::sim::vcenter::{NfsDatastore, Options, Vcenter};
 use super::hands::Person;
 use super::pages::{NAME, PASSWORD, sign_out};
 
+/// What the group is called.
+pub const GROUP: &str = "ERP";
 /// What hosts call the source appliance.
 const STORAGE: &str = "10.20.150.11";
 /// What they call the DR appliance.
@@ -91,7 +93,7 @@ pub async fn begin(person: &mut Person) {
 
 /// Fills in the policy, wrong at first.
 pub async fn fill_in(person: &mut Person) {
-    person.fill("Name", "ERP").await;
+    person.fill("Name", GROUP).await;
     person.fill("RPO", "0").await;
     person.press("Next: review").await;
     person.sees("Write 1 to 1440 minutes").await;

@@ -72,7 +72,7 @@ pub async fn move_it(person: &mut Person, name: &str) {
     person.looks("move-verified").await;
 }
 
-/// The second one: planned, changed, reviewed, made; then the shell's page, and what removing it would mean.
+/// The second one: planned, changed, reviewed, made; then the shell's page.
 pub async fn make_shell(person: &mut Person, name: &str, group: &str, sites: &Sites) {
     let before = sites.vcenter.count("VirtualMachine");
     person.press("Make its DR shell…").await;
@@ -113,6 +113,14 @@ pub async fn make_shell(person: &mut Person, name: &str, group: &str, sites: &Si
     person.sees("Until it can be recovered").await;
     person.sees_when_loaded_again("Its DR shell has the virtual machine's hardware").await;
     person.looks("vm").await;
+}
+
+/// Takes it away again.
+pub async fn remove_shell(person: &mut Person, name: &str, group: &str, sites: &Sites) {
+    let (before, shell) = (sites.vcenter.count("VirtualMachine"), format!("{name}-dr"));
+    person.open(&format!("{group}/vms")).await;
+    person.press(name).await;
+    person.sees("Until it can be recovered").await;
     person.press("Remove…").await;
     person.sees("Its disks are detached first").await;
     person.looks("shell-remove").await;
@@ -120,5 +128,5 @@ pub async fn make_shell(person: &mut Person, name: &str, group: &str, sites: &Si
     person.press(&format!("Remove {shell}")).await;
     person.sees("succeeded").await;
     person.looks("shell-removed").await;
-    assert_eq!(sites.vcenter.count("VirtualMachine"), before, "it is gone");
+    assert_eq!(sites.vcenter.count("VirtualMachine"), before - 1, "it is gone");
 }
