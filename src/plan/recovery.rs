@@ -313,7 +313,7 @@ fn machine_of(
     let hosts = hosts
         .map(|host| DatastoreHost { moref: EsxiRef::new(&*host.object.id), name: host.name.clone() })
         .collect();
-    not_done_yet(aim, plan, &member.name, said);
+    to_know(aim, plan, &member.name, said);
     let check: BootCheck = facts.plan.check_of(plan);
     let spec = ShellSpec {
         name,
@@ -347,14 +347,16 @@ fn machine_of(
         // A test has another identity.
         bios_uuid: machine.bios_uuid.clone().filter(|_| matches!(aim, Aim::Failover(_))),
         source: side.source,
+        prompt_before: plan.prompt_before.clone(),
+        prompt_after: plan.prompt_after.clone(),
     };
     Ok((vm, hosts))
 }
 
-/// What the recovery plan says of it and a run does not do yet.
-fn not_done_yet(aim: Aim<'_>, plan: &PlanVm, name: &str, said: &mut Said) {
+/// Where somebody has to be there, and what the recovery plan says and a run does not do yet.
+fn to_know(aim: Aim<'_>, plan: &PlanVm, name: &str, said: &mut Said) {
     if plan.asks() {
-        let what = format!("nobody is asked before or after it; the {} goes on by itself.", aim.noun());
+        let what = format!("the {} waits there until somebody has confirmed what the plan asks.", aim.noun());
         said.of(name, "recovery_plan", what);
     }
     if plan.nics.iter().any(|nic| nic.address != GuestAddress::Keep) {

@@ -50,6 +50,7 @@ mod protected_vms;
 mod protection_groups;
 mod reader;
 mod recovery_plans;
+mod recovery_prompts;
 mod recovery_run_steps;
 mod recovery_runs;
 mod recovery_states;

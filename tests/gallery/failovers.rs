@@ -57,7 +57,7 @@ fn planned() -> NewFailover {
         obstacles: Vec::new(),
         cautions: Vec::new(),
         warnings: vec![
-            "erp-db01, erp01: nobody is asked before or after it; the failover goes on by itself.".into(),
+            "erp-db01, erp01: the failover waits there until somebody has confirmed what the plan asks.".into(),
         ],
         loss: Some((Status::new(Mark::Met, "nothing"), "The last run is made after the guests have stopped.".into())),
         steps: vec![

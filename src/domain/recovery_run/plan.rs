@@ -143,9 +143,64 @@ pub struct RunVmPlan {
     /// The BIOS UUID that it keeps; none: it has one of its own.
     #[serde(default)]
     pub bios_uuid: Option<String>,
+    /// What a person is asked to do and confirm before it is powered on; empty: nothing.
+    #[serde(default)]
+    pub prompt_before: String,
+    /// The same after its check.
+    #[serde(default)]
+    pub prompt_after: String,
     /// In a planned failover: which virtual machine is shut down at the source.
     #[serde(default)]
     pub source: Option<VmRef>,
+}
+
+impl RunVmPlan {
+    /// What a person is asked then; none: nothing.
+    pub fn prompt(&self, moment: Moment) -> Option<&str> {
+        let text = match moment {
+            Moment::Before => self.prompt_before.trim(),
+            Moment::After => self.prompt_after.trim(),
+        };
+        (!text.is_empty()).then_some(text)
+    }
+}
+
+/// When a person is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Moment {
+    /// Before the virtual machine is powered on.
+    Before,
+    /// After its check.
+    After,
+}
+
+impl Moment {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Before, Self::After];
+
+    /// The word in the database and in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Before => "before",
+            Self::After => "after",
+        }
+    }
+
+    /// The step in which a run waits for the answer.
+    pub fn step(self) -> &'static str {
+        match self {
+            Self::Before => "ask_before",
+            Self::After => "ask_after",
+        }
+    }
+}
+
+impl FromStr for Moment {
+    type Err = UnknownWord;
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        Self::ALL.into_iter().find(|one| one.as_str() == text).ok_or_else(|| UnknownWord(text.to_owned()))
+    }
 }
 
 /// A tier of a run.

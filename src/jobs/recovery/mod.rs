@@ -11,6 +11,7 @@ pub(super) mod connect;
 pub(super) mod ground;
 pub(super) mod locks;
 pub(super) mod make;
+mod prompts;
 mod questions;
 mod shell;
 pub(super) mod start;

@@ -12,10 +12,11 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::checks::wait_for;
+use super::prompts::wait_for_answer;
 use super::questions::answer_all;
 use super::{Ground, RunInput};
 use crate::domain::job::{Failure, FailureKind, Level};
-use crate::domain::recovery_run::{Recovered, RunPlan, RunVmPlan, RunVmState};
+use crate::domain::recovery_run::{Moment, Recovered, RunPlan, RunVmPlan, RunVmState};
 use crate::domain::recovery_state::Event;
 use crate::engine::{Step, StepContext, UndoKind};
 use crate::jobs::failure::not_kept;
@@ -41,6 +42,7 @@ impl StartVms {
         if !delay.is_zero() {
             cx.pause(delay).await?;
         }
+        wait_for_answer(cx, &self.0, (plan, vm), Moment::Before).await?;
         let record = self.0.record(cx, plan).of(&vm.source_uuid);
         let name = &vm.spec.name;
         let power = async {
@@ -59,6 +61,7 @@ impl StartVms {
         record.step("power_on", power).await?;
         let check = async { Ok(((), wait_for(cx, client, (&made.vm, name), vm.check).await?)) };
         record.step("check", check).await?;
+        wait_for_answer(cx, &self.0, (plan, vm), Moment::After).await?;
         record.state(RunVmState::Up).await?;
         cx.console(Level::Success, format!("{name:?} runs, and has passed its check."));
         Ok(())
