@@ -16,7 +16,8 @@ impl RunView {
             let own = |step: &&super::recovery_runs::RunStep| {
                 step.source_uuid.as_deref() == Some(source_uuid) && step.step == moment.step()
             };
-            let answered = self.answers.iter().any(|one| one.source_uuid == source_uuid && one.moment == *moment);
+            let answered =
+                self.answers.iter().any(|one| one.source_uuid == source_uuid && one.moment == *moment);
             !answered && self.steps.iter().find(own).is_some_and(|step| step.ended_at.is_none())
         };
         let moment = Moment::ALL.into_iter().find(waits)?;
@@ -52,7 +53,10 @@ impl App {
         }
         let asked = view.prompt(source_uuid).filter(|(now, _)| *now == moment);
         let Some((_, prompt)) = asked else {
-            return Err(AppError::Conflict(format!("{} does not wait for that now. Nothing was kept.", vm.name)));
+            return Err(AppError::Conflict(format!(
+                "{} does not wait for that now. Nothing was kept.",
+                vm.name
+            )));
         };
         let details = json!({
             "group": view.run.plan.group_name, "virtual_machine": vm.name, "moment": moment.as_str(), "prompt": prompt,

@@ -10,7 +10,8 @@ use crate::domain::dataset::Guid;
 use crate::domain::ids::{GroupId, JobId, RecoveryRunId};
 use crate::domain::job::{Failure, Job, JobState};
 pub use crate::domain::recovery_run::{
-    Judged, LeftOut, PromptAnswer, Recovered, RecoveryRun, RunOutcome, RunPlan, RunStep, RunVm, RunVmState, Verdict,
+    Judged, LeftOut, PromptAnswer, Recovered, RecoveryRun, RunOutcome, RunPlan, RunStep, RunVm, RunVmState,
+    Verdict,
 };
 use crate::jobs::failover;
 use crate::jobs::recovery_watch::{self, start};

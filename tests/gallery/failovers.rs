@@ -140,6 +140,12 @@ fn run() -> RunView {
         name: name.into(),
         test_name: shell.into(),
         retry: (!ok).then(|| "uuid".into()),
+        prompt: (!ok).then(|| {
+            (
+                "Call the bank: its line is at the other site now.".into(),
+                Some(("uuid".into(), "after".into())),
+            )
+        }),
         failure: (!ok)
             .then(|| ("VMware Tools did not run within 300 s.".into(), "Look at its console.".into())),
         steps: vec![
