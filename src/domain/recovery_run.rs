@@ -15,7 +15,8 @@ use super::names::SnapTag;
 
 mod plan;
 pub use plan::{
-    CheckpointWish, LeftOut, Moment, RunKind, RunNetwork, RunPlan, RunTier, RunVmPlan, SourceSide, UsedShell,
+    CheckpointWish, GuestNetwork, GuestSettings, LeftOut, Moment, RunKind, RunNetwork, RunPlan, RunTier,
+    RunVmPlan, SourceSide, UsedShell,
 };
 
 /// What a person says of a test.

@@ -1,5 +1,6 @@
 //! What a run is to do, as it was decided; the input of its jobs.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -149,6 +150,9 @@ pub struct RunVmPlan {
     /// The same after its check.
     #[serde(default)]
     pub prompt_after: String,
+    /// What its guest is told at its start; none: it is left as it is.
+    #[serde(default)]
+    pub guest: Option<GuestSettings>,
     /// In a planned failover: which virtual machine is shut down at the source.
     #[serde(default)]
     pub source: Option<VmRef>,
@@ -163,6 +167,36 @@ impl RunVmPlan {
         };
         (!text.is_empty()).then_some(text)
     }
+}
+
+/// What a Linux guest is told at its start, by VMware's customisation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuestSettings {
+    /// Its host name, without domain: that which it has.
+    pub host_name: String,
+    /// Its domain.
+    pub domain: String,
+    /// For each card of the machine, in their order.
+    pub nics: Vec<GuestNetwork>,
+    /// Name servers, the first asked first.
+    pub dns: Vec<IpAddr>,
+}
+
+/// How a guest gets the address of a card.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum GuestNetwork {
+    /// By DHCP.
+    Dhcp,
+    /// This one.
+    Static {
+        /// The address.
+        address: Ipv4Addr,
+        /// How many of its first bits are the network's.
+        prefix: u8,
+        /// The gateway.
+        gateway: Option<Ipv4Addr>,
+    },
 }
 
 /// When a person is asked.

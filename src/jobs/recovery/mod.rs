@@ -9,6 +9,7 @@ pub(in crate::jobs) mod checks;
 pub(super) mod choose;
 pub(super) mod connect;
 pub(super) mod ground;
+mod guest;
 pub(super) mod locks;
 pub(super) mod make;
 mod prompts;

@@ -92,6 +92,8 @@ fn step_words(step: &str) -> String {
         "connect_networks" => "networks",
         "power_on" => "powered on",
         "check" => "check",
+        "customise" => "addresses given to the guest",
+        "guest_addresses" => "addresses in the guest",
         "ask_before" | "ask_after" => "confirmed by a person",
         "power_off" => "powered off",
         "remove" => "removed",
