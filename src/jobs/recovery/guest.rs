@@ -5,7 +5,6 @@ use std::net::Ipv4Addr;
 
 use async_trait::async_trait;
 
-use crate::domain::hardware::PowerState;
 use crate::domain::job::Failure;
 use crate::domain::moref::{ManagedRef, TaskRef, VmRef};
 use crate::domain::recovery_run::{GuestNetwork, GuestSettings};
@@ -84,8 +83,7 @@ impl Deed for Customise<'_> {
         let found = client.properties(self.vm, VmRef::KIND, &paths).await?;
         let waits = found.text("config.tools.pendingCustomization").is_some();
         // One that runs has started since, with what it was told.
-        let runs =
-            found.text("runtime.powerState").is_some_and(|state| PowerState::read(state) == PowerState::On);
+        let runs = found.text("runtime.powerState") == Some("poweredOn");
         Ok((waits || runs).then_some(()))
     }
 
