@@ -35,6 +35,8 @@ mod group_wizard;
 mod jobs;
 #[path = "http/pages.rs"]
 mod pages;
+#[path = "http/prompting.rs"]
+mod prompting;
 #[path = "http/protected_vms.rs"]
 mod protected_vms;
 #[path = "http/protecting.rs"]

@@ -165,6 +165,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(recovery_runs::judge))
         .routes(routes!(recovery_runs::clean_up))
         .routes(routes!(recovery_runs::retry_vm))
+        .routes(routes!(recovery_runs::confirm))
         .routes(routes!(vcenters::list, vcenters::create))
         .routes(routes!(vcenters::one, vcenters::change, vcenters::delete))
         .routes(routes!(vcenters::test))

@@ -110,8 +110,27 @@ pub struct TestedVm {
     pub failure: Option<String>,
     /// What to do about it.
     pub advice: Option<String>,
+    /// What the run waits for a person to do at it.
+    pub prompt: Option<Prompt>,
     /// What was done to it.
     pub steps: Vec<Step>,
+}
+
+/// What a person is to do and confirm.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Prompt {
+    /// `before` it is powered on, or `after` its check.
+    pub moment: String,
+    /// What the recovery plan says.
+    pub text: String,
+}
+
+/// That it is done.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewAnswer {
+    /// `before` or `after`: which prompt is meant.
+    pub moment: String,
 }
 
 /// A virtual machine that is not recovered.
@@ -221,6 +240,9 @@ impl From<RunView> for RecoveryRun {
             instance_uuid: vm.instance_uuid.clone(),
             failure: vm.failure.clone(),
             advice: vm.advice.clone(),
+            prompt: view
+                .prompt(&vm.source_uuid)
+                .map(|(moment, text)| Prompt { moment: moment.as_str().to_owned(), text: text.to_owned() }),
             steps: steps_of(Some(&vm.source_uuid)),
         };
         let (vms, steps) = (view.vms.iter().map(vm).collect(), steps_of(None));
@@ -351,4 +373,19 @@ pub async fn retry_vm(
     Path((id, source_uuid)): Path<(RecoveryRunId, String)>,
 ) -> Answer<Response> {
     Ok(accepted(app.retry_recovery_vm(&who, id, &source_uuid).await?))
+}
+
+/// Confirm that what a run waits for is done, so that it goes on.
+#[utoipa::path(post, path = "/recovery-runs/{id}/vms/{source_uuid}/confirm", tag = "recovery-runs", request_body = NewAnswer,
+    params(("id" = String, Path, description = "The run's id"),
+        ("source_uuid" = String, Path, description = "The instance UUID of the protected virtual machine")),
+    responses((status = OK, description = "The run", body = RecoveryRun)))]
+pub async fn confirm(
+    State(app): State<App>,
+    Extension(who): Extension<Principal>,
+    Path((id, source_uuid)): Path<(RecoveryRunId, String)>,
+    Json(new): Json<NewAnswer>,
+) -> Answer<Json<RecoveryRun>> {
+    let moment = new.moment.parse().map_err(|_| AppError::invalid("moment", "This is before or after."))?;
+    Ok(Json(app.confirm_prompt(&who, id, &source_uuid, moment).await?.into()))
 }

@@ -81,7 +81,8 @@ impl App {
 
     async fn look_over(&self, group: &ProtectionGroup) -> Result<Option<Preflight>, AppError> {
         let protected = self.store.protected_vms(Some(group.id)).await?;
-        let (found, seen) = self.obstacles_of(group, Protected::Assigned(&protected), Seen::Look).await?;
+        let (mut found, seen) = self.obstacles_of(group, Protected::Assigned(&protected), Seen::Look).await?;
+        found.extend(self.plan_obstacles(group.id).await?);
         let ready = self.ready_of(group.id).await?;
         let now = self.clock.now();
         let of = move |last: Option<&Preflight>| preflight(last, found, seen, ready, now);
@@ -107,7 +108,8 @@ impl App {
     async fn has_changed(&self, group: &ProtectionGroup, last: &Preflight) -> Result<bool, AppError> {
         let protected = self.store.protected_vms(Some(group.id)).await?;
         let before = Seen::Before(last.seen.clone().unwrap_or_default());
-        let (found, _) = self.obstacles_of(group, Protected::Assigned(&protected), before).await?;
+        let (mut found, _) = self.obstacles_of(group, Protected::Assigned(&protected), before).await?;
+        found.extend(self.plan_obstacles(group.id).await?);
         // While the appliance is silent, what it showed last is not known well enough to be compared.
         let changed = last.seen.is_some() && differs(last, &found);
         Ok(changed || self.ready_of(group.id).await? != (last.ready, last.vms))

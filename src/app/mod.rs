@@ -39,6 +39,7 @@ pub mod protection_groups;
 pub mod protection_plans;
 mod recovery_grounds;
 pub mod recovery_plans;
+pub mod recovery_prompts;
 pub mod recovery_runs;
 pub mod recovery_states;
 pub mod replicas;

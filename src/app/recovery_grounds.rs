@@ -133,9 +133,17 @@ impl App {
                 None => None,
             };
             let seen = self.store.vms_by_instance_uuid(&vm.instance_uuid).await?;
-            let source = seen.into_iter().find(|one| one.vcenter == vm.vcenter).map(|one| one.object.object);
+            let source = seen.into_iter().find(|one| one.vcenter == vm.vcenter).map(|one| one.object);
+            let host_name = source.as_ref().and_then(|vm| vm.guest_host_name.clone());
+            let source = source.map(|vm| vm.object);
             sides.push(MemberSides { id: vm.id, shell, source });
-            members.push(Member { id: vm.id, instance_uuid: vm.instance_uuid, name: vm.name, places: wish });
+            members.push(Member {
+                id: vm.id,
+                instance_uuid: vm.instance_uuid,
+                name: vm.name,
+                host_name,
+                places: wish,
+            });
         }
         Ok(Grounds {
             manifest,

@@ -22,6 +22,7 @@ pub use crate::domain::recovery_plan::{
 };
 use crate::jobs::nfs_room::nfs_rooms;
 use crate::jobs::target_browse;
+use crate::plan::obstacles::Obstacle;
 use crate::plan::recovery_check::{Asked, Facts, VmFacts, check};
 pub use crate::plan::recovery_check::{CheckFinding, Mend, Severity};
 pub use crate::plan::recovery_check_networks::network_name;
@@ -170,6 +171,19 @@ impl App {
             has_key: self.store.group_key(id).await?.is_some(),
         };
         Ok(around.check(unattended, Some(asked)))
+    }
+
+    /// What of the recovery plan that somebody has written would fail, for the preflight that comes by itself.
+    pub(super) async fn plan_obstacles(&self, id: GroupId) -> Result<Vec<Obstacle>, AppError> {
+        if self.store.recovery_plan(id).await?.is_none() {
+            return Ok(Vec::new());
+        }
+        let fails = self.recovery_findings(id, false).await?.into_iter();
+        // That of the key is among the obstacles for itself.
+        let fails = fails.filter(|one| one.severity == Severity::Fails && one.kind != "no_key");
+        Ok(fails
+            .map(|one| Obstacle { kind: one.kind, object: one.object, why: one.why, advice: one.advice })
+            .collect())
     }
 
     /// Changes the plan of a group: the one with the version `expected`, 0 for the default, is replaced. Answers the new

@@ -10,7 +10,8 @@ use crate::domain::dataset::Guid;
 use crate::domain::ids::{GroupId, JobId, RecoveryRunId};
 use crate::domain::job::{Failure, Job, JobState};
 pub use crate::domain::recovery_run::{
-    Judged, LeftOut, Recovered, RecoveryRun, RunOutcome, RunPlan, RunStep, RunVm, RunVmState, Verdict,
+    Judged, LeftOut, PromptAnswer, Recovered, RecoveryRun, RunOutcome, RunPlan, RunStep, RunVm, RunVmState,
+    Verdict,
 };
 use crate::jobs::failover;
 use crate::jobs::recovery_watch::{self, start};
@@ -65,6 +66,8 @@ pub struct RunView {
     pub vms: Vec<RunVm>,
     /// What was done.
     pub steps: Vec<RunStep>,
+    /// What people confirmed in it.
+    pub answers: Vec<PromptAnswer>,
     /// The job that makes it, if it is still known.
     pub job: Option<Job>,
     /// The job that takes it away.
@@ -135,6 +138,7 @@ impl App {
         Ok(RunView {
             vms: self.store.run_vms(run.id()).await?,
             steps: self.store.run_steps(run.id()).await?,
+            answers: self.store.prompt_answers(run.id()).await?,
             job: self.store.job(run.job).await?,
             cleanup,
             run,

@@ -15,7 +15,8 @@ use super::names::SnapTag;
 
 mod plan;
 pub use plan::{
-    CheckpointWish, LeftOut, RunKind, RunNetwork, RunPlan, RunTier, RunVmPlan, SourceSide, UsedShell,
+    CheckpointWish, GuestNetwork, GuestSettings, LeftOut, Moment, RunKind, RunNetwork, RunPlan, RunTier,
+    RunVmPlan, SourceSide, UsedShell,
 };
 
 /// What a person says of a test.
@@ -253,4 +254,17 @@ pub struct RunStep {
     pub ok: Option<bool>,
     /// What was seen.
     pub evidence: String,
+}
+
+/// That a person has done what a prompt asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PromptAnswer {
+    /// At which virtual machine, by the instance UUID of the protected one.
+    pub source_uuid: String,
+    /// Which of its prompts.
+    pub moment: Moment,
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
 }

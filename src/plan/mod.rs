@@ -20,6 +20,7 @@ pub mod preparation;
 pub mod readiness;
 pub mod recovery_check;
 pub mod recovery_check_networks;
+mod recovery_guest;
 pub mod recovery_verbs;
 pub mod replica;
 pub mod replication;

@@ -11,6 +11,7 @@ use super::dr_shell_places::{find_compute, find_folder, look_at_version};
 use super::failover::{self, Sides};
 use super::findings::{Finding, Notes};
 use super::recovery_cards::{Unmapped, cards, say_unmapped, unknown_networks};
+use super::recovery_guest::guest_settings;
 use super::test_failover::SUFFIX;
 use crate::domain::deployment::DatastoreHost;
 use crate::domain::dr_shell::ShellSpec;
@@ -20,7 +21,7 @@ use crate::domain::inventory::{Datastore, Network, Place};
 use crate::domain::machine::Machine;
 use crate::domain::manifest::{Manifest, ManifestVm};
 use crate::domain::moref::{EsxiRef, ManagedRef, VmRef};
-use crate::domain::recovery_plan::{BootCheck, GuestAddress, PlanVm, RecoveryPlan};
+use crate::domain::recovery_plan::{BootCheck, PlanVm, RecoveryPlan};
 use crate::domain::recovery_run::{LeftOut, RunTier, RunVmPlan};
 
 /// What somebody wants beyond the recovery plan.
@@ -43,6 +44,8 @@ pub struct Member {
     pub instance_uuid: String,
     /// Its name.
     pub name: String,
+    /// What its guest calls itself, as far as that is known.
+    pub host_name: Option<String>,
     /// Cluster or host, folder and pool: those of its DR shell, or the usual ones.
     pub places: Places,
 }
@@ -313,7 +316,12 @@ fn machine_of(
     let hosts = hosts
         .map(|host| DatastoreHost { moref: EsxiRef::new(&*host.object.id), name: host.name.clone() })
         .collect();
-    not_done_yet(aim, plan, &member.name, said);
+    to_know(aim, plan, &member.name, said);
+    let who = (member.name.as_str(), member.host_name.as_deref());
+    let guest = guest_settings(plan, machine, who, &nics).unwrap_or_else(|why| {
+        said.of(&member.name, "recovery_plan", format!("its guest keeps its addresses: {why}."));
+        None
+    });
     let check: BootCheck = facts.plan.check_of(plan);
     let spec = ShellSpec {
         name,
@@ -347,22 +355,18 @@ fn machine_of(
         // A test has another identity.
         bios_uuid: machine.bios_uuid.clone().filter(|_| matches!(aim, Aim::Failover(_))),
         source: side.source,
+        guest,
+        prompt_before: plan.prompt_before.clone(),
+        prompt_after: plan.prompt_after.clone(),
     };
     Ok((vm, hosts))
 }
 
-/// What the recovery plan says of it and a run does not do yet.
-fn not_done_yet(aim: Aim<'_>, plan: &PlanVm, name: &str, said: &mut Said) {
+/// Where somebody has to be there.
+fn to_know(aim: Aim<'_>, plan: &PlanVm, name: &str, said: &mut Said) {
     if plan.asks() {
-        let what = format!("nobody is asked before or after it; the {} goes on by itself.", aim.noun());
+        let what = format!("the {} waits there until somebody has confirmed what the plan asks.", aim.noun());
         said.of(name, "recovery_plan", what);
-    }
-    if plan.nics.iter().any(|nic| nic.address != GuestAddress::Keep) {
-        said.of(
-            name,
-            "recovery_plan",
-            "its guest keeps its addresses; those of the recovery plan are not set.",
-        );
     }
 }
 

@@ -51,6 +51,7 @@ mod protection_groups;
 mod reader;
 mod recovery_again;
 mod recovery_plans;
+mod recovery_prompts;
 mod recovery_run_steps;
 mod recovery_runs;
 mod recovery_states;

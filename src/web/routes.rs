@@ -102,6 +102,7 @@ pub fn router(site: Site, api: &OpenApi) -> (Router, Vec<(String, String)>) {
         .post("/recovery-runs/{id}/verdict", recovery_runs::judge)
         .post("/recovery-runs/{id}/cleanup", recovery_runs::clean_up)
         .post("/recovery-runs/{id}/retry", recovery_runs::retry)
+        .post("/recovery-runs/{id}/confirm", recovery_runs::confirm)
         .get("/dr-shells/{id}/remove", dr_shell_verbs::ask)
         .post("/dr-shells/{id}/remove", dr_shell_verbs::remove)
         .get("/dr-shells/{id}/repair", dr_shell_verbs::plan)

@@ -57,7 +57,7 @@ fn planned() -> NewFailover {
         obstacles: Vec::new(),
         cautions: Vec::new(),
         warnings: vec![
-            "erp-db01, erp01: nobody is asked before or after it; the failover goes on by itself.".into(),
+            "erp-db01, erp01: the failover waits there until somebody has confirmed what the plan asks.".into(),
         ],
         loss: Some((Status::new(Mark::Met, "nothing"), "The last run is made after the guests have stopped.".into())),
         steps: vec![
@@ -140,6 +140,12 @@ fn run() -> RunView {
         name: name.into(),
         test_name: shell.into(),
         retry: (!ok).then(|| "uuid".into()),
+        prompt: (!ok).then(|| {
+            (
+                "Call the bank: its line is at the other site now.".into(),
+                Some(("uuid".into(), "after".into())),
+            )
+        }),
         failure: (!ok)
             .then(|| ("VMware Tools did not run within 300 s.".into(), "Look at its console.".into())),
         steps: vec![

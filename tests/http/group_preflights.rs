@@ -108,3 +108,26 @@ async fn neither_a_restart_nor_a_clock_that_jumps_makes_a_storm_and_the_inventor
     assert!(kept["obstacles"].as_array().unwrap().iter().any(of_it), "the new one was looked at: {kept}");
     rounds.says(0).await;
 }
+
+#[tokio::test]
+async fn a_recovery_plan_that_would_fail_is_found_without_anybody_asking() {
+    let scene = Scene::new().await;
+    let path = format!("{}/preflight", scene.group);
+    let first = scene.ask("POST", &path, None).await.expect(200).json();
+    assert!(!kinds(&first).contains(&"no_checkpoint"), "nobody has written a plan yet: {first}");
+    let plan = format!("{}/recovery-plan", scene.group);
+    let body = json!({ "version": 0, "plan": {} });
+    scene.ask("PUT", &plan, Some(body)).await.expect(200);
+    let rounds = Rounds::at(&scene, scene.site.app.now());
+    rounds.clock.advance(Duration::from_secs(25 * 3600));
+    rounds.says(1).await;
+    let now = scene.ask("GET", &path, None).await.expect(200).json();
+    let all = scene.ask("GET", &format!("{plan}/check"), None).await.expect(200).json();
+    let fails: Vec<&Value> =
+        all["findings"].as_array().unwrap().iter().filter(|one| one["severity"] == "fails").collect();
+    assert!(!fails.is_empty(), "{all}");
+    for one in fails {
+        assert!(kinds(&now).contains(&one["kind"].as_str().unwrap()), "{one} in {now}");
+    }
+    rounds.says(0).await;
+}

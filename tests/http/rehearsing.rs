@@ -8,7 +8,7 @@ use super::protecting::{Scene, job_of};
 const API: &str = "/api/replication";
 
 /// A machine of the group lies on its datastore and has a checkpoint at the DR side.
-async fn replicated() -> Scene {
+pub(super) async fn replicated() -> Scene {
     let scene = Scene::new().await;
     let start = format!("{}/move-to-protection-datastore", scene.vm);
     let accepted = scene.ask("POST", &start, Some(json!({}))).await.expect(202).json();

@@ -194,3 +194,32 @@ async fn an_encrypted_group_is_tested_with_its_key_and_locked_again_or_refused_w
     assert_eq!(job.failed_phase.as_deref(), Some("choose_checkpoint"), "{failure:?}");
     assert!(failure.message.contains("Zerfaux keeps no key for this group"), "{failure:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_linux_guest_starts_with_the_addresses_of_the_plan() {
+    let site = Trial::new().await;
+    let job = site
+        .run("test_failover", |input| {
+            let vm = &mut input["vms"][0];
+            let cards = vm["spec"]["nics"].as_array().unwrap().len();
+            let fixed = |n| json!({ "kind": "static", "address": format!("10.9.0.{}", 7 + n), "prefix": 24, "gateway": "10.9.0.1" });
+            vm["guest"] = json!({
+                "host_name": "erp-dr", "domain": "shop.example", "dns": ["10.9.0.53"],
+                "nics": (0..cards).map(fixed).collect::<Vec<_>>(),
+            });
+        })
+        .await;
+    succeeded(&job);
+    let own = site.vms().await[0].clone();
+    assert_eq!(own.state, RunVmState::Up, "{own:?}");
+    let (client, vm) = (site.client().await, own.vm.unwrap());
+    let paths = ["guest.ipAddress", "guest.hostName"];
+    let found = client.properties(&vm, zerfaux::domain::moref::VmRef::KIND, &paths).await.unwrap();
+    assert_eq!(found.text("guest.ipAddress"), Some("10.9.0.7"));
+    assert!(found.text("guest.hostName").is_some_and(|name| name.starts_with("erp-dr")), "{found:?}");
+    let uuid = Some(own.source_uuid.as_str());
+    assert!(site.evidence(uuid, "customise").await.contains("10.9.0.7/24"));
+    assert_eq!(site.evidence(uuid, "guest_addresses").await, "the guest took its addresses");
+    succeeded(&site.clean_up().await);
+    site.is_as_before().await;
+}

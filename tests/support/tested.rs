@@ -44,7 +44,7 @@ fn member(number: u8, name: &str, uuid: &str) -> Member {
         ..Places::default()
     };
     let id = ProtectedVmId::from_bytes([number; 16]);
-    Member { id, instance_uuid: uuid.to_owned(), name: name.to_owned(), places }
+    Member { id, instance_uuid: uuid.to_owned(), name: name.to_owned(), host_name: None, places }
 }
 
 fn in_it(machine: &Machine, vm: &str) -> ManifestVm {

@@ -1,5 +1,6 @@
 //! What a run is to do, as it was decided; the input of its jobs.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -143,9 +144,97 @@ pub struct RunVmPlan {
     /// The BIOS UUID that it keeps; none: it has one of its own.
     #[serde(default)]
     pub bios_uuid: Option<String>,
+    /// What a person is asked to do and confirm before it is powered on; empty: nothing.
+    #[serde(default)]
+    pub prompt_before: String,
+    /// The same after its check.
+    #[serde(default)]
+    pub prompt_after: String,
+    /// What its guest is told at its start; none: it is left as it is.
+    #[serde(default)]
+    pub guest: Option<GuestSettings>,
     /// In a planned failover: which virtual machine is shut down at the source.
     #[serde(default)]
     pub source: Option<VmRef>,
+}
+
+impl RunVmPlan {
+    /// What a person is asked then; none: nothing.
+    pub fn prompt(&self, moment: Moment) -> Option<&str> {
+        let text = match moment {
+            Moment::Before => self.prompt_before.trim(),
+            Moment::After => self.prompt_after.trim(),
+        };
+        (!text.is_empty()).then_some(text)
+    }
+}
+
+/// What a Linux guest is told at its start, by VMware's customisation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuestSettings {
+    /// Its host name, without domain: that which it has.
+    pub host_name: String,
+    /// Its domain.
+    pub domain: String,
+    /// For each card of the machine, in their order.
+    pub nics: Vec<GuestNetwork>,
+    /// Name servers, the first asked first.
+    pub dns: Vec<IpAddr>,
+}
+
+/// How a guest gets the address of a card.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum GuestNetwork {
+    /// By DHCP.
+    Dhcp,
+    /// This one.
+    Static {
+        /// The address.
+        address: Ipv4Addr,
+        /// How many of its first bits are the network's.
+        prefix: u8,
+        /// The gateway.
+        gateway: Option<Ipv4Addr>,
+    },
+}
+
+/// When a person is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Moment {
+    /// Before the virtual machine is powered on.
+    Before,
+    /// After its check.
+    After,
+}
+
+impl Moment {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Before, Self::After];
+
+    /// The word in the database and in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Before => "before",
+            Self::After => "after",
+        }
+    }
+
+    /// The step in which a run waits for the answer.
+    pub fn step(self) -> &'static str {
+        match self {
+            Self::Before => "ask_before",
+            Self::After => "ask_after",
+        }
+    }
+}
+
+impl FromStr for Moment {
+    type Err = UnknownWord;
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        Self::ALL.into_iter().find(|one| one.as_str() == text).ok_or_else(|| UnknownWord(text.to_owned()))
+    }
 }
 
 /// A tier of a run.

@@ -12,10 +12,12 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::checks::wait_for;
+use super::guest::{Customise, newest_event, told, went};
+use super::prompts::wait_for_answer;
 use super::questions::answer_all;
 use super::{Ground, RunInput};
 use crate::domain::job::{Failure, FailureKind, Level};
-use crate::domain::recovery_run::{Recovered, RunPlan, RunVmPlan, RunVmState};
+use crate::domain::recovery_run::{Moment, Recovered, RunPlan, RunVmPlan, RunVmState};
 use crate::domain::recovery_state::Event;
 use crate::engine::{Step, StepContext, UndoKind};
 use crate::jobs::failure::not_kept;
@@ -41,8 +43,19 @@ impl StartVms {
         if !delay.is_zero() {
             cx.pause(delay).await?;
         }
+        wait_for_answer(cx, &self.0, (plan, vm), Moment::Before).await?;
         let record = self.0.record(cx, plan).of(&vm.source_uuid);
         let name = &vm.spec.name;
+        let mut last_event = 0;
+        if let Some(guest) = &vm.guest {
+            let customise = async {
+                let deed = Customise { vm: &made.vm, name, guest };
+                once(cx, client, &Among { of: vm.source_uuid.clone(), deed }).await?;
+                Ok(((), told(guest)))
+            };
+            record.step("customise", customise).await?;
+            last_event = newest_event(client, &made.vm).await?;
+        }
         let power = async {
             let turns = self.0.vcenters.power_ons(plan.dr_vcenter_id, plan.power_ons);
             // Never closed.
@@ -59,6 +72,11 @@ impl StartVms {
         record.step("power_on", power).await?;
         let check = async { Ok(((), wait_for(cx, client, (&made.vm, name), vm.check).await?)) };
         record.step("check", check).await?;
+        if vm.guest.is_some() {
+            let took = async { Ok(((), went(client, &made.vm, name, last_event).await?.to_owned())) };
+            record.step("guest_addresses", took).await?;
+        }
+        wait_for_answer(cx, &self.0, (plan, vm), Moment::After).await?;
         record.state(RunVmState::Up).await?;
         cx.console(Level::Success, format!("{name:?} runs, and has passed its check."));
         Ok(())

@@ -114,6 +114,10 @@ const ROWS: &[(&str, &str)] = &[
          VALUES ('r', 'u', 0, 'erp', 'erp-test', 1, 'waiting')",
     ),
     ("recovery_run_steps", "(run, source_uuid, step, begun_at, evidence) VALUES ('r', '', 'clone', 1, '')"),
+    (
+        "recovery_run_answers",
+        "(run, source_uuid, moment, answered_by, answered_at) VALUES ('r', 'u', 'before', 'anna', 1)",
+    ),
     ("deleted_groups", "(id, deleted_at) VALUES ('old', 1)"),
     ("rpo_breaches", "(group_id, began_at, worst_age_seconds) VALUES ('g', 1, 5)"),
     (

@@ -26,6 +26,9 @@ pub(super) fn words(kind: RunKind) -> Words {
 }
 
 pub(super) fn status(view: &RunView) -> Status {
+    if view.asks() {
+        return Status::new(Mark::Risk, "waits for a person");
+    }
     if view.run.plan.kind.is_failover() { of_failover(view) } else { of_test(view.phase()) }
 }
 
@@ -89,6 +92,9 @@ fn step_words(step: &str) -> String {
         "connect_networks" => "networks",
         "power_on" => "powered on",
         "check" => "check",
+        "customise" => "addresses given to the guest",
+        "guest_addresses" => "addresses in the guest",
+        "ask_before" | "ask_after" => "confirmed by a person",
         "power_off" => "powered off",
         "remove" => "removed",
         "unmount" => "unmounted everywhere",

@@ -39,6 +39,10 @@ fn machine(cx: &Cx, view: &RunView, vm: &RunVm) -> VmBlock {
         test_name: vm.test_name.clone(),
         retry: (runs && vm.state == RunVmState::Failed && cx.may(Role::Operator))
             .then(|| vm.source_uuid.clone()),
+        prompt: view.prompt(&vm.source_uuid).map(|(moment, text)| {
+            let answer = (vm.source_uuid.clone(), moment.as_str().to_owned());
+            (text.to_owned(), cx.may(Role::Operator).then_some(answer))
+        }),
         failure: vm.failure.clone().map(|why| (why, vm.advice.clone().unwrap_or_default())),
         steps: own.map(|one| step(cx, one)).collect(),
     }
@@ -160,6 +164,18 @@ pub(crate) async fn retry(
 ) -> Answer {
     site.app.retry_recovery_vm(cx.who()?, id, typed(&form, "source_uuid")).await?;
     Ok(done(&site, &address(id), "It is tried again."))
+}
+
+pub(crate) async fn confirm(
+    State(site): State<Site>,
+    cx: Cx,
+    Path(id): Path<RecoveryRunId>,
+    Form(form): Typed,
+) -> Answer {
+    let moment = typed(&form, "moment").parse();
+    let moment = moment.map_err(|_| AppError::invalid("moment", "This is before or after."))?;
+    site.app.confirm_prompt(cx.who()?, id, typed(&form, "source_uuid"), moment).await?;
+    Ok(done(&site, &address(id), "Confirmed; it goes on."))
 }
 
 pub(crate) async fn report(State(site): State<Site>, cx: Cx, Path(id): Path<RecoveryRunId>) -> Answer {

@@ -118,6 +118,8 @@ pub struct VmBlock {
     pub test_name: String,
     /// By which its retry names it; none: it cannot be tried again.
     pub retry: Option<String>,
+    /// What a person is to do before it goes on, and which prompt of which machine that is; the last two for those who may.
+    pub prompt: Option<(String, Option<(String, String)>)>,
     /// What went wrong, and what to do.
     pub failure: Option<(String, String)>,
     /// What was done.
