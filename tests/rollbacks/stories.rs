@@ -143,7 +143,7 @@ async fn a_source_that_does_not_start_is_told_after_the_other_side_is_done_and_a
     succeeded(&site.failed_over().await);
     site.refuse("PowerOnVM_Task", 1);
     let job = site.roll_back().await;
-    stopped(&job, "restart_source", "Not everything could be started again at the source");
+    stopped(&job, "see_source_run", "Not everything could be started again at the source");
     let vms = &site.scene.plan().vms;
     assert_eq!(site.power(vms[0].source.as_ref().unwrap()).await, "poweredOff");
     assert_eq!(site.power(vms[1].source.as_ref().unwrap()).await, "poweredOn", "the others run");
@@ -157,12 +157,12 @@ async fn the_source_is_not_started_while_its_shell_runs() {
     succeeded(&site.failed_over().await);
     site.refuse("PowerOnVM_Task", 2);
     let job = site.roll_back().await;
-    stopped(&job, "restart_source", "Not everything");
+    stopped(&job, "see_source_run", "Not everything");
     let client = site.client().await;
     let on = client.power_on(&site.shell(), None).await.unwrap();
     site.done(&client, on).await;
     let job = site.go_on(&job).await;
-    stopped(&job, "restart_source", "the same machine would run twice");
+    stopped(&job, "see_source_run", "the same machine would run twice");
     assert_eq!(site.power(site.scene.plan().vms[0].source.as_ref().unwrap()).await, "poweredOff");
     let off = client.power_off(&site.shell()).await.unwrap();
     site.done(&client, off).await;
@@ -223,7 +223,7 @@ async fn a_source_that_does_not_answer_is_told_once_the_other_side_is_done() {
     let job = site.engine.job(id).await.unwrap();
     assert_eq!(
         (job.state, job.failed_phase.as_deref()),
-        (JobState::Failed, Some("restart_source")),
+        (JobState::Failed, Some("see_source_run")),
         "{job:?}"
     );
     assert!(!site.zfs("zfs list -H -o name").contains(site.scene.plan().clone.as_str()));

@@ -166,7 +166,6 @@ pub fn a_group_goes_there_and_back_twice_and_nothing_that_was_written_is_lost(gr
         }
         // Each increment had less than 200 KiB of data, of 4 MiB.
         assert!(travelled.iter().all(|bytes| *bytes < 400 << 10), "{travelled:?}");
-        println!("bytes that travelled: {travelled:?}");
         let all = sites.files(&format!("{home}@{base}"));
         for file in ["disk", "orders", "at-b-1", "more-1", "last-1", "at-b-2", "home-2"] {
             assert!(all.contains_key(file), "{file}: {all:?}");

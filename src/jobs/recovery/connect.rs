@@ -6,8 +6,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt, stream};
 use serde_json::Value;
 
+use super::make::AT_ONCE;
 use super::{AGAIN, Ground, RunInput};
 use crate::domain::hardware::{Hardware, Nic, NicNetwork};
 use crate::domain::job::{Failure, FailureKind};
@@ -157,6 +160,26 @@ impl ConnectNetworks {
         };
         record.step("connect_networks", connect).await
     }
+
+    /// The same; what goes wrong for good is kept with the virtual machine, which is then named.
+    async fn tried(
+        &self,
+        cx: &StepContext,
+        client: &Client,
+        which: (&RunPlan, &RunVmPlan),
+        made: &Made,
+    ) -> Result<Option<String>, Failure> {
+        match self.one(cx, client, which, made).await {
+            Ok(()) => Ok(None),
+            Err(failure) if failure.kind == FailureKind::Transient => Err(failure),
+            Err(failure) => {
+                let message = format!("{:?} was not connected. {}", which.1.spec.name, failure.message);
+                let record = self.0.record(cx, which.0).of(&which.1.source_uuid);
+                record.failed(Failure { message, ..failure }).await?;
+                Ok(Some(which.1.source_uuid.clone()))
+            }
+        }
+    }
 }
 
 #[async_trait]
@@ -177,20 +200,16 @@ impl Step for ConnectNetworks {
         let input: RunInput = cx.input()?;
         let all: BTreeMap<String, Made> = cx.need("make_vms")?;
         let client = self.0.client(&input.plan).await?;
-        let mut failed = Vec::new();
+        let mut work: Vec<BoxFuture<'_, _>> = Vec::new();
         for vm in input.vms() {
             let Some(made) = all.get(&vm.source_uuid) else { continue };
-            match self.one(cx, &client, (&input.plan, vm), made).await {
-                Ok(()) => {}
-                Err(failure) if failure.kind == FailureKind::Transient => return Err(failure),
-                Err(failure) => {
-                    let message = format!("{:?} was not connected. {}", vm.spec.name, failure.message);
-                    let record = self.0.record(cx, &input.plan).of(&vm.source_uuid);
-                    record.failed(Failure { message, ..failure }).await?;
-                    failed.push(vm.source_uuid.clone());
-                }
-            }
+            work.push(self.tried(cx, &client, (&input.plan, vm), made).boxed());
         }
+        let ended: Vec<Result<Option<String>, Failure>> =
+            stream::iter(work).buffer_unordered(AT_ONCE).collect().await;
+        let mut failed: Vec<String> =
+            ended.into_iter().filter_map(Result::transpose).collect::<Result<_, _>>()?;
+        failed.sort();
         Ok(Value::from(failed))
     }
 

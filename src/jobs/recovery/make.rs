@@ -23,8 +23,8 @@ use crate::jobs::vsphere_task::{Among, once};
 use crate::store::RunVmChange;
 use crate::vsphere::Client;
 
-/// How many are made at a time.
-const AT_ONCE: usize = 8;
+/// How many are made, or connected, at a time.
+pub(super) const AT_ONCE: usize = 16;
 /// How often one is tried in all, while what goes wrong may pass.
 const ATTEMPTS: u32 = 3;
 

@@ -1,6 +1,6 @@
 //! `roll_back_failover`: both sides become as they were before a failover, whatever has become of that, and replication goes on.
 //!
-//! power_off → give_back_machines → unmount → unexport → destroy_clone → release → restart_source → close. Most of it is what
+//! power_off → restart_source → give_back_machines → unmount → unexport → destroy_clone → release → see_source_run → close. Most of it is what
 //! takes a test away (`clean_up_test`), each on positive evidence of what came before. A machine that the failover made is
 //! destroyed; a shell is given back with the hardware that it had; the virtual machines that a planned failover shut down at the
 //! source run again, once those of the clone are proved to be off, so that none ever runs twice.
@@ -33,12 +33,13 @@ pub fn definition(targets: Targets, vcenters: Vcenters) -> Definition {
         KIND,
         vec![
             Box::new(PowerOff(ground())),
+            Box::new(restart::RestartSource { ground: ground(), is_first: true }),
             Box::new(machines::GiveBackMachines(ground())),
             Box::new(shared::Unmount(ground())),
             Box::new(shared::Unexport(ground())),
             Box::new(shared::DestroyClone(ground())),
             Box::new(shared::Release(ground())),
-            Box::new(restart::RestartSource(ground())),
+            Box::new(restart::RestartSource { ground: ground(), is_first: false }),
             Box::new(shared::Close(ground())),
         ],
     )

@@ -24,7 +24,12 @@ use crate::vsphere::Client;
 /// Between two looks at a guest that may still be shutting down.
 const EVERY: Duration = Duration::from_secs(2);
 
-pub(super) struct RestartSource(pub(super) Arc<Ground>);
+pub(super) struct RestartSource {
+    pub(super) ground: Arc<Ground>,
+    /// The first time comes as soon as nothing of the clone runs, so that production does not wait until the DR side is
+    /// tidy; what does not start then keeps nothing from being taken away, and is tried again in the end.
+    pub(super) is_first: bool,
+}
 
 /// What the steps of a virtual machine need.
 struct Site<'a> {
@@ -71,7 +76,7 @@ impl RestartSource {
         site: &Site<'_>,
         (planned, source_uuid): (&PlannedVm, &str),
     ) -> Result<VmNow, Failure> {
-        let store = self.0.vcenters.store();
+        let store = self.ground.vcenters.store();
         let steps = store.run_steps(site.plan.run_id).await.map_err(not_kept)?;
         let asked = steps.iter().find(|one| {
             one.source_uuid.as_deref() == Some(source_uuid) && one.step == SHUT_DOWN && one.ok != Some(true)
@@ -108,7 +113,7 @@ impl RestartSource {
         if now.power == PowerState::On {
             return Ok("it runs at the source".to_owned());
         }
-        let turns = self.0.vcenters.power_ons(site.source.vcenter_id, site.plan.power_ons);
+        let turns = self.ground.vcenters.power_ons(site.source.vcenter_id, site.plan.power_ons);
         // Never closed.
         let _turn = turns.acquire().await;
         let power = SetPower { vm: now.vm, name: now.name, on: true, host: None };
@@ -129,7 +134,7 @@ impl RestartSource {
             }
             let started = each(vms, "started again at the source", |vm| async move {
                 let Some(source) = &vm.source else { return Ok(()) };
-                let record = self.0.record(cx, site.plan).of(&vm.source_uuid);
+                let record = self.ground.record(cx, site.plan).of(&vm.source_uuid);
                 let work = async { Ok(((), self.one(cx, site, (vm, source)).await?)) };
                 record.step("restart_source", work).await
             });
@@ -156,11 +161,11 @@ const SHUT_DOWN: &str = "shut_down";
 #[async_trait]
 impl Step for RestartSource {
     fn name(&self) -> &'static str {
-        "restart_source"
+        if self.is_first { "restart_source" } else { "see_source_run" }
     }
 
     fn percent(&self) -> (u8, u8) {
-        (95, 98)
+        if self.is_first { (20, 25) } else { (95, 98) }
     }
 
     fn retry(&self) -> Retry {
@@ -174,13 +179,24 @@ impl Step for RestartSource {
             cx.info("The source was not touched by the failover, so nothing is done there.");
             return Ok(Value::Null);
         };
-        let kept = &self.0.vcenters.store().run_vms(plan.run_id).await.map_err(not_kept)?;
+        let kept = &self.ground.vcenters.store().run_vms(plan.run_id).await.map_err(not_kept)?;
         if !kept.iter().any(|vm| vm.before.source_was_on == Some(true)) {
             cx.info("No virtual machine had been shut down at the source.");
             return Ok(Value::Null);
         }
-        let (dr, left) = (self.0.client(plan).await?, self.0.vcenters.client(source.vcenter_id).await?);
-        self.all(cx, &Site { plan, source, clients: (&dr, &left), kept }).await?;
+        let restarted = async {
+            let (dr, left) =
+                (self.ground.client(plan).await?, self.ground.vcenters.client(source.vcenter_id).await?);
+            self.all(cx, &Site { plan, source, clients: (&dr, &left), kept }).await
+        };
+        match restarted.await {
+            Ok(()) => {}
+            Err(failure) if self.is_first && failure.kind != FailureKind::Cancelled => {
+                cx.warn(format!("{} It is tried again in the end.", failure.message));
+                return Ok(Value::Null);
+            }
+            Err(failure) => return Err(failure),
+        }
         cx.console(Level::Success, "The virtual machines that ran at the source before run there again.");
         Ok(Value::Null)
     }

@@ -80,7 +80,7 @@ pub(super) fn between(from: Timestamp, to: Timestamp) -> String {
 fn step_words(step: &str) -> String {
     let known = match step {
         "shut_down" | "shut_down_source" => "guest shut down at the source",
-        "restart_source" => "started again at the source",
+        "restart_source" | "see_source_run" => "started again at the source",
         "last_run" => "last run",
         "choose_checkpoint" => "checkpoint held",
         "remove_stale_locks" => "stale lock files removed",
