@@ -150,6 +150,7 @@ impl World {
             id: ProtectedVmId::new(),
             instance_uuid: format!("uuid-{name}"),
             name: (*name).to_owned(),
+            host_name: None,
             places: Places::default(),
         };
         let members: Vec<Member> = names.iter().map(member).collect();
@@ -307,6 +308,6 @@ fn what_is_the_same_of_several_is_said_once() {
     let ask = |vm: &mut PlanVm| vm.prompt_before = "Call the bank.".to_owned();
     world.plan.tiers[0].vms.iter_mut().for_each(ask);
     let said: Vec<String> = world.failover().warnings.into_iter().map(|one| one.message).collect();
-    let asked = "db, web: nobody is asked before or after it; the failover goes on by itself.";
-    assert_eq!(said.iter().filter(|one| one.contains("nobody is asked")).collect::<Vec<_>>(), [asked]);
+    let asked = "db, web: the failover waits there until somebody has confirmed what the plan asks.";
+    assert_eq!(said.iter().filter(|one| one.contains("waits there")).collect::<Vec<_>>(), [asked]);
 }

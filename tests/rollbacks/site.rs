@@ -115,6 +115,14 @@ impl Site {
         self.scene.made().sites.as_ref().unwrap().vcenter.add_rule(rule).unwrap();
     }
 
+    /// The same, of calls for one object.
+    pub fn refuse_of(&self, method: &str, object: &str, count: u32) {
+        let object = Some(object.to_owned());
+        let rule =
+            Rule { object, count: Some(count), fault: Some("ResourceInUse".to_owned()), ..Rule::on(method) };
+        self.scene.made().sites.as_ref().unwrap().vcenter.add_rule(rule).unwrap();
+    }
+
     pub async fn client(&self) -> Client {
         self.scene.made().client().await
     }
