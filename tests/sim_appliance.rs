@@ -367,7 +367,9 @@ fn the_drill_is_true_in_every_fact_and_says_so_by_its_exit_status() {
             "replicate again",
             "protect",
             "DR shells",
-            "test failover"
+            "test failover",
+            "failover",
+            "rollback"
         ]
     );
     let wrong: Vec<&Value> = told

@@ -79,9 +79,13 @@ impl Deed for Customise<'_> {
     }
 
     async fn look(&self, client: &Client, _result: Option<&ManagedRef>) -> Result<Option<()>, Failure> {
-        let paths = ["config.tools.pendingCustomization", "runtime.powerState"];
+        let paths = ["config.tools.pendingCustomization", "guest.customizationInfo", "runtime.powerState"];
         let found = client.properties(self.vm, VmRef::KIND, &paths).await?;
-        let waits = found.text("config.tools.pendingCustomization").is_some();
+        let status =
+            found.get("guest.customizationInfo").and_then(|info| info.text_at("customizationStatus"));
+        // What an earlier recovery told it, and how that ended, says nothing of this one.
+        let waits = found.text("config.tools.pendingCustomization").is_some()
+            || status.is_some_and(|status| status.ends_with("PENDING"));
         // One that runs has started since, with what it was told.
         let runs = found.text("runtime.powerState") == Some("poweredOn");
         Ok((waits || runs).then_some(()))

@@ -47,7 +47,7 @@ impl Step for GiveBackMachines {
     }
 
     fn percent(&self) -> (u8, u8) {
-        (25, 60)
+        (32, 60)
     }
 
     fn retry(&self) -> Retry {

@@ -165,7 +165,7 @@ impl Step for RestartSource {
     }
 
     fn percent(&self) -> (u8, u8) {
-        if self.is_first { (20, 25) } else { (95, 98) }
+        if self.is_first { (25, 32) } else { (95, 98) }
     }
 
     fn retry(&self) -> Retry {

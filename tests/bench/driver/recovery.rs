@@ -159,7 +159,7 @@ struct Took {
 async fn tested(app: &App, who: &Principal, sites: [&Site; 2], group: GroupId, vms: usize) -> Took {
     let vcenter = &sites[1].vcenter;
     let known = app.protection_group(group).await.unwrap();
-    let (from, to) = app.test_networks(&known, None).await.unwrap();
+    let (from, to) = app.recovery_networks(&known, None).await.unwrap();
     let to = to.iter().find(|(_, name)| !name.to_lowercase().contains("uplink")).unwrap();
     let networks: BTreeMap<String, String> = from.into_iter().map(|(key, _)| (key, to.0.clone())).collect();
     let request =

@@ -144,7 +144,7 @@ impl Protected {
             |side: &Side, dataset: &str| side.host.root(&format!("zfs get -H -o value guid {dataset}"));
         let before = guid(&self.scene.target, &self.replica);
         self.write(11);
-        self.job(&self.post("run-now", json!({})));
+        self.job(&self.served.ask("POST", &format!("/protection-groups/{}/run-now", self.group), None));
         let until = Instant::now() + PATIENCE;
         while self.checkpoints().len() <= have {
             assert!(Instant::now() < until, "no checkpoint came");

@@ -206,7 +206,7 @@ impl Protected {
             let client = self.primary.vcsim.client().await;
             let task = client.power_on(&self.moref, None).await.unwrap();
             let cancel = tokio_util::sync::CancellationToken::new();
-            client.wait_for_task(&task, "power it on", &cancel, |_| ()).await.unwrap().unwrap();
+            client.wait_for_task(&task, "power it on", &cancel, |_| ()).await.unwrap();
         });
     }
 
