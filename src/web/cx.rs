@@ -195,11 +195,17 @@ pub(super) fn error_of(fields: &[FieldError], name: &str) -> Option<String> {
     fields.iter().find(|field| field.field == name).map(|field| sentence(&field.message))
 }
 
-/// A message that begins in lower case, as a sentence.
+/// A message that begins in lower case, as a sentence. What is no word but a name, of a dataset or a snapshot, keeps its
+/// letters: somebody may copy it.
 pub(super) fn sentence(text: &str) -> String {
-    let mut characters = text.chars();
-    let mut sentence: String =
-        characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default();
+    let first = text.split_whitespace().next().unwrap_or_default();
+    let is_word =
+        first.trim_end_matches([',', ':', ';', '.']).chars().all(|one| one.is_alphabetic() || one == '\'');
+    let mut letters = text.chars();
+    let mut sentence: String = match is_word {
+        true => letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect(),
+        false => text.to_owned(),
+    };
     if !sentence.ends_with(['.', '?', '"']) && !sentence.is_empty() {
         sentence.push('.');
     }
@@ -239,5 +245,7 @@ mod tests {
     fn messages_become_sentences() {
         assert_eq!(sentence("there is no job"), "There is no job.");
         assert_eq!(sentence("Already one."), "Already one.");
+        assert_eq!(sentence("tank/erp is held"), "tank/erp is held.");
+        assert_eq!(sentence("zx-1 was taken"), "zx-1 was taken.");
     }
 }
