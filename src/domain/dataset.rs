@@ -12,6 +12,8 @@ use super::names::{DatasetName, SnapTag};
 pub const PROPERTY_GROUP: &str = "zerfaux:group";
 /// The user property with the role of a dataset: see [`Role`].
 pub const PROPERTY_ROLE: &str = "zerfaux:role";
+/// The user property by which a clone says which run it belongs to.
+pub const PROPERTY_RUN: &str = "zerfaux:run";
 /// The prefix of every hold tag that Zerfaux sets; the group's id follows.
 pub const HOLD_PREFIX: &str = "zerfaux:";
 /// What the tags of the holds of recoveries begin with, before the run.

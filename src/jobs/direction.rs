@@ -3,15 +3,12 @@
 //! between goes on; datasets are found by their GUIDs, under the old name or the new one.
 
 use super::exported::property;
-use crate::domain::dataset::{Dataset, KEEP_HOLD_PREFIX, PROPERTY_GROUP, PROPERTY_ROLE, Role};
+use crate::domain::dataset::{Dataset, KEEP_HOLD_PREFIX, PROPERTY_GROUP, PROPERTY_ROLE, PROPERTY_RUN, Role};
 use crate::domain::epoch::PROPERTY_EPOCH;
 use crate::domain::job::Failure;
 use crate::domain::names::{DatasetName, SnapTag};
 use crate::plan::direction::{Commit, Moved, Rest, Return};
 use crate::zfs::{HoldTag, Property, PropertyName, Zfs};
-
-/// The property by which a clone says which run it belongs to.
-const PROPERTY_RUN: &str = "zerfaux:run";
 
 async fn listed(zfs: &Zfs, name: &DatasetName) -> Result<Option<Dataset>, Failure> {
     let name = std::slice::from_ref(name);
@@ -44,8 +41,11 @@ fn marks(group: &str, role: Role) -> Result<Vec<Property>, Failure> {
     Ok(vec![property(PROPERTY_GROUP, group)?, property(PROPERTY_ROLE, role.as_str())?])
 }
 
-/// Properties of what is received into: read-only, never mounted, not shared.
-fn of_replica(group: &str) -> Result<Vec<Property>, Failure> {
+/// Properties of what is received into: the group's, read-only, never mounted, not shared.
+///
+/// # Errors
+/// If one of them is not valid.
+pub(super) fn of_replica(group: &str) -> Result<Vec<Property>, Failure> {
     let mut all = marks(group, Role::Replica)?;
     for (name, value) in [("readonly", "on"), ("canmount", "noauto"), ("sharenfs", "off"), ("atime", "off")] {
         all.push(property(name, value)?);

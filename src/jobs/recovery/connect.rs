@@ -1,4 +1,4 @@
-//! The cards of the test machines: connected to the network of the map, once that is seen to be the one that was chosen, and
+//! The cards of the machines: connected to the network of the map, once that is seen to be the one that was chosen, and
 //! read back. A card without a network in the map, or whose network is another one now, stays disconnected.
 
 use std::borrow::Cow;

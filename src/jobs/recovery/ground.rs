@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::{AGAIN, Ground, RunInput, checkpoint_of};
-use crate::domain::dataset::{PROPERTY_GROUP, PROPERTY_ROLE, Role};
+use crate::domain::dataset::{PROPERTY_GROUP, PROPERTY_ROLE, PROPERTY_RUN, Role};
 use crate::domain::job::{Failure, Level};
 use crate::domain::names::DatasetName;
 use crate::domain::recovery_run::{Recovered, RunPlan};
@@ -17,9 +17,6 @@ use crate::jobs::exported::{mark_of, property, seen_by, share};
 use crate::jobs::failure::recorded;
 use crate::jobs::replica_key::{open_root, opened, root_to_open};
 use crate::zfs::Zfs;
-
-/// Says which run a clone belongs to.
-const PROPERTY_RUN: &str = "zerfaux:run";
 
 pub(in crate::jobs) struct Clone(pub(in crate::jobs) Arc<Ground>);
 

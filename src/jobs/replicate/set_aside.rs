@@ -15,14 +15,13 @@ use super::ends::Ends;
 use super::look::{can_be_resolved, is_encrypted, refused};
 use super::run::{Pair, Run, hold_tag};
 use super::settle::others_held;
-use super::snapshot::mark;
 use super::{OnConflict, ReplicateInput};
 use crate::domain::dataset::{Guid, PROPERTY_ROLE, Role};
 use crate::domain::ids::GroupId;
 use crate::domain::job::{Failure, Level};
 use crate::domain::names::{DatasetName, SnapTag};
 use crate::engine::{Step, StepContext, UndoKind};
-use crate::jobs::direction::go_on_from;
+use crate::jobs::direction::{go_on_from, of_replica};
 use crate::jobs::failure::recorded;
 use crate::zfs::{Property, Zfs};
 
@@ -134,14 +133,7 @@ async fn make_room(cx: &StepContext, run: &Run, wanted: &Move, group: &GroupId) 
     }
     zfs.set(aside, &[role(Role::Keep)?]).await?;
     let Some(base) = base else { return let_go_of_kept(zfs, aside, group).await };
-    let mut properties = vec![mark(group)?, role(Role::Replica)?];
-    for (name, value) in [("readonly", "on"), ("canmount", "noauto"), ("sharenfs", "off"), ("atime", "off")] {
-        properties.push(
-            Property::new(name, value)
-                .map_err(|error| Failure::permanent(format!("A property is not valid: {error}.")))?,
-        );
-    }
-    go_on_from(zfs, (aside, base), place, &properties).await?;
+    go_on_from(zfs, (aside, base), place, &of_replica(&group.to_string())?).await?;
     cx.info(format!("{place} goes on from @{base}."));
     let_go_of_kept(zfs, aside, group).await
 }

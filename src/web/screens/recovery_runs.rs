@@ -1,4 +1,4 @@
-//! Tests of a group: the list, one that is asked for, one that runs, and its report.
+//! Tests and failovers: their lists, a test that is asked for, one that runs, and its report.
 
 use askama::Template;
 
@@ -108,7 +108,7 @@ pub struct StepRow {
     pub evidence: String,
 }
 
-/// A machine of a test.
+/// A machine of a run.
 pub struct VmBlock {
     /// How it stands.
     pub status: Status,
@@ -126,7 +126,7 @@ pub struct VmBlock {
     pub steps: Vec<StepRow>,
 }
 
-/// A tier of a test.
+/// A tier of a run.
 pub struct TierBlock {
     /// `1 · Databases`.
     pub name: String,
@@ -134,7 +134,7 @@ pub struct TierBlock {
     pub vms: Vec<VmBlock>,
 }
 
-/// A test as it is shown.
+/// A run as it is shown.
 pub struct RunView {
     /// Its address.
     pub address: String,
@@ -154,7 +154,7 @@ pub struct RunView {
     pub tiers: Vec<TierBlock>,
     /// What was done for all.
     pub steps: Vec<StepRow>,
-    /// Those that were not tested, and why.
+    /// Those that were not recovered, and why.
     pub left_out: Vec<(String, String)>,
     /// What a person said: the verdict, the remarks, by whom and when.
     pub verdict: Option<(Status, String, String)>,
